@@ -1,0 +1,153 @@
+import type { Backend, FinishReason, ModelSettings, TraceContext } from "../backends/backend.js";
+import type { ErrorInfo } from "../errors.js";
+import type { Message, ToolChoice, ToolDefinition } from "../formatter/messages.js";
+import type { Runtime } from "../runtime.js";
+import type { Usage } from "../token-manager/usage.js";
+import type { Tool } from "../tools/tool.js";
+
+/** Milliseconds; `Infinity` switches one off. */
+export interface TurnTimeouts {
+  /** A whole turn. */
+  turn: number;
+  /** One model step. */
+  step: number;
+  /** From the request to the first chunk of a step. */
+  firstChunk: number;
+  /** Between two chunks. */
+  chunk: number;
+  /** One tool call. */
+  tool: number;
+}
+
+/** One turn: from a prompt to a decision. Knows nothing of other agents, votes or answers. */
+export interface TurnRequest {
+  runId: string;
+  agentId: string;
+  turnId: string;
+  backend: Backend;
+  system?: string;
+  messages: Message[];
+  /** Tools the agent may really use. Those without `execute` are put to `hooks.external`. */
+  tools: Tool[];
+  /** Tools whose call is a decision: never executed, put to `hooks.decide`. */
+  decisions: ToolDefinition[];
+  toolChoice?: ToolChoice;
+  settings?: ModelSettings;
+  params?: Record<string, unknown>;
+  /** The argument of a decision that is streamed as `answer-delta`, e.g. `content` of `new_answer`. */
+  streamedArgument?: { toolName: string; field: string };
+  timeouts: TurnTimeouts;
+  /** Model steps in one turn before it fails with `too_many_steps`. Default of the orchestrator: 50. */
+  maxSteps: number;
+  /** How often one step that died is started again. Default of the orchestrator: 2. */
+  maxStepRetries: number;
+  /** Passed to tools. */
+  context?: unknown;
+  trace?: TraceContext;
+  runtime: Runtime;
+  /** Aborts the turn. */
+  signal: AbortSignal;
+}
+
+/** A call of a decision tool, as the model made it. */
+export interface DecisionCall {
+  toolCallId: string;
+  toolName: string;
+  input: unknown;
+  invalid?: string;
+}
+
+/** What a step that may have ended the turn brought. */
+export interface DecisionPoint {
+  /** Empty: the model stopped without calling anything. */
+  calls: DecisionCall[];
+  /** Text of this step. */
+  text: string;
+  /** Whether any ordinary or built-in tool has been called in this turn. */
+  worked: boolean;
+  finishReason: FinishReason;
+}
+
+/** What becomes of a decision: the turn ends, or the model hears why not and goes on. */
+export type Verdict =
+  | { type: "end" }
+  | {
+      type: "continue";
+      /** One result for each call, in any order. */
+      results: { toolCallId: string; text: string }[];
+      /** A user message for a step that called nothing, or an update that follows the results. */
+      note?: string;
+      /** The decisions offered from now on. */
+      decisions: ToolDefinition[];
+      toolChoice?: ToolChoice;
+    };
+
+/** News for a turn that is under way, delivered before its next step. */
+export interface TurnUpdate {
+  /** A user message. */
+  note: string;
+  decisions: ToolDefinition[];
+  toolChoice?: ToolChoice;
+}
+
+/** A call of a tool that belongs to the caller. */
+export interface ExternalCall {
+  toolCallId: string;
+  toolName: string;
+  input: unknown;
+}
+
+export interface ToolOutcome {
+  output: unknown;
+  isError: boolean;
+}
+
+/** What a step tells while it runs; the driver stamps run, turn, phase and seq onto it. */
+export type StepEvent = { stepId: string } & (
+  | { type: "step-start" }
+  | { type: "text-delta"; delta: string }
+  | { type: "reasoning-delta"; delta: string; kind?: "raw" | "summary" }
+  | { type: "answer-delta"; delta: string; toolCallId: string }
+  | { type: "tool-call"; toolCallId: string; toolName: string; input: unknown; invalid?: string; builtin?: boolean }
+  | { type: "tool-result"; toolCallId: string; toolName: string; output: unknown; isError: boolean; builtin?: boolean }
+  | { type: "source"; url?: string; title?: string; text?: string }
+  | { type: "file"; mediaType: string; data: string }
+  | { type: "compaction"; method: string; tokensBefore?: number; tokensAfter?: number }
+  | { type: "warning"; code: string; message: string }
+  | {
+      type: "step-finish";
+      status: "ok" | "retry" | "interrupted" | "error";
+      usage: Usage;
+      finishReason?: FinishReason;
+      error?: ErrorInfo;
+    }
+);
+
+export interface TurnHooks {
+  /** Called synchronously, in order. Never called after the turn's signal aborted, but for the last `step-finish`. */
+  emit(event: StepEvent): void;
+  /** The model has begun (true) writing the streamed decision, or that step is over without it counting (false). */
+  writing(on: boolean): void;
+  /** A step with ordinary tool calls is over and its results are in. */
+  worked(): void;
+  decide(point: DecisionPoint): Promise<Verdict>;
+  /** Asked before every step but the first. */
+  takeUpdate(): TurnUpdate | undefined;
+  /** Carries out calls that belong to the caller; the turn's and step's clocks stand still meanwhile. */
+  external(calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]>;
+}
+
+/** How a turn came to its end. A turn that fails throws instead. */
+export interface TurnResult {
+  status: "ended" | "aborted";
+  /** What all of its steps spent, failed and interrupted ones included. */
+  usage: Usage;
+}
+
+/** A turn under way. The driver reads these while it runs; an aborted turn's are final at once. */
+export interface TurnProgress {
+  /** Text of the step in flight, of a decision being written as well. */
+  partialText(): string;
+  /** Tokens spent so far; the step in flight is estimated. */
+  usage(): Usage;
+}

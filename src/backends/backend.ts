@@ -1,0 +1,113 @@
+import type { Message, ToolChoice, ToolDefinition } from "../formatter/messages.js";
+import type { Usage } from "../token-manager/usage.js";
+
+/** An adapter that performs one model step over a provider's wire. */
+export interface Backend {
+  /** `"openai"`, `"vllm"`, `"my-backend"`. */
+  readonly type: string;
+  /** The model it asks for; empty until a backend that takes "whatever the server has" has looked. */
+  readonly model: string;
+  readonly capabilities: BackendCapabilities;
+  /**
+   * One request and its streamed reply. Ends with exactly one `finish` chunk; throws a `BackendError` otherwise.
+   * After `signal` aborts it stops as soon as it can and may end without `finish`.
+   */
+  stream(request: BackendRequest, options: StreamOptions): AsyncIterable<BackendChunk>;
+  countTokens?(request: BackendRequest, options: CallOptions): Promise<number>;
+  compact?(request: BackendRequest, options: CallOptions): Promise<CompactionResult>;
+  listModels?(options: CallOptions): Promise<ModelInfo[]>;
+  close?(): Promise<void>;
+}
+
+export interface CallOptions {
+  signal?: AbortSignal;
+}
+
+export interface StreamOptions extends CallOptions {
+  trace?: TraceContext;
+  host?: AgentHost;
+}
+
+/** W3C trace context to send upstream. */
+export interface TraceContext {
+  traceparent?: string;
+  tracestate?: string;
+}
+
+/** What a backend that is a whole agent may ask of its surroundings. */
+export interface AgentHost {
+  runId: string;
+  agentId: string;
+  turnId: string;
+  /** The agent's working directory, where it has one. */
+  workspace?: string;
+  callTool(name: string, input: unknown, options?: CallOptions): Promise<{ output: string; isError?: boolean }>;
+  checkPermission(action: { tool: string; input: unknown }): Promise<{ allow: boolean; reason?: string }>;
+  /** Survives from step to step of one turn. */
+  session: Map<string, unknown>;
+}
+
+export interface BackendCapabilities {
+  /** Which forced tool choices the model takes. Default: none, only `auto`. */
+  toolChoice?: { required?: boolean; named?: boolean };
+  /** Whether it takes tools at all. Default true. */
+  tools?: boolean;
+  /** Total tokens it can read and write in one step, where known. */
+  contextWindow?: number;
+  /** Tokens it can write in one step, where known. */
+  maxOutputTokens?: number;
+  /** A whole agent that runs its own steps: nothing can be delivered to it between them. */
+  wholeAgent?: boolean;
+  /** Media types it reads, e.g. `image/*`. */
+  input?: string[];
+}
+
+export interface BackendRequest {
+  system?: string;
+  messages: Message[];
+  tools?: ToolDefinition[];
+  toolChoice?: ToolChoice;
+  settings?: ModelSettings;
+  /** This API's own parameters, in its own spelling. */
+  params?: Record<string, unknown>;
+}
+
+/** Settings that every API has in some form. */
+export interface ModelSettings {
+  maxOutputTokens?: number;
+  temperature?: number;
+  topP?: number;
+  stop?: string[];
+  responseFormat?: { type: "text" } | { type: "json" } | { type: "json-schema"; name?: string; schema: Record<string, unknown> };
+  seed?: number;
+  reasoningEffort?: "none" | "minimal" | "low" | "medium" | "high" | "xhigh";
+}
+
+export type FinishReason = "stop" | "tool-calls" | "length" | "content-filter" | "refusal" | "pause" | "other";
+
+export type BackendChunk =
+  | { type: "text-delta"; delta: string }
+  | { type: "reasoning-delta"; delta: string; kind?: "raw" | "summary" }
+  | { type: "tool-input-start"; toolCallId: string; toolName: string }
+  | { type: "tool-input-delta"; toolCallId: string; delta: string }
+  | { type: "tool-call"; toolCallId: string; toolName: string; input: unknown; invalid?: string }
+  | { type: "builtin-tool"; id: string; toolName: string; state: "started" | "finished" | "failed"; input?: unknown; output?: unknown }
+  | { type: "source"; url?: string; title?: string; text?: string }
+  | { type: "file"; mediaType: string; data: string }
+  | { type: "compaction"; method: string; tokensBefore?: number; tokensAfter?: number }
+  | { type: "warning"; code: string; message: string }
+  | { type: "response-metadata"; id?: string; model?: string; headers?: Record<string, string> }
+  | { type: "usage"; usage: Usage }
+  | { type: "message"; message: Message }
+  | { type: "finish"; reason: FinishReason; raw?: string };
+
+export interface CompactionResult {
+  messages: Message[];
+  usage?: Usage;
+}
+
+export interface ModelInfo {
+  id: string;
+  contextWindow?: number;
+  created?: number;
+}

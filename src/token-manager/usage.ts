@@ -1,0 +1,28 @@
+/** Tokens of one or more model steps, from the provider's own figures unless `estimated`. */
+export interface Usage {
+  /** All input tokens, cached ones included. */
+  inputTokens: number;
+  /** All output tokens, reasoning included. */
+  outputTokens: number;
+  /** The part of `inputTokens` read from a prompt cache. */
+  cachedInputTokens?: number;
+  /** The part of `inputTokens` written to a prompt cache. */
+  cacheWriteTokens?: number;
+  /** The part of `outputTokens` spent on reasoning. */
+  reasoningTokens?: number;
+  /** Some of it is our estimate: the provider reported nothing, or the step was cut short. */
+  estimated?: boolean;
+}
+
+export const noUsage: Usage = Object.freeze({ inputTokens: 0, outputTokens: 0 });
+
+/** The sum; optional figures appear where either side has them. */
+export function addUsage(a: Usage, b: Usage): Usage {
+  const sum: Usage = { inputTokens: a.inputTokens + b.inputTokens, outputTokens: a.outputTokens + b.outputTokens };
+  for (const key of ["cachedInputTokens", "cacheWriteTokens", "reasoningTokens"] as const) {
+    const value = (a[key] ?? 0) + (b[key] ?? 0);
+    if (a[key] !== undefined || b[key] !== undefined) sum[key] = value;
+  }
+  if (a.estimated || b.estimated) sum.estimated = true;
+  return sum;
+}
