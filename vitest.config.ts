@@ -1,0 +1,40 @@
+import { fileURLToPath } from "node:url";
+import { configDefaults, defineConfig } from "vitest/config";
+
+const openai7 = fileURLToPath(new URL("./test/sdk-lines/node_modules/openai", import.meta.url));
+
+// `vitest run` runs all three; `--project <name>` one of them. The second and third prepare what they need themselves.
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    coverage: { provider: "v8", include: ["src/**"] },
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: [...configDefaults.exclude, "test/package/**"],
+        },
+      },
+      {
+        // The wires once more, on the other line of the provider SDK (see test/sdk-lines/package.json).
+        resolve: { alias: { openai: openai7 } },
+        test: {
+          name: "openai-7",
+          include: ["test/backends/**/*.test.ts"],
+          globalSetup: "test/sdk-lines/setup.ts",
+        },
+      },
+      {
+        // The built package, as its users get it.
+        test: {
+          name: "package",
+          include: ["test/package/**/*.test.ts"],
+          globalSetup: "test/package/setup.ts",
+          testTimeout: 120_000,
+          hookTimeout: 240_000,
+        },
+      },
+    ],
+  },
+});
