@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { installLocked } from "../../scripts/install-locked.mjs";
+import { installLocked } from "../../scripts/npm.mjs";
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
 

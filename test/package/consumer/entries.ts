@@ -1,0 +1,5 @@
+// Every entry, so that all declarations of the package are checked.
+export * as massgen from "massgen";
+export { Agent, type Backend, createBackend, MassGenError, Orchestrator, tool } from "massgen";
+export { loadConfig } from "massgen/config";
+export { scriptedBackend, simulatedTeam, startEmulator } from "massgen/testing";

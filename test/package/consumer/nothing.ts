@@ -1,0 +1,4 @@
+// What the compiler counts before massgen comes in.
+console.log("nothing");
+
+export {};

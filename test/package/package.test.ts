@@ -1,0 +1,113 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { describe, expect, inject, it } from "vitest";
+import { run } from "../../scripts/npm.mjs";
+
+const project = inject("project");
+const installed = join(project, "node_modules/massgen");
+const manifest = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
+const node = (...args: string[]) => run(process.execPath, args, { cwd: project });
+const kb = (bytes: number) => `${(bytes / 1000).toFixed(1)} KB`;
+
+describe("the package, installed from its tarball in an empty project", () => {
+  it("installs without a warning", () => {
+    expect(inject("installWarnings")).toEqual([]);
+  });
+
+  it("runs a team from an ES module, silently", () => {
+    const { stdout, stderr } = node("esm.mjs");
+    expect(stderr).toBe("");
+    const result = JSON.parse(stdout);
+    expect(result.text).not.toBe("");
+    expect(["one", "two", "three"]).toContain(result.winner);
+  });
+
+  it("loads and runs from CommonJS, silently", () => {
+    const { stdout, stderr } = node("cjs.cjs");
+    expect(stderr).toBe("");
+    expect(JSON.parse(stdout).version).toBe(manifest.version);
+  });
+
+  it("offers the massgen command", () => {
+    const { stdout, stderr } = node("node_modules/massgen/dist/cli/main.js", "--help");
+    expect(stdout).toMatch(/usage: massgen/i);
+    expect(stderr).toBe("");
+    expect(readdirSync(join(project, "node_modules/.bin"))).toContain("massgen");
+    expect(readFileSync(join(installed, manifest.bin.massgen), "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/);
+  });
+});
+
+describe("importing massgen", () => {
+  it("prints nothing, opens nothing and loads no provider SDK and no zod", () => {
+    const traceFile = join(project, "trace.txt");
+    const { stdout, stderr } = run(process.execPath, ["--import", "./trace-register.mjs", "import-only.mjs"], {
+      cwd: project,
+      env: { ...process.env, TRACE_FILE: traceFile },
+    });
+    expect(stdout + stderr).toBe("");
+    const packages = readFileSync(traceFile, "utf8")
+      .split("\n")
+      .flatMap((url) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? []);
+    expect(packages).toContain("massgen");
+    expect([...new Set(packages)].filter((name) => name !== "massgen" && name !== "eventemitter3")).toEqual([]);
+  });
+});
+
+describe("what is shipped", () => {
+  const files = readdirSync(installed, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(installed.length + 1));
+
+  it("has what package.json offers, readme, licence and changelog", () => {
+    const offered = [...Object.values<string>(manifest.bin), ...targets(manifest.exports)].map((file) => join(file));
+    expect(files).toEqual(expect.arrayContaining([...offered, "README.md", "LICENSE", "CHANGELOG.md"]));
+  });
+
+  it("has no tests, no sources and nothing of the project's own", () => {
+    const wanted = /^(dist[\\/].*\.(js|d\.ts)|docs[\\/].*|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
+    expect(files.filter((file) => !wanted.test(file) || /\.test\./.test(file))).toEqual([]);
+  });
+
+  it("has at most 60 KB (gzip) of own code behind the root entry, lazy parts included", () => {
+    const size = gzipSync(ownCode(join(installed, manifest.exports["."].default))).byteLength;
+    console.log(`own code behind "massgen": ${kb(size)} compressed`);
+    expect(size).toBeLessThanOrEqual(60_000);
+  });
+});
+
+describe("the linters of packages", () => {
+  it("publint has nothing to say", () => {
+    const { stdout } = run(process.execPath, [bin("publint"), "run", inject("tarball"), "--strict"]);
+    expect(stdout).toContain("All good!");
+  });
+
+  it("arethetypeswrong has nothing to say", () => {
+    const { stdout } = run(process.execPath, [bin("@arethetypeswrong/cli"), inject("tarball"), "--profile", "esm-only", "--no-emoji"]);
+    expect(stdout).toContain("No problems found");
+  });
+});
+
+function targets(exports: Record<string, string | Record<string, string>>): string[] {
+  return Object.values(exports).flatMap((target) => (typeof target === "string" ? target : Object.values(target)));
+}
+
+/** A file of the bundle and all it imports from the bundle, statically or later. */
+function ownCode(entry: string): string {
+  const seen = new Map<string, string>();
+  const visit = (file: string) => {
+    if (seen.has(file)) return;
+    const code = readFileSync(file, "utf8");
+    seen.set(file, code);
+    for (const [, path] of code.matchAll(/(?:from|import|import\()\s*"(\.[^"]+)"/g)) visit(join(dirname(file), path ?? ""));
+  };
+  visit(entry);
+  return [...seen.values()].join("\n");
+}
+
+/** The script behind the command of a package that is installed here. */
+function bin(name: string): string {
+  const folder = join("node_modules", name);
+  const { bin: command } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  return join(folder, typeof command === "string" ? command : Object.values<string>(command)[0]!);
+}

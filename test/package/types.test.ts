@@ -1,0 +1,56 @@
+import { cpSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { beforeAll, describe, expect, inject, it } from "vitest";
+import { run } from "../../scripts/npm.mjs";
+
+const project = inject("project");
+const consumer = {
+  target: "ES2022",
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  types: ["node"],
+  noEmit: true,
+};
+
+beforeAll(() => {
+  // A consumer has @types/node and nothing else of ours.
+  for (const name of ["@types/node", "undici-types"])
+    cpSync(`node_modules/${name}`, join(project, "node_modules", name), { recursive: true });
+});
+
+/** Compiles one consumer file; throws with the compiler's complaints. */
+function tsc(file: string, options: Record<string, unknown>, ...flags: string[]): string {
+  const config = join(project, "tsconfig.json");
+  writeFileSync(config, JSON.stringify({ compilerOptions: { ...consumer, ...options }, files: [file] }));
+  return run(process.execPath, [resolve("node_modules/typescript/bin/tsc"), "-p", config, ...flags], { cwd: project }).stdout;
+}
+
+describe("the declarations, for a consumer with @types/node and without skipLibCheck", () => {
+  it.each([
+    { module: "nodenext", moduleResolution: "nodenext" },
+    { module: "esnext", moduleResolution: "bundler" },
+  ])("check under $moduleResolution", (options) => {
+    tsc("entries.ts", { ...options, skipLibCheck: false });
+    tsc("team.ts", { ...options, skipLibCheck: false });
+  });
+
+  it("refuse what cannot work", () => {
+    writeFileSync(
+      join(project, "wrong.ts"),
+      `import { Orchestrator } from "massgen";\nnew Orchestrator({ agents: [{ id: "a", backend: { type: "nope" } }] });\n`,
+    );
+    expect(() => tsc("wrong.ts", { module: "nodenext", skipLibCheck: true })).toThrow(/wrong\.ts/);
+  });
+});
+
+describe("the cost of the types", () => {
+  it("is at most 5,000 instantiations for an orchestrator of three agents", () => {
+    const options = { module: "nodenext", skipLibCheck: true };
+    const count = (file: string) => Number(/^Instantiations:\s+(\d+)/m.exec(tsc(file, options, "--extendedDiagnostics"))?.[1]);
+    const cost = count("team.ts") - count("nothing.ts");
+    console.log(`three agents cost ${cost} type instantiations`);
+    expect(cost).toBeGreaterThan(0);
+    expect(cost).toBeLessThanOrEqual(5_000);
+  });
+});
