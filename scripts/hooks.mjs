@@ -1,5 +1,6 @@
-// Runs on `npm install` in a checkout (`prepare`): turns the pre-commit checks of .githooks on. Does nothing in CI,
-// in an unpacked tarball, inside another repository, or where hooks are set up already; never fails an install.
+// Runs after `npm ci` and `npm install` in a checkout: turns the pre-commit checks of .githooks on. It is the `dependencies` script
+// because npm takes a `prepare` for an install script and warns whoever installs the tarball. Does nothing in CI, inside another
+// repository, or where hooks are set up already; never fails an install.
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 

@@ -1,4 +1,4 @@
-import { cpSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { beforeAll, describe, expect, inject, it } from "vitest";
 import { run } from "../../scripts/npm.mjs";
@@ -33,6 +33,14 @@ describe("the declarations, for a consumer with @types/node and without skipLibC
   ])("check under $moduleResolution", (options) => {
     tsc("entries.ts", { ...options, skipLibCheck: false });
     tsc("team.ts", { ...options, skipLibCheck: false });
+  });
+
+  it("name no provider SDK", () => {
+    const dist = join(project, "node_modules/massgen/dist");
+    const declarations = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".d.ts"));
+    expect(declarations).toContain("index.d.ts");
+    const sdk = /(?:from |import\()["'](openai|@anthropic-ai\/|@google\/|@modelcontextprotocol\/|undici)/;
+    expect(declarations.filter((file) => sdk.test(readFileSync(join(dist, file), "utf8")))).toEqual([]);
   });
 
   it("refuse what cannot work", () => {
