@@ -5,8 +5,8 @@ import { npm } from "./npm.mjs";
 
 /** Builds and packs the package into a fresh temporary folder. */
 export function pack() {
-  const folder = mkdtempSync(join(tmpdir(), "massgen-package-"));
   npm(["run", "build"]);
+  const folder = mkdtempSync(join(tmpdir(), "massgen-package-"));
   npm(["pack", "--ignore-scripts", "--pack-destination", folder]);
   const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"));
   if (!tarball) throw new Error("npm pack made no tarball.");
