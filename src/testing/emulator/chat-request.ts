@@ -31,7 +31,7 @@ export function checkChatRequest(body: Json, strict: boolean): Refusal | undefin
   if (strict) {
     for (const key of Object.keys(body)) if (!KNOWN.has(key)) return badRequest(`Unrecognized request argument supplied: ${key}`);
   }
-  return checkMessages(body.messages) ?? checkTools(body) ?? checkSettings(body);
+  return checkMessages(body.messages) ?? checkTools(body, strict) ?? checkSettings(body);
 }
 
 function checkMessages(messages: unknown[]): Refusal | undefined {
@@ -131,7 +131,7 @@ function checkCalls(message: Json, at: string): Refusal | undefined {
   return undefined;
 }
 
-function checkTools(body: Json): Refusal | undefined {
+function checkTools(body: Json, strict: boolean): Refusal | undefined {
   const names = new Set<string>();
   if (body.tools !== undefined) {
     if (!Array.isArray(body.tools)) return wrongType("tools", "an array of objects");
@@ -139,8 +139,11 @@ function checkTools(body: Json): Refusal | undefined {
       return badRequest("Invalid 'tools': empty array. Expected an array with minimum length 1.", "tools", "empty_array");
     for (const [i, tool] of body.tools.entries()) {
       const at = `tools[${i}]`;
-      if (!isObject(tool) || tool.type !== "function")
+      const type = isObject(tool) ? tool.type : undefined;
+      // Several servers have built-in tools with types of their own; OpenAI's chat completions take none.
+      if (typeof type !== "string" || (strict && type !== "function"))
         return badRequest(`Invalid value for '${at}.type': supported values are 'function'.`, `${at}.type`, "invalid_value");
+      if (type !== "function") continue;
       const fn = tool.function;
       if (!isObject(fn) || typeof fn.name !== "string") {
         return badRequest(`Missing required parameter: '${at}.function.name'.`, `${at}.function.name`, "missing_required_parameter");
@@ -250,7 +253,7 @@ export function readChatRequest(body: Json, headers: Record<string, string>): Em
     model: body.model as string,
     stream: body.stream === true,
     messages: (body.messages as Json[]).map(readMessage),
-    tools: ((body.tools ?? []) as { function: Json }[]).map(({ function: fn }) => ({
+    tools: functionsIn(body.tools).map(({ function: fn }) => ({
       name: fn.name as string,
       description: (fn.description ?? "") as string,
       inputSchema: (fn.parameters ?? { type: "object", properties: {} }) as Json,
@@ -259,6 +262,10 @@ export function readChatRequest(body: Json, headers: Record<string, string>): Em
     body,
     headers,
   };
+}
+
+function functionsIn(tools: unknown): { function: Json }[] {
+  return ((tools ?? []) as ({ type: string } & { function: Json })[]).filter((tool) => tool.type === "function");
 }
 
 function readMessage(message: Json): EmulatedMessage {
