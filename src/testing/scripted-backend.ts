@@ -142,7 +142,7 @@ export function scriptedBackend(
       if (requests.length < steps.length) {
         throw new MassGenError(
           "script_incomplete",
-          `${steps.length - requests.length} of ${steps.length} steps of the scripted backend "${model}" were not used: it was called ${requests.length} times.`,
+          `${steps.length - requests.length} of ${steps.length} steps of the scripted backend "${model}" were not used: calls so far: ${requests.length}.`,
         );
       }
     },

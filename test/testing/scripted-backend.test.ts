@@ -82,7 +82,7 @@ describe("scriptedBackend", () => {
     const backend = scriptedBackend(["a", "b", "c"]);
     await collect(backend);
     expect(backend.remaining).toBe(2);
-    expect(() => backend.assertComplete()).toThrow(/2 of 3 steps .* called 1 times/);
+    expect(() => backend.assertComplete()).toThrow(/2 of 3 steps .* calls so far: 1/);
   });
 
   it("lets a rule answer from the request, for every call or in the place of one step", async () => {
