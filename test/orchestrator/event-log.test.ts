@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, expectTypeOf, it } from "vitest";
-import { EventLog } from "../../src/orchestrator/event-log.js";
+import { EventLog } from "../../src/orchestrator/event-log/event-log.js";
 import {
   type CoordinationEvent,
   type CoordinationEventBody,

@@ -1,9 +1,9 @@
 import { EventEmitter } from "eventemitter3";
-import { MassGenError } from "../errors.js";
-import type { Runtime } from "../runtime.js";
+import { MassGenError } from "../../errors.js";
+import type { Runtime } from "../../runtime.js";
+import { type CoordinationEvent, type CoordinationEventBody, type CoordinationEventType, type EventOfType, isTerminal } from "../events.js";
 import { EventHistory } from "./event-history.js";
 import { EventReader } from "./event-reader.js";
-import { type CoordinationEvent, type CoordinationEventBody, type CoordinationEventType, type EventOfType, isTerminal } from "./events.js";
 import { TextReader } from "./text-stream.js";
 
 /** What `on` takes: the name of an event, or `"*"` for all of them. */

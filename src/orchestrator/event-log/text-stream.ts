@@ -1,5 +1,5 @@
-import { MassGenError } from "../errors.js";
-import { type CoordinationEvent, isTerminal } from "./events.js";
+import { MassGenError } from "../../errors.js";
+import { type CoordinationEvent, isTerminal } from "../events.js";
 import { PullIterator, type PullSource } from "./pull-iterator.js";
 import { TextBuffer } from "./text-buffer.js";
 

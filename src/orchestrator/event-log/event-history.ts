@@ -1,4 +1,4 @@
-import { type CoordinationEvent, type DeltaEvent, isDelta, isTerminal } from "./events.js";
+import { type CoordinationEvent, type DeltaEvent, isDelta, isTerminal } from "../events.js";
 import { MergedDelta } from "./merged-delta.js";
 
 /**

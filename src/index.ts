@@ -1,0 +1,32 @@
+export { Agent, type AgentOptions } from "./agent/agent.js";
+export type {
+  AgentHost,
+  Backend,
+  BackendCapabilities,
+  BackendChunk,
+  BackendRequest,
+  CallOptions,
+  CompactionResult,
+  FinishReason,
+  ModelInfo,
+  ModelSettings,
+  StreamOptions,
+  TraceContext,
+} from "./backends/backend.js";
+export { ChatCompletionsBackend } from "./backends/chat-completions/backend.js";
+export { type BackendConfig, createBackend } from "./backends/create-backend.js";
+export { BackendError, type BackendErrorCode, type BackendErrorOptions, ConfigError, type ErrorInfo, MassGenError } from "./errors.js";
+export type * from "./formatter/messages.js";
+export { type AgentView, emptyView, fold, type RunView } from "./orchestrator/core/fold.js";
+export type { AnswerNovelty, PeerAnswers, Presentation, SelfVote } from "./orchestrator/core/types.js";
+export type * from "./orchestrator/events.js";
+export { isDelta, isTerminal } from "./orchestrator/events.js";
+export type { AgentConfig, OrchestratorOptions, Timeouts } from "./orchestrator/options.js";
+export { Orchestrator, type RunOptions } from "./orchestrator/orchestrator.js";
+export { defaultPrompts, escapeData, type Prompts, type ReadableAnswer, type VotingSensitivity } from "./orchestrator/prompts/prompts.js";
+export { type FinalAnswer, type PartialResult, Run, RunError, type RunResult } from "./orchestrator/run.js";
+export { approval, type Ballot, borda, type Candidate, type DecisionRule, plurality, unanimity } from "./orchestrator/voting/rule.js";
+export { type Runtime, systemRuntime } from "./runtime.js";
+export type { Budget } from "./token-manager/budget.js";
+export type { Usage } from "./token-manager/usage.js";
+export { type Tool, type ToolContext, tool } from "./tools/tool.js";

@@ -1,0 +1,296 @@
+import { startTurn } from "../agent/turn.js";
+import type { StepEvent, TurnHooks, Verdict } from "../agent/types.js";
+import type { ModelSettings } from "../backends/backend.js";
+import { errorInfo } from "../errors.js";
+import type { ToolChoice, ToolDefinition } from "../formatter/messages.js";
+import type { Tool } from "../tools/tool.js";
+import { initialState, step } from "./core/step.js";
+import type { CoreInput, CoreState, Effect, Offer, TurnOrder } from "./core/types.js";
+import type { EventLog } from "./event-log/event-log.js";
+import type { CoordinationEventBody } from "./events.js";
+import { InputDesk } from "./input-desk.js";
+import { Ledger } from "./ledger.js";
+import { LiveTurn } from "./live-turn.js";
+import type { ResolvedOptions } from "./options.js";
+import { type Composer, composeTurn, composeUpdate, type Task } from "./prompts/compose.js";
+import { workflowTools } from "./prompts/workflow-tools.js";
+
+type Unstamped<T> = T extends unknown ? Omit<T, "time"> : never;
+export type Fact = Unstamped<CoreInput>;
+
+/** What one run is about. */
+export interface RunSpec {
+  runId: string;
+  task: Task;
+  tools: Tool[];
+  toolChoice: ToolChoice | undefined;
+  settings: ModelSettings | undefined;
+  context: unknown;
+}
+
+/**
+ * Carries out the wishes of the core and feeds the facts back, one at a time. All I/O of a run hangs below this:
+ * its turns, its timers and the questions to its caller.
+ */
+export class Driver {
+  readonly ledger: Ledger;
+  readonly desk: InputDesk;
+  readonly #options: ResolvedOptions;
+  readonly #spec: RunSpec;
+  readonly #log: EventLog;
+  readonly #composer: Composer;
+  readonly #callerTools: Tool[];
+  readonly #turns = new Map<string, LiveTurn>();
+  readonly #timers = new Map<string, () => void>();
+  readonly #inbox: Fact[] = [];
+  #busy = false;
+  #state: CoreState;
+
+  constructor(options: ResolvedOptions, spec: RunSpec, log: EventLog) {
+    this.#options = options;
+    this.#spec = spec;
+    this.#log = log;
+    this.#callerTools = spec.tools.filter((tool) => tool.execute === undefined);
+    this.#composer = {
+      prompts: options.prompts,
+      task: spec.task,
+      votingSensitivity: options.votingSensitivity,
+      core: options.core,
+      callerTools: this.#callerTools,
+    };
+    this.ledger = new Ledger(options.budget);
+    this.desk = new InputDesk(options.runtime, options.inputTimeoutMs, (event) => this.#publish(event));
+    this.#state = initialState({
+      ...options.core,
+      agents: options.agents.map((agent, index) => ({
+        agentId: agent.id,
+        hasTools: this.#toolsOf(index, "draft").length > 0,
+        stepBoundaries: agent.backend.capabilities.wholeAgent !== true,
+      })),
+    });
+  }
+
+  get state(): CoreState {
+    return this.#state;
+  }
+
+  /** Starts the run; `early` is what its caller has asked for already. */
+  start(early: Fact[]): void {
+    this.#log.append({
+      type: "run-start",
+      agents: this.#options.agents.map(({ id, backend }, i) => ({
+        agentId: id,
+        alias: `agent${i + 1}`,
+        backend: backend.type,
+        model: backend.model,
+      })),
+    });
+    if (early.some((fact) => fact.type === "abort")) return this.feed(early.find((fact) => fact.type === "abort")!);
+    this.feed({ type: "start" });
+    for (const fact of early) this.feed(fact);
+  }
+
+  /** Hands a fact to the core. Facts that come up meanwhile wait their turn. */
+  feed(fact: Fact): void {
+    this.#inbox.push(fact);
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) this.#step(next);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  #step(fact: Fact): void {
+    const transition = step(this.#state, { ...fact, time: this.#options.runtime.now() } as CoreInput);
+    this.#state = transition.state;
+    for (const event of transition.events) this.#publish(event);
+    for (const effect of transition.effects) this.#carryOut(effect);
+  }
+
+  /** Adds to the core's events what only the driver knows. */
+  #publish(event: CoordinationEventBody): void {
+    switch (event.type) {
+      case "turn-interrupt": {
+        const turn = this.#turns.get(event.turnId);
+        turn?.abort(event.reason);
+        event.partialText = turn?.progress.partialText() ?? "";
+        event.usage = turn?.progress.usage() ?? event.usage;
+        break;
+      }
+      case "turn-finish":
+      case "turn-error":
+        event.usage = this.#turns.get(event.turnId)?.progress.usage() ?? event.usage;
+        break;
+      case "run-finish":
+      case "run-error":
+      case "run-abort":
+        event.usage = this.ledger.total;
+        break;
+    }
+    this.#log.append(event);
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case "start-turn":
+        return this.#startTurn(effect.turn);
+      case "interrupt-turn":
+        this.#turns.delete(effect.turnId);
+        return this.feed({ type: "turn-stopped", turnId: effect.turnId });
+      case "end-turn":
+        this.#turns.get(effect.turnId)?.reply({ type: "end" });
+        this.#turns.delete(effect.turnId);
+        return;
+      case "continue-turn":
+        return this.#guard(effect.turnId, (turn) => turn.reply(this.#verdict(effect)));
+      case "update-turn":
+        return this.#guard(effect.turnId, (turn) => {
+          turn.update = {
+            setVersion: effect.order.setVersion,
+            note: composeUpdate(this.#composer, effect.order),
+            ...this.#offer(effect.order.offer),
+          };
+        });
+      case "set-timer": {
+        const cancel = this.#options.runtime.setTimer(effect.ms, () => {
+          this.#timers.delete(effect.timer);
+          this.feed({ type: "timer", timer: effect.timer });
+        });
+        this.#timers.set(effect.timer, cancel);
+        return;
+      }
+      case "clear-timer":
+        this.#timers.get(effect.timer)?.();
+        this.#timers.delete(effect.timer);
+    }
+  }
+
+  /** A prompt that throws ends the run with that error instead of leaving it hanging. */
+  #guard(turnId: string, act: (turn: LiveTurn) => void): void {
+    const turn = this.#turns.get(turnId);
+    if (turn === undefined) return;
+    try {
+      act(turn);
+    } catch (error) {
+      this.feed({ type: "broken", error: errorInfo(error) });
+    }
+  }
+
+  #verdict(effect: Extract<Effect, { type: "continue-turn" }>): Verdict {
+    const { results, note, update, offer } = effect;
+    const news = update === undefined ? [] : [composeUpdate(this.#composer, update)];
+    const notes = [...(note === undefined ? [] : [note]), ...news];
+    const forced = update === undefined ? ("required" as const) : undefined;
+    return { type: "continue", results, ...(notes.length > 0 && { note: notes.join("\n\n") }), ...this.#offer(offer, forced) };
+  }
+
+  /** A choice is forced where a vote is all there is, or after a rejection. */
+  #offer(offer: Offer, forced?: "required"): { decisions: ToolDefinition[]; toolChoice?: ToolChoice } {
+    const decisions = workflowTools(offer, this.#options.core.rule);
+    const onlyVote = offer.voteFor.length > 0 && !offer.newAnswer;
+    const toolChoice = onlyVote ? { toolName: "vote" } : forced;
+    return { decisions, ...(toolChoice !== undefined && { toolChoice }) };
+  }
+
+  /** The presenter alone may call what belongs to the caller. */
+  #toolsOf(agent: number, phase: TurnOrder["phase"]): Tool[] {
+    const own = this.#options.agents[agent]!.tools;
+    const all = [...own, ...this.#spec.tools.filter(({ name }) => !own.some((tool) => tool.name === name))];
+    return phase === "present" ? all : all.filter((tool) => tool.execute !== undefined);
+  }
+
+  #startTurn(order: TurnOrder): void {
+    const { options, spec } = { options: this.#options, spec: this.#spec };
+    const agent = options.agents[order.agent]!;
+    const presents = order.phase === "present";
+    const live = new LiveTurn(order, agent.id);
+    this.#turns.set(order.turnId, live);
+    this.#guard(order.turnId, () => {
+      const { maxOutputTokens, stop, responseFormat, ...always } = spec.settings ?? {};
+      const settings = { ...agent.settings, ...(presents ? spec.settings : always) };
+      const { decisions, toolChoice } = this.#offer(order.offer);
+      const choice = presents ? spec.toolChoice : toolChoice;
+      const { progress, done } = startTurn(
+        {
+          runId: spec.runId,
+          agentId: agent.id,
+          turnId: order.turnId,
+          backend: agent.backend,
+          ...composeTurn(this.#composer, agent.systemMessage, order),
+          tools: this.#toolsOf(order.agent, order.phase),
+          decisions,
+          ...(choice !== undefined && { toolChoice: choice }),
+          settings,
+          ...(agent.params !== undefined && { params: agent.params }),
+          streamedArgument: { toolName: "new_answer", field: "content" },
+          timeouts: options.timeout,
+          maxSteps: options.maxSteps,
+          maxStepRetries: options.maxStepRetries,
+          // What has been streamed as final cannot be unsaid: the voted answer takes over instead.
+          retryAfterOutput: !presents,
+          context: spec.context,
+          runtime: options.runtime,
+          signal: live.signal,
+        },
+        this.#hooks(live),
+      );
+      live.progress = progress;
+      done.then(
+        () => undefined,
+        (error) => this.feed({ type: "turn-failed", turnId: order.turnId, error: errorInfo(error) }),
+      );
+    });
+  }
+
+  #hooks(live: LiveTurn): TurnHooks {
+    const { turnId, phase } = live.order;
+    return {
+      emit: (event) => this.#onStepEvent(live, event),
+      writing: (on) => this.feed({ type: "writing", turnId, on }),
+      worked: () => this.feed({ type: "worked", turnId }),
+      decide: ({ calls, text, worked, finishReason }) =>
+        live.ask(() => {
+          if (phase !== "present") return this.feed({ type: "decided", turnId, calls, text, worked });
+          const alone = live.order.candidate?.alone === true;
+          const withheld = !alone && (finishReason === "refusal" || finishReason === "content-filter");
+          this.feed({ type: "presented", turnId, text: withheld ? "" : live.presented() });
+        }),
+      takeUpdate: () => {
+        const update = live.update;
+        if (update === undefined) return undefined;
+        live.update = undefined;
+        this.feed({ type: "updated", turnId, setVersion: update.setVersion });
+        return update;
+      },
+      external: (calls, signal) => this.desk.ask(live.agentId, turnId, calls, signal),
+    };
+  }
+
+  #onStepEvent(live: LiveTurn, event: StepEvent): void {
+    const { turnId, phase, attempt } = live.order;
+    const { agentId } = live;
+    const { epoch } = this.#state;
+    if (event.type === "text-delta") {
+      const delta = phase === "present" ? live.addPresented(event.delta) : event.delta;
+      this.#log.append({ type: "text-delta", agentId, turnId, stepId: event.stepId, phase, attempt, epoch, delta });
+      return;
+    }
+    this.#log.append({ ...event, agentId, turnId, phase, attempt, epoch });
+    if (event.type !== "step-finish") return;
+    if (phase === "present") live.stepEnded(event.status === "ok");
+    const { runSpent, agentSpent } = this.ledger.add(agentId, event.usage);
+    if (agentSpent) this.feed({ type: "budget-spent", agentId });
+    if (runSpent) this.feed({ type: "budget-spent" });
+  }
+
+  /** Frees whatever the run still holds, once it is over. */
+  dispose(): void {
+    for (const turn of this.#turns.values()) turn.abort("error");
+    this.#turns.clear();
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+    this.desk.close();
+  }
+}

@@ -1,0 +1,235 @@
+import { Agent, type AgentOptions } from "../agent/agent.js";
+import type { TurnTimeouts } from "../agent/types.js";
+import type { Backend } from "../backends/backend.js";
+import { type BackendConfig, createBackend } from "../backends/create-backend.js";
+import { ConfigError } from "../errors.js";
+import { nearest } from "../nearest-key.js";
+import { type Runtime, systemRuntime } from "../runtime.js";
+import type { Budget } from "../token-manager/budget.js";
+import type { AnswerNovelty, CoreConfig, PeerAnswers, Presentation, SelfVote } from "./core/types.js";
+import { defaultPrompts, type Prompts, type VotingSensitivity } from "./prompts/prompts.js";
+import { approval, borda, type DecisionRule, plurality, unanimity } from "./voting/rule.js";
+
+/** An agent as plain data: `backend` is a config, or any object that implements `Backend`. */
+export interface AgentConfig extends Omit<AgentOptions, "backend"> {
+  backend: Backend | BackendConfig;
+}
+
+/** Milliseconds; `Infinity` switches one off. */
+export interface Timeouts extends TurnTimeouts {
+  /** Coordination of the whole run; presenting and reviewing are not counted. */
+  run: number;
+}
+
+export interface OrchestratorOptions {
+  /** In registration order: models know the first as `agent1`, the second as `agent2`. */
+  agents: (Agent | AgentConfig)[];
+  /** What a new answer does to agents that are evaluating. `auto`: one that has finished a tool step goes on with the news, others start over. Default `auto`. */
+  peerAnswers?: PeerAnswers;
+  /** Drafts after which the others have `draftGraceMs` left. Default: more than half, one of two. */
+  draftQuorum?: number;
+  /** Default 60,000. */
+  draftGraceMs?: number;
+  /** Once more than half have decided, the others abstain after this. Default 60,000. */
+  voteGraceMs?: number;
+  /** The longest that an accepted answer waits for others being written. Default 20,000. */
+  coalesceMs?: number;
+  /** `discount`: a self-vote counts only where nobody has a vote from someone else. Default `discount`. */
+  selfVote?: SelfVote;
+  /** How different a better answer must be: `balanced` and `strict` refuse near copies. Default `lenient`. */
+  answerNovelty?: AnswerNovelty;
+  /** How good an answer must be to be voted for. Default `lenient`. */
+  votingSensitivity?: VotingSensitivity;
+  /** The draft included. Default 3. */
+  maxAnswersPerAgent?: number;
+  /** The last epoch is for voting only. Default 4. */
+  maxEpochs?: number;
+  /** How often a turn is asked again for an acceptable decision. Default 2. */
+  maxDecisionRetries?: number;
+  /** Failed turns, or abstentions, after which an agent is out. Default 3. */
+  maxAgentFailures?: number;
+  /** Default: half the smallest context window of the team (128,000 where unknown), shared by all answers. */
+  maxAnswerTokens?: number;
+  /** Model steps in one turn. Default 50. */
+  maxSteps?: number;
+  /** How often a step that died is started again before its turn fails. Default 2. */
+  maxStepRetries?: number;
+  /** How often a review may send the result back. Default 0: no review. */
+  maxRestarts?: number;
+  /** Id of the agent that reviews. Default: the winner. */
+  reviewer?: string;
+  /** `present`: the winner writes the final text; `reuse`: its answer is the final text; `synthesize`: it merges the answers. Default `present`. */
+  presentation?: Presentation;
+  /** Default `plurality`. */
+  decisionRule?: "plurality" | "approval" | "borda" | "unanimity" | DecisionRule;
+  /** Defaults: run 1,800,000; turn 600,000; step 300,000; firstChunk 300,000; chunk 120,000; tool 120,000. */
+  timeout?: Partial<Timeouts>;
+  /** How long an `input-request` waits for `run.respond`. Default 600,000. */
+  inputTimeoutMs?: number;
+  /** Stops the run with the best answer so far when it is spent. */
+  budget?: Budget;
+  /** Texts the models read, overridden one by one. */
+  prompts?: Partial<Prompts>;
+  /** Clock, timers, randomness and ids; replaced in tests. */
+  runtime?: Runtime;
+}
+
+const KNOWN_KEYS: Record<keyof OrchestratorOptions, true> = {
+  agents: true,
+  peerAnswers: true,
+  draftQuorum: true,
+  draftGraceMs: true,
+  voteGraceMs: true,
+  coalesceMs: true,
+  selfVote: true,
+  answerNovelty: true,
+  votingSensitivity: true,
+  maxAnswersPerAgent: true,
+  maxEpochs: true,
+  maxDecisionRetries: true,
+  maxAgentFailures: true,
+  maxAnswerTokens: true,
+  maxSteps: true,
+  maxStepRetries: true,
+  maxRestarts: true,
+  reviewer: true,
+  presentation: true,
+  decisionRule: true,
+  timeout: true,
+  inputTimeoutMs: true,
+  budget: true,
+  prompts: true,
+  runtime: true,
+};
+const AGENT_KEYS = ["id", "systemMessage", "backend", "tools", "settings", "params"];
+
+/** Everything a run needs to know, checked and with the defaults filled in. */
+export interface ResolvedOptions {
+  agents: Agent[];
+  /** Backends made from plain configs: the orchestrator closes them. */
+  ownBackends: Backend[];
+  core: Omit<CoreConfig, "agents">;
+  prompts: Prompts;
+  votingSensitivity: VotingSensitivity;
+  timeout: Timeouts;
+  maxSteps: number;
+  maxStepRetries: number;
+  inputTimeoutMs: number;
+  budget: Budget | undefined;
+  runtime: Runtime;
+}
+
+const DEFAULT_TIMEOUT: Timeouts = { run: 1_800_000, turn: 600_000, step: 300_000, firstChunk: 300_000, chunk: 120_000, tool: 120_000 };
+const UNKNOWN_WINDOW = 128_000;
+
+/** Checks the options and fills in the defaults. Throws a `ConfigError` that names the key at fault. */
+export function resolveOptions(options: OrchestratorOptions): ResolvedOptions {
+  knownKeys(options, Object.keys(KNOWN_KEYS), "");
+  const ownBackends: Backend[] = [];
+  const agents = resolveAgents(options.agents, ownBackends);
+  const count = agents.length;
+  const timeout = { ...DEFAULT_TIMEOUT, ...options.timeout };
+  knownKeys(timeout, Object.keys(DEFAULT_TIMEOUT), "timeout");
+  for (const [key, value] of Object.entries(timeout)) atLeast(`timeout.${key}`, value, key === "run" ? 0 : 1, true);
+  knownKeys(options.prompts ?? {}, Object.keys(defaultPrompts), "prompts");
+  const prompts = { ...defaultPrompts, ...options.prompts };
+  const reviewer = options.reviewer === undefined ? undefined : agents.findIndex(({ id }) => id === options.reviewer);
+  if (reviewer === -1)
+    throw bad("reviewer", `no agent has the id "${options.reviewer}"; there are ${agents.map(({ id }) => id).join(", ")}`);
+
+  return {
+    agents,
+    ownBackends,
+    core: {
+      peerAnswers: oneOf("peerAnswers", options.peerAnswers, ["auto", "interrupt", "inject", "round"]),
+      draftQuorum: atLeast("draftQuorum", options.draftQuorum ?? (count === 2 ? 1 : Math.floor(count / 2) + 1), 1),
+      draftGraceMs: atLeast("draftGraceMs", options.draftGraceMs ?? 60_000, 0, true),
+      voteGraceMs: atLeast("voteGraceMs", options.voteGraceMs ?? 60_000, 0, true),
+      coalesceMs: atLeast("coalesceMs", options.coalesceMs ?? 20_000, 0, true),
+      selfVote: oneOf("selfVote", options.selfVote, ["discount", "count", "forbid"]),
+      answerNovelty: oneOf("answerNovelty", options.answerNovelty, ["lenient", "balanced", "strict"]),
+      maxAnswersPerAgent: atLeast("maxAnswersPerAgent", options.maxAnswersPerAgent ?? 3, 1),
+      maxEpochs: atLeast("maxEpochs", options.maxEpochs ?? 4, 1),
+      maxDecisionRetries: atLeast("maxDecisionRetries", options.maxDecisionRetries ?? 2, 0),
+      maxAgentFailures: atLeast("maxAgentFailures", options.maxAgentFailures ?? 3, 1),
+      maxAnswerTokens: atLeast("maxAnswerTokens", options.maxAnswerTokens ?? answerShare(agents), 1),
+      maxRestarts: atLeast("maxRestarts", options.maxRestarts ?? 0, 0),
+      timeoutMs: timeout.run,
+      retryBackoffMs: 1_000,
+      presentation: oneOf("presentation", options.presentation, ["present", "reuse", "synthesize"]),
+      ...(reviewer !== undefined && { reviewer }),
+      rule: resolveRule(options.decisionRule),
+      rejectionText: prompts.rejection,
+    },
+    prompts,
+    votingSensitivity: oneOf("votingSensitivity", options.votingSensitivity, ["lenient", "balanced", "strict"]),
+    timeout,
+    maxSteps: atLeast("maxSteps", options.maxSteps ?? 50, 1),
+    maxStepRetries: atLeast("maxStepRetries", options.maxStepRetries ?? 2, 0),
+    inputTimeoutMs: atLeast("inputTimeoutMs", options.inputTimeoutMs ?? 600_000, 0, true),
+    budget: options.budget,
+    runtime: options.runtime ?? systemRuntime,
+  };
+}
+
+function resolveAgents(given: OrchestratorOptions["agents"], ownBackends: Backend[]): Agent[] {
+  if (!Array.isArray(given) || given.length === 0) throw bad("agents", "must list at least one agent: { id, backend: { type, model } }");
+  const agents = given.map((agent, i) => {
+    if (agent instanceof Agent) return agent;
+    knownKeys(agent, AGENT_KEYS, `agents[${i}]`);
+    if (typeof agent.backend !== "object" || agent.backend === null) {
+      throw bad(
+        `agents[${i}].backend`,
+        'must be { type, model } or an object that implements Backend, e.g. { type: "openai", model: "gpt-5.2" }',
+      );
+    }
+    if (isBackend(agent.backend)) return new Agent({ ...agent, backend: agent.backend });
+    const backend = createBackend(agent.backend);
+    ownBackends.push(backend);
+    return new Agent({ ...agent, backend });
+  });
+  const ids = agents.map(({ id }) => id);
+  const twice = ids.find((id, i) => ids.indexOf(id) !== i);
+  if (twice !== undefined) throw bad("agents", `two agents have the id "${twice}"; give each one of its own`);
+  return agents;
+}
+
+const isBackend = (backend: Backend | BackendConfig): backend is Backend => typeof (backend as Backend).stream === "function";
+
+/** Half the smallest window, shared by all answers: what every member of the team can still read. */
+function answerShare(agents: Agent[]): number {
+  const windows = agents.map(({ backend }) => backend.capabilities.contextWindow ?? UNKNOWN_WINDOW);
+  return Math.max(1, Math.floor(Math.min(...windows) / 2 / agents.length));
+}
+
+function resolveRule(rule: OrchestratorOptions["decisionRule"]): DecisionRule {
+  if (typeof rule === "object") return rule;
+  const rules = { plurality, approval, borda, unanimity: unanimity() };
+  return rules[oneOf("decisionRule", rule, ["plurality", "approval", "borda", "unanimity"])];
+}
+
+// ---- checks
+
+const bad = (path: string, problem: string): ConfigError => new ConfigError("bad_option", `${path}: ${problem}`, { path });
+
+function knownKeys(given: object, known: string[], path: string): void {
+  for (const key of Object.keys(given)) {
+    if (known.includes(key)) continue;
+    const near = nearest(key, known);
+    const at = path === "" ? key : `${path}.${key}`;
+    throw new ConfigError("unknown_option", `${at}: unknown option${near === undefined ? "" : `, did you mean "${near}"?`}`, { path: at });
+  }
+}
+
+/** The first choice is the default. */
+function oneOf<const T extends string>(path: string, value: T | undefined, choices: readonly [T, ...T[]]): T {
+  if (value === undefined) return choices[0];
+  if (!choices.includes(value)) throw bad(path, `must be one of ${choices.join(", ")}, not ${JSON.stringify(value)}`);
+  return value;
+}
+
+function atLeast(path: string, value: number, least: number, fractional = false): number {
+  const fine = typeof value === "number" && value >= least && (fractional || Number.isInteger(value));
+  if (!fine) throw bad(path, `must be ${fractional ? "a number" : "an integer"} of at least ${least}, not ${String(value)}`);
+  return value;
+}

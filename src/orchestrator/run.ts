@@ -1,0 +1,199 @@
+import { MassGenError } from "../errors.js";
+import type { Usage } from "../token-manager/usage.js";
+import { aliasOf } from "./core/types.js";
+import { Driver, type Fact, type RunSpec } from "./driver.js";
+import { type EventListener, EventLog, type ListenerType } from "./event-log/event-log.js";
+import { type CoordinationEvent, type EventOfType, type FinishedReason, isTerminal, type VoteRecord } from "./events.js";
+import type { ResolvedOptions } from "./options.js";
+
+/** An agent's answer as it stood at the end. */
+export interface FinalAnswer {
+  agentId: string;
+  alias: string;
+  label: string;
+  content: string;
+  /** Its score in the decision. */
+  score: number;
+  winner: boolean;
+}
+
+export interface RunResult {
+  runId: string;
+  /** What the winner presented. */
+  text: string;
+  reason: FinishedReason;
+  /** Id of the agent whose answer won. */
+  winner: string;
+  /** The answer that won. */
+  label: string;
+  /** Every agent's current answer, minority answers included. */
+  answers: FinalAnswer[];
+  /** The votes that decided. */
+  votes: VoteRecord[];
+  /** What models generated besides text, in the presentation. */
+  files: { mediaType: string; data: string }[];
+  /** Tokens of all steps, interrupted and failed ones included. */
+  usage: Usage & { byAgent: Record<string, Usage> };
+  /** `usd` is null where a price is unknown; `complete`: every step is priced. */
+  cost: { usd: number | null; complete: boolean };
+  attempts: number;
+  epochs: number;
+}
+
+/** What there was when a run ended without a result. */
+export type PartialResult = Pick<RunResult, "runId" | "answers" | "votes" | "usage" | "cost" | "attempts" | "epochs">;
+
+/** A run that ended without a result: `aborted`, `no_answer`, or the code of what broke. */
+export class RunError extends MassGenError {
+  /** Answers, votes and usage up to then. */
+  readonly partial: PartialResult;
+
+  constructor(code: string, message: string, partial: PartialResult, options?: { cause?: unknown }) {
+    super(code, message, options);
+    this.partial = partial;
+  }
+}
+
+/** One task on its way to one result. Iterate it for the events, await `result` for the outcome, or both. */
+export class Run implements AsyncIterable<CoordinationEvent> {
+  readonly runId: string;
+  /** Resolves when the run has a result; rejects with a `RunError`. Not awaiting it is fine. */
+  readonly result: Promise<RunResult>;
+  readonly #log: EventLog;
+  readonly #driver: Driver;
+  /** What the caller wants before the run has started. */
+  #early: Fact[] | undefined = [];
+  #consensus: EventOfType<"consensus"> | undefined;
+  #files: { turnId: string; file: { mediaType: string; data: string } }[] = [];
+
+  constructor(options: ResolvedOptions, spec: RunSpec, signal: AbortSignal | undefined) {
+    this.runId = spec.runId;
+    this.#log = new EventLog(spec.runId, options.runtime, { reviewed: options.core.maxRestarts > 0 });
+    this.#driver = new Driver(options, spec, this.#log);
+    const onAbort = () => this.abort(signal?.reason);
+    this.result = new Promise((resolve, reject) => {
+      this.#log.on("consensus", (event) => {
+        this.#consensus = event;
+      });
+      this.#log.on("run-restart", () => {
+        this.#consensus = undefined;
+        this.#files = [];
+      });
+      this.#log.on("file", ({ phase, turnId, mediaType, data }) => {
+        if (phase === "present") this.#files.push({ turnId, file: { mediaType, data } });
+      });
+      const onEnd = (event: CoordinationEvent) => {
+        if (!isTerminal(event)) return;
+        signal?.removeEventListener("abort", onAbort);
+        this.#driver.dispose();
+        if (event.type === "run-finish") resolve(this.#resultOf(event));
+        else reject(this.#errorOf(event, signal));
+      };
+      for (const type of ["run-finish", "run-error", "run-abort"] as const) this.#log.on(type, onEnd);
+    });
+    this.result.catch(() => {
+      // Whoever awaits it sees the error; whoever does not has the terminal event.
+    });
+    // On a microtask, so that no listener misses anything.
+    queueMicrotask(() => {
+      if (signal?.aborted) this.#early?.unshift({ type: "abort", reason: reasonText(signal.reason) });
+      else signal?.addEventListener("abort", onAbort, { once: true });
+      const early = this.#early ?? [];
+      this.#early = undefined;
+      this.#driver.start(early);
+    });
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<CoordinationEvent, undefined> {
+    return this.#log[Symbol.asyncIterator]();
+  }
+
+  /**
+   * The final text alone, as it is written. With a review to come it is held back until it is accepted. Throws what
+   * `result` rejects with, or `text_voided` when the presentation failed after part of it had been given out.
+   */
+  get textStream(): AsyncIterable<string> {
+    return this.#log.textStream();
+  }
+
+  /** Calls the listener at every event of the type, `"*"` for all of them. An error it throws is the process's, not the run's. */
+  on<T extends ListenerType>(type: T, listener: EventListener<T>): this {
+    this.#log.on(type, listener);
+    return this;
+  }
+
+  once<T extends ListenerType>(type: T, listener: EventListener<T>): this {
+    this.#log.once(type, listener);
+    return this;
+  }
+
+  off<T extends ListenerType>(type: T, listener: EventListener<T>): this {
+    this.#log.off(type, listener);
+    return this;
+  }
+
+  /** Present the best answer so far, now. Does nothing once it is being presented. */
+  finish(): void {
+    this.#tell({ type: "finish" });
+  }
+
+  /** Stop everything. `result` rejects with `aborted`. */
+  abort(reason?: unknown): void {
+    this.#tell({ type: "abort", reason: reasonText(reason) });
+  }
+
+  #tell(fact: Fact): void {
+    if (this.#early === undefined) this.#driver.feed(fact);
+    else this.#early.push(fact);
+  }
+
+  /** Answer an `input-request`. Throws `unknown_request` when it is not open. An `Error` tells the model that it failed. */
+  respond(requestId: string, value: unknown): void {
+    this.#driver.desk.respond(requestId, value);
+  }
+
+  #resultOf(event: EventOfType<"run-finish">): RunResult {
+    const { text, reason, winner, label } = event;
+    const lastTurn = this.#files.at(-1)?.turnId;
+    const files = this.#files.filter(({ turnId }) => turnId === lastTurn).map(({ file }) => file);
+    return { text, reason, winner, label, files, ...this.#soFar() };
+  }
+
+  #soFar(): PartialResult {
+    const { state, ledger } = this.#driver;
+    const { tally = {}, votes = [], label } = this.#consensus ?? {};
+    const answers = state.agents.flatMap(({ answer }, index) =>
+      answer === null
+        ? []
+        : [
+            {
+              agentId: state.config.agents[index]!.agentId,
+              alias: aliasOf(index),
+              label: answer.label,
+              content: answer.content,
+              score: tally[answer.label] ?? 0,
+              winner: answer.label === label,
+            },
+          ],
+    );
+    return {
+      runId: this.runId,
+      answers,
+      votes,
+      usage: { ...ledger.total, byAgent: Object.fromEntries(ledger.byAgent) },
+      cost: { usd: null, complete: false },
+      attempts: state.attempt,
+      epochs: state.epoch,
+    };
+  }
+
+  #errorOf(event: EventOfType<"run-error" | "run-abort">, signal: AbortSignal | undefined): RunError {
+    if (event.type === "run-error") return new RunError(event.error.code, event.error.message, this.#soFar());
+    return new RunError("aborted", `The run was aborted: ${event.reason}`, this.#soFar(), { cause: signal?.reason });
+  }
+}
+
+function reasonText(reason: unknown): string {
+  if (reason === undefined) return "no reason given";
+  return reason instanceof Error ? reason.message : String(reason);
+}
