@@ -31,6 +31,11 @@ export interface TurnRequest {
   tools: Tool[];
   /** Tools whose call is a decision: never executed, put to `hooks.decide`. */
   decisions: ToolDefinition[];
+  /**
+   * Names of decisions that are not offered now but whose calls are put to `hooks.decide` all the same, so that it can
+   * say why not. Whatever has been offered earlier in the turn counts among them anyway.
+   */
+  knownDecisions?: string[];
   toolChoice?: ToolChoice;
   settings?: ModelSettings;
   params?: Record<string, unknown>;
@@ -41,6 +46,8 @@ export interface TurnRequest {
   maxSteps: number;
   /** How often one step that died is started again. Default of the orchestrator: 2. */
   maxStepRetries: number;
+  /** Whether a step that has already streamed text may be started again. Default true. */
+  retryAfterOutput?: boolean;
   /** Passed to tools. */
   context?: unknown;
   trace?: TraceContext;

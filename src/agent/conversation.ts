@@ -1,0 +1,87 @@
+import type { BackendRequest } from "../backends/backend.js";
+import type { Message, ToolChoice, ToolDefinition, ToolResultPart } from "../formatter/messages.js";
+import type { TurnRequest } from "./types.js";
+
+/** What the model has been told and may call; grows from step to step. */
+export interface Conversation {
+  messages: Message[];
+  tools: ToolDefinition[];
+  decisions: ToolDefinition[];
+  toolChoice: ToolChoice | undefined;
+  /** Every decision that was offered at some time, or that the request names. */
+  decisionNames: Set<string>;
+  /** Tool call ids in use. */
+  ids: Set<string>;
+}
+
+export function openConversation(request: TurnRequest): Conversation {
+  const conversation: Conversation = {
+    messages: [...request.messages],
+    tools: request.tools.map(({ name, description, inputSchema }) => ({ name, description, inputSchema })),
+    decisions: [],
+    toolChoice: undefined,
+    decisionNames: new Set(request.knownDecisions),
+    ids: new Set(),
+  };
+  for (const message of request.messages) {
+    if (message.role !== "assistant" || typeof message.content === "string") continue;
+    for (const part of message.content) if (part.type === "tool-call") conversation.ids.add(part.toolCallId);
+  }
+  offer(conversation, request.decisions, request.toolChoice);
+  return conversation;
+}
+
+/** Replaces the decisions the model may take. */
+export function offer(conversation: Conversation, decisions: ToolDefinition[], toolChoice: ToolChoice | undefined): void {
+  conversation.decisions = decisions;
+  conversation.toolChoice = toolChoice;
+  for (const { name } of decisions) conversation.decisionNames.add(name);
+}
+
+export function addNote(conversation: Conversation, note: string): void {
+  conversation.messages.push({ role: "user", content: note });
+}
+
+export function addResults(conversation: Conversation, content: ToolResultPart[]): void {
+  conversation.messages.push({ role: "tool", content });
+}
+
+export function isOffered(conversation: Conversation, decision: string): boolean {
+  return conversation.decisions.some(({ name }) => name === decision);
+}
+
+export function offeredNames(conversation: Conversation): string[] {
+  return [...conversation.tools, ...conversation.decisions].map(({ name }) => name);
+}
+
+/**
+ * Once ordinary tools have run, a forced choice that no decision can satisfy has had its effect: kept up, it would make
+ * the model call tools for ever.
+ */
+export function relaxToolChoice(conversation: Conversation): void {
+  const { toolChoice: choice } = conversation;
+  if (choice === "required" && conversation.decisions.length === 0) conversation.toolChoice = undefined;
+  if (typeof choice === "object" && !isOffered(conversation, choice.toolName)) conversation.toolChoice = undefined;
+}
+
+/** The request of the next step. */
+export function stepRequest(conversation: Conversation, request: TurnRequest): BackendRequest {
+  const { capabilities } = request.backend;
+  const tools = capabilities.tools === false ? [] : [...conversation.tools, ...conversation.decisions];
+  const toolChoice = tools.length === 0 ? undefined : allowedChoice(conversation.toolChoice, capabilities.toolChoice);
+  return {
+    ...(request.system !== undefined && { system: request.system }),
+    messages: [...conversation.messages],
+    ...(tools.length > 0 && { tools }),
+    ...(toolChoice !== undefined && { toolChoice }),
+    ...(request.settings !== undefined && { settings: request.settings }),
+    ...(request.params !== undefined && { params: request.params }),
+  };
+}
+
+/** The strongest form of a choice that the model takes: the named tool, else any tool, else none. */
+function allowedChoice(choice: ToolChoice | undefined, can: { required?: boolean; named?: boolean } = {}): ToolChoice | undefined {
+  if (choice === undefined || choice === "auto" || choice === "none") return choice;
+  if (choice !== "required" && can.named === true) return choice;
+  return can.required === true ? "required" : undefined;
+}

@@ -1,0 +1,212 @@
+import type { BackendChunk, FinishReason } from "../backends/backend.js";
+import type { AssistantMessage, AssistantPart, ReasoningPart, TextPart } from "../formatter/messages.js";
+import type { Usage } from "../token-manager/usage.js";
+import { type StringFieldDecoder, stringFieldDecoder } from "./string-field-decoder.js";
+import type { StepEvent } from "./types.js";
+
+/** A tool call of the reply, under an id that is unique in the turn. */
+export interface ReplyCall {
+  toolCallId: string;
+  /** The id the backend gave it. */
+  sentId: string;
+  toolName: string;
+  input: unknown;
+  invalid?: string;
+}
+
+/** A call whose arguments are still arriving. */
+interface OpenCall {
+  toolCallId: string;
+  raw: string;
+  decoder: StringFieldDecoder | undefined;
+}
+
+/** What one step has brought so far. */
+export interface Reply {
+  stepId: string;
+  parts: AssistantPart[];
+  calls: ReplyCall[];
+  open: Map<string, OpenCall>;
+  /** Decoded text of the streamed argument, by call. */
+  answers: Map<string, string>;
+  /** Ids this step has taken from the turn. */
+  claimed: string[];
+  builtins: Set<string>;
+  usage: Usage | undefined;
+  finish: FinishReason | undefined;
+  message: AssistantMessage | undefined;
+  /** Whether anything at all has arrived. */
+  touched: boolean;
+  /** Whether a `text-delta` has been emitted. */
+  spoke: boolean;
+}
+
+/** Where the pieces of a reply go. */
+export interface ReplySink {
+  emit(event: StepEvent): void;
+  /** The model has begun writing the streamed argument. */
+  writing(): void;
+  /** The decision argument to stream, if it is offered now. */
+  streamed: { toolName: string; field: string } | undefined;
+  /** Tool call ids taken in this turn. */
+  usedIds: Set<string>;
+}
+
+export function newReply(stepId: string): Reply {
+  return {
+    stepId,
+    parts: [],
+    calls: [],
+    open: new Map(),
+    answers: new Map(),
+    claimed: [],
+    builtins: new Set(),
+    usage: undefined,
+    finish: undefined,
+    message: undefined,
+    touched: false,
+    spoke: false,
+  };
+}
+
+/** Adds a chunk to the reply and tells the sink what is new. */
+export function takeChunk(reply: Reply, chunk: BackendChunk, sink: ReplySink): void {
+  reply.touched = true;
+  const { stepId, parts } = reply;
+  switch (chunk.type) {
+    case "text-delta": {
+      if (chunk.delta === "") return;
+      const last = parts[parts.length - 1];
+      if (last?.type === "text") last.text += chunk.delta;
+      else parts.push({ type: "text", text: chunk.delta } satisfies TextPart);
+      reply.spoke = true;
+      sink.emit({ type: "text-delta", stepId, delta: chunk.delta });
+      return;
+    }
+    case "reasoning-delta": {
+      if (chunk.delta === "") return;
+      const last = parts[parts.length - 1];
+      if (last?.type === "reasoning" && last.kind === chunk.kind) last.text += chunk.delta;
+      else parts.push({ type: "reasoning", text: chunk.delta, ...(chunk.kind && { kind: chunk.kind }) } satisfies ReasoningPart);
+      if (chunk.kind === undefined) sink.emit({ type: "reasoning-delta", stepId, delta: chunk.delta });
+      else sink.emit({ type: "reasoning-delta", stepId, delta: chunk.delta, kind: chunk.kind });
+      return;
+    }
+    case "tool-input-start":
+      openCall(reply, chunk.toolCallId, chunk.toolName, sink);
+      return;
+    case "tool-input-delta": {
+      const call = reply.open.get(chunk.toolCallId) ?? openCall(reply, chunk.toolCallId, undefined, sink);
+      call.raw += chunk.delta;
+      if (call.decoder !== undefined) addAnswer(reply, call.toolCallId, call.decoder.push(chunk.delta), sink);
+      return;
+    }
+    case "tool-call":
+      closeCall(reply, chunk, sink);
+      return;
+    case "builtin-tool":
+      takeBuiltin(reply, chunk, sink);
+      return;
+    case "file":
+      parts.push({ type: "file", mediaType: chunk.mediaType, data: chunk.data });
+      sink.emit({ ...chunk, stepId });
+      return;
+    case "source":
+    case "compaction":
+    case "warning":
+      sink.emit({ ...chunk, stepId });
+      return;
+    case "usage":
+      reply.usage = chunk.usage;
+      return;
+    case "message":
+      if (chunk.message.role === "assistant") reply.message = chunk.message;
+      return;
+    case "finish":
+      reply.finish = chunk.reason;
+      return;
+    case "response-metadata":
+      return;
+  }
+}
+
+type BuiltinChunk = Extract<BackendChunk, { type: "builtin-tool" }>;
+type ToolCallChunk = Extract<BackendChunk, { type: "tool-call" }>;
+
+function takeBuiltin(reply: Reply, chunk: BuiltinChunk, sink: ReplySink): void {
+  const { stepId } = reply;
+  const { id: toolCallId, toolName } = chunk;
+  if (!reply.builtins.has(toolCallId)) {
+    reply.builtins.add(toolCallId);
+    sink.emit({ type: "tool-call", stepId, toolCallId, toolName, input: chunk.input ?? null, builtin: true });
+  }
+  if (chunk.state === "started") return;
+  const isError = chunk.state === "failed";
+  sink.emit({ type: "tool-result", stepId, toolCallId, toolName, output: chunk.output ?? null, isError, builtin: true });
+}
+
+function claimId(reply: Reply, sentId: string, used: Set<string>): string {
+  let id = sentId;
+  for (let n = 1; id === "" || used.has(id); n++) id = `call_${n}`;
+  used.add(id);
+  reply.claimed.push(id);
+  return id;
+}
+
+function openCall(reply: Reply, sentId: string, toolName: string | undefined, sink: ReplySink): OpenCall {
+  const streams = toolName !== undefined && toolName === sink.streamed?.toolName;
+  const decoder = streams && sink.streamed !== undefined ? stringFieldDecoder(sink.streamed.field) : undefined;
+  const call: OpenCall = { toolCallId: claimId(reply, sentId, sink.usedIds), raw: "", decoder };
+  reply.open.set(sentId, call);
+  if (streams) sink.writing();
+  return call;
+}
+
+function closeCall(reply: Reply, chunk: ToolCallChunk, sink: ReplySink): void {
+  const { toolCallId: sentId, toolName, input, invalid } = chunk;
+  const open = reply.open.get(sentId);
+  reply.open.delete(sentId);
+  const toolCallId = open?.toolCallId ?? claimId(reply, sentId, sink.usedIds);
+  reply.calls.push({ toolCallId, sentId, toolName, input, ...(invalid !== undefined && { invalid }) });
+  reply.parts.push({ type: "tool-call", toolCallId, toolName, input, ...(invalid !== undefined && { invalid }) });
+  if (toolName !== sink.streamed?.toolName) return;
+  sink.writing();
+  // What the decoder has not shown: all of it where the backend sent no deltas, the rest where it mended the JSON.
+  const content = invalid === undefined ? (input as Record<string, unknown> | null)?.[sink.streamed.field] : undefined;
+  const shown = reply.answers.get(toolCallId) ?? "";
+  if (typeof content === "string" && content.startsWith(shown)) addAnswer(reply, toolCallId, content.slice(shown.length), sink);
+}
+
+function addAnswer(reply: Reply, toolCallId: string, delta: string, sink: ReplySink): void {
+  if (delta === "") return;
+  reply.answers.set(toolCallId, (reply.answers.get(toolCallId) ?? "") + delta);
+  sink.emit({ type: "answer-delta", stepId: reply.stepId, delta, toolCallId });
+}
+
+/** The reply's plain text. */
+export function replyText(reply: Reply): string {
+  let text = "";
+  for (const part of reply.parts) if (part.type === "text") text += part.text;
+  return text;
+}
+
+/** Its plain text and what has been written of a streamed decision. */
+export function partialText(reply: Reply): string {
+  return [replyText(reply), ...reply.answers.values()].filter((text) => text !== "").join("\n\n");
+}
+
+/** The reply as a message to send back: as the backend gave it, else built from the chunks. Nothing, if it is empty. */
+export function replyMessage(reply: Reply): AssistantMessage | undefined {
+  const message = reply.message;
+  if (message === undefined) return reply.parts.length === 0 ? undefined : { role: "assistant", content: reply.parts };
+  if (message.content.length === 0) return undefined;
+  if (typeof message.content === "string" || reply.calls.every((call) => call.sentId === call.toolCallId)) return message;
+  const calls = [...reply.calls];
+  const content = message.content.map((part) => {
+    if (part.type !== "tool-call") return part;
+    const index = calls.findIndex((call) => call.sentId === part.toolCallId);
+    const [call] = index === -1 ? [] : calls.splice(index, 1);
+    return call === undefined ? part : { ...part, toolCallId: call.toolCallId };
+  });
+  return { ...message, content };
+}
