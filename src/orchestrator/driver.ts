@@ -13,7 +13,7 @@ import { Ledger } from "./ledger.js";
 import { LiveTurn } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
 import { type Composer, composeTurn, composeUpdate, type Task } from "./prompts/compose.js";
-import { workflowTools } from "./prompts/workflow-tools.js";
+import { WORKFLOW_TOOLS, workflowTools } from "./prompts/workflow-tools.js";
 
 type Unstamped<T> = T extends unknown ? Omit<T, "time"> : never;
 export type Fact = Unstamped<CoreInput>;
@@ -221,6 +221,7 @@ export class Driver {
           ...composeTurn(this.#composer, agent.systemMessage, order),
           tools: this.#toolsOf(order.agent, order.phase),
           decisions,
+          knownDecisions: [...WORKFLOW_TOOLS],
           ...(choice !== undefined && { toolChoice: choice }),
           settings,
           ...(agent.params !== undefined && { params: agent.params }),
@@ -252,7 +253,7 @@ export class Driver {
       worked: () => this.feed({ type: "worked", turnId }),
       decide: ({ calls, text, worked, finishReason }) =>
         live.ask(() => {
-          if (phase !== "present") return this.feed({ type: "decided", turnId, calls, text, worked });
+          if (phase !== "present" || calls.length > 0) return this.feed({ type: "decided", turnId, calls, text, worked });
           const alone = live.order.candidate?.alone === true;
           const withheld = !alone && (finishReason === "refusal" || finishReason === "content-filter");
           this.feed({ type: "presented", turnId, text: withheld ? "" : live.presented() });

@@ -27,7 +27,7 @@ export function judge(state: CoreState, agent: number, turn: Turn, calls: Workfl
     case "vote":
       return judgeVote(state, agent, turn, input);
     case "new_answer":
-      return turn.phase === "review"
+      return turn.phase === "review" || turn.phase === "present"
         ? { verdict: "reject", code: "not-offered", detail: call.toolName }
         : judgeAnswer(state, agent, turn, input, worked);
     case "submit":

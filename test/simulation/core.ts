@@ -1,0 +1,386 @@
+import { initialState, step } from "../../src/orchestrator/core/step.js";
+import type { CoreConfig, CoreInput, CoreState, Effect, Offer, TurnOrder, WorkflowCall } from "../../src/orchestrator/core/types.js";
+import { aliasOf } from "../../src/orchestrator/core/types.js";
+import type { CoordinationEventBody } from "../../src/orchestrator/events.js";
+import { approval, borda, plurality, unanimity } from "../../src/orchestrator/voting/rule.js";
+import { check, InvariantError, Watcher } from "./invariants.js";
+import { Random } from "./random.js";
+
+type TurnFact = Extract<CoreInput, { turnId: string }>;
+type Unstamped<T> = T extends unknown ? Omit<T, "time"> : never;
+type Fact = Unstamped<CoreInput>;
+
+/** What a turn can do to the core, as the simulated world plays it. */
+interface SimTurn {
+  turnId: string;
+  phase: TurnOrder["phase"];
+  agent: number;
+  offer: Offer;
+  /** Labels the model has really read. */
+  shown: string[];
+  pendingUpdate: TurnOrder | undefined;
+  worked: boolean;
+  over: boolean;
+  /** A decision is out and has no reply yet. */
+  waiting: boolean;
+  steps: number;
+}
+
+export interface SimulationResult {
+  events: CoordinationEventBody[];
+  steps: number;
+  turns: number;
+  time: number;
+  outcome: string;
+}
+
+const HANG_MS = 600_000;
+
+/** Runs the bare core once against a random world. Throws an `InvariantError` when something cannot be. */
+export function simulateCore(seed: number): SimulationResult {
+  return new World(seed).run();
+}
+
+/** Every option at random, small caps as well as the defaults. */
+export function randomConfig(random: Random): CoreConfig {
+  const count = random.pick([1, 2, 2, 3, 3, 3, 4, 5, 7, 9]);
+  return {
+    agents: Array.from({ length: count }, (_, i) => ({
+      agentId: `a${i}`,
+      hasTools: random.chance(0.3),
+      stepBoundaries: !random.chance(0.15),
+    })),
+    peerAnswers: random.pick(["auto", "auto", "interrupt", "inject", "round"]),
+    draftQuorum: 1 + random.int(count),
+    draftGraceMs: random.pick([0, 1_000, 60_000]),
+    voteGraceMs: random.pick([0, 1_000, 60_000]),
+    coalesceMs: random.pick([0, 500, 20_000]),
+    selfVote: random.pick(["discount", "count", "forbid"]),
+    answerNovelty: random.pick(["lenient", "balanced", "strict"]),
+    maxAnswersPerAgent: random.pick([1, 2, 3]),
+    maxEpochs: random.pick([1, 2, 3, 4, 4, 6]),
+    maxDecisionRetries: random.pick([0, 1, 2, 2]),
+    maxAgentFailures: random.pick([1, 2, 3, 3]),
+    maxAnswerTokens: 1000,
+    maxRestarts: random.pick([0, 0, 0, 1, 2]),
+    timeoutMs: random.pick([Number.POSITIVE_INFINITY, 1_800_000, 1_800_000, 30_000, 0]),
+    retryBackoffMs: 500,
+    presentation: random.pick(["present", "present", "reuse", "synthesize"]),
+    ...(random.chance(0.3) && { reviewer: random.int(count) }),
+    rule: random.pick([plurality, plurality, approval, borda, unanimity(), unanimity({ maxBallots: 3 })]),
+    rejectionText: (rejection) => `rejected: ${rejection.code}`,
+  };
+}
+
+/** How the models of one run behave: probabilities drawn once per run. */
+function randomManners(random: Random) {
+  return {
+    wrong: random.pick([0, 0.1, 0.4, 0.9]),
+    fails: random.pick([0, 0, 0.1, 0.5]),
+    fatal: random.pick([0, 0, 0.1]),
+    hangs: random.pick([0, 0, 0.1, 0.4]),
+    improves: random.pick([0, 0.2, 0.5, 1]),
+    works: random.pick([0, 0.3, 0.7]),
+    repeats: random.pick([0, 0.2]),
+    sendsBack: random.pick([0, 0.3, 1]),
+    caller: random.pick([0, 0, 0, 0.02]),
+    slowest: random.pick([10, 5_000, 90_000]),
+  };
+}
+
+class World {
+  readonly #seed: number;
+  readonly #random: Random;
+  readonly #config: CoreConfig;
+  readonly #manners: ReturnType<typeof randomManners>;
+  readonly #watcher: Watcher;
+  readonly #turns = new Map<string, SimTurn>();
+  readonly #timers = new Map<string, number>();
+  readonly #queue: { at: number; order: number; run: () => Fact | undefined; timer?: string }[] = [];
+  readonly #events: CoordinationEventBody[] = [];
+  #state: CoreState;
+  #time = 1_000_000;
+  #order = 0;
+  #steps = 0;
+  #texts = 0;
+
+  constructor(seed: number) {
+    this.#seed = seed;
+    this.#random = new Random(seed);
+    this.#config = randomConfig(this.#random);
+    this.#manners = randomManners(this.#random);
+    const ballots = this.#config.rule.again ? 3 : 1;
+    this.#watcher = new Watcher(this.#config, ballots);
+    this.#state = initialState(this.#config);
+  }
+
+  run(): SimulationResult {
+    try {
+      this.#feed({ type: "start" });
+      while (this.#state.stage !== "ended") {
+        check(this.#queue.length > 0, "nothing runs, nothing is pending, and the run has not ended");
+        this.#next();
+        check(this.#steps < 20_000, "the run does not come to an end");
+      }
+      check(this.#watcher.terminals === 1, "not exactly one terminal event");
+      check(this.#state.timers.length === 0, "a timer is left");
+      for (const turn of this.#turns.values()) check(turn.over, `turn ${turn.turnId} still runs`);
+      // Whatever comes after the end is not heard.
+      const after = step(this.#state, { type: "timer", timer: "deadline", time: this.#time });
+      check(after.events.length === 0 && after.effects.length === 0, "something happened after the end");
+    } catch (error) {
+      if (error instanceof InvariantError) error.message = `seed ${this.#seed}: ${error.message}`;
+      throw error;
+    }
+    const outcome = this.#watcher.view.outcome;
+    return { events: this.#events, steps: this.#steps, turns: this.#watcher.turns, time: this.#time, outcome };
+  }
+
+  #next(): void {
+    let first = 0;
+    for (let i = 1; i < this.#queue.length; i++) {
+      const a = this.#queue[i]!;
+      const b = this.#queue[first]!;
+      if (a.at < b.at || (a.at === b.at && a.order < b.order)) first = i;
+    }
+    const [entry] = this.#queue.splice(first, 1);
+    this.#time = Math.max(this.#time, entry!.at);
+    if (this.#random.chance(this.#manners.caller)) this.#callerActs();
+    const fact = entry!.run();
+    if (fact !== undefined) this.#feed(fact);
+  }
+
+  #callerActs(): void {
+    const random = this.#random;
+    const agentId = random.pick(this.#config.agents).agentId;
+    this.#feed(
+      random.pick<Fact>([
+        { type: "finish" },
+        { type: "abort", reason: "test" },
+        { type: "budget-spent" },
+        { type: "budget-spent", agentId },
+      ]),
+    );
+  }
+
+  #feed(fact: Fact): void {
+    const facts: Fact[] = [fact];
+    for (let next = facts.shift(); next !== undefined; next = facts.shift()) {
+      if (this.#state.stage === "ended") return;
+      this.#steps++;
+      const { state, events, effects } = step(this.#state, { ...next, time: this.#time } as CoreInput);
+      this.#state = state;
+      for (const event of events) {
+        this.#events.push(event);
+        this.#watcher.see(event);
+      }
+      this.#watcher.matches(state);
+      for (const effect of effects) facts.push(...this.#carryOut(effect));
+    }
+  }
+
+  #later(ms: number, run: () => Fact | undefined, timer?: string): void {
+    this.#queue.push({ at: this.#time + ms, order: this.#order++, run, ...(timer !== undefined && { timer }) });
+  }
+
+  #carryOut(effect: Effect): Fact[] {
+    switch (effect.type) {
+      case "set-timer":
+        check(!this.#timers.has(effect.timer), `timer ${effect.timer} set twice`);
+        this.#timers.set(effect.timer, effect.ms);
+        this.#later(effect.ms, () => {
+          // A timer that fires although it was cleared must do no harm either.
+          if (!this.#timers.delete(effect.timer) && !this.#random.chance(0.1)) return undefined;
+          return { type: "timer", timer: effect.timer };
+        });
+        return [];
+      case "clear-timer":
+        check(this.#timers.delete(effect.timer), `timer ${effect.timer} cleared but not set`);
+        return [];
+      case "start-turn":
+        this.#startTurn(effect.turn);
+        return [];
+      case "interrupt-turn": {
+        const turn = this.#live(effect.turnId);
+        turn.over = true;
+        // A backend that ignores its signal goes on talking, before and after the turn has been stopped.
+        const late = this.#random.chance(0.3) ? this.#decision(turn) : undefined;
+        if (this.#random.chance(0.3)) this.#later(this.#latency(), () => this.#decision(turn));
+        return [...(late === undefined ? [] : [late]), { type: "turn-stopped", turnId: effect.turnId }];
+      }
+      case "end-turn":
+        this.#live(effect.turnId).over = true;
+        return [];
+      case "update-turn": {
+        const turn = this.#live(effect.turnId);
+        check(turn.phase === "evaluate", "an update for a draft");
+        turn.pendingUpdate = effect.order;
+        return [];
+      }
+      case "continue-turn": {
+        const turn = this.#live(effect.turnId);
+        check(turn.waiting, "a reply nobody waits for");
+        turn.waiting = false;
+        turn.offer = effect.offer;
+        if (effect.update !== undefined) {
+          check(turn.phase === "evaluate", "an update for a draft");
+          turn.pendingUpdate = undefined;
+          this.#show(turn, effect.update);
+        }
+        this.#scheduleStep(turn);
+        return [];
+      }
+    }
+  }
+
+  #live(turnId: string): SimTurn {
+    const turn = this.#turns.get(turnId);
+    check(turn !== undefined && !turn.over, `a wish for a turn that does not run: ${turnId}`);
+    return turn;
+  }
+
+  #show(turn: SimTurn, order: TurnOrder): void {
+    turn.shown = order.answers.map((answer) => answer.label);
+    turn.offer = order.offer;
+    this.#watcher.shown.set(turn.turnId, turn.shown);
+    if (order.answers.some((answer) => answer.agent === turn.agent)) {
+      check(order.answers.at(-1)!.agent === turn.agent, "a reader's own answer is not the last");
+    }
+  }
+
+  #startTurn(order: TurnOrder): void {
+    check(order.phase !== "draft" || order.answers.length === 0, "a draft is given peers' answers");
+    const { turnId, phase, agent, offer } = order;
+    const turn: SimTurn = {
+      turnId,
+      phase,
+      agent,
+      offer,
+      shown: [],
+      pendingUpdate: undefined,
+      worked: false,
+      over: false,
+      waiting: false,
+      steps: 0,
+    };
+    this.#turns.set(turnId, turn);
+    this.#show(turn, order);
+    this.#scheduleStep(turn);
+  }
+
+  #latency(): number {
+    return Math.floor(this.#random.next() ** 2 * this.#manners.slowest);
+  }
+
+  #scheduleStep(turn: SimTurn): void {
+    const random = this.#random;
+    turn.steps++;
+    if (random.chance(this.#manners.hangs)) {
+      this.#later(HANG_MS, () => (turn.over ? undefined : failed(turn, "timeout")));
+      return;
+    }
+    if (random.chance(this.#manners.works) && turn.steps < 8) {
+      this.#later(this.#latency(), () => this.#toolStep(turn));
+      return;
+    }
+    const ms = this.#latency();
+    if (turn.offer.newAnswer && random.chance(0.5)) {
+      this.#later(Math.floor(ms / 2), () => (turn.over ? undefined : { type: "writing", turnId: turn.turnId, on: true }));
+    }
+    this.#later(ms, () => this.#decision(turn));
+  }
+
+  #toolStep(turn: SimTurn): Fact | undefined {
+    if (turn.over) return undefined;
+    turn.worked = true;
+    const update = turn.pendingUpdate;
+    if (update !== undefined) {
+      turn.pendingUpdate = undefined;
+      this.#later(0, () => {
+        if (turn.over) return undefined;
+        this.#show(turn, update);
+        this.#scheduleStep(turn);
+        return { type: "updated", turnId: turn.turnId, setVersion: update.setVersion };
+      });
+    } else {
+      this.#scheduleStep(turn);
+    }
+    return { type: "worked", turnId: turn.turnId };
+  }
+
+  #decision(turn: SimTurn): Fact | undefined {
+    const random = this.#random;
+    const m = this.#manners;
+    if (turn.waiting) return undefined;
+    if (random.chance(m.fails)) {
+      if (!turn.over) turn.over = true;
+      return failed(turn, random.chance(m.fatal) ? "authentication" : "server_error");
+    }
+    if (turn.phase === "present") {
+      const text = random.chance(m.wrong) ? random.pick(["", "  \n"]) : this.#text();
+      if (!turn.over) turn.waiting = true;
+      return { type: "presented", turnId: turn.turnId, text };
+    }
+    if (!turn.over) turn.waiting = true;
+    const { calls, text } = random.chance(m.wrong) ? this.#wrong(turn) : this.#right(turn);
+    return { type: "decided", turnId: turn.turnId, calls, text, worked: turn.worked };
+  }
+
+  #text(): string {
+    if (this.#texts > 0 && this.#random.chance(this.#manners.repeats)) return `answer number ${this.#random.int(this.#texts)}`;
+    return `answer number ${this.#texts++}`;
+  }
+
+  #call(toolName: string, input: unknown): WorkflowCall {
+    return { toolCallId: `c${this.#order++}`, toolName, input };
+  }
+
+  #right(turn: SimTurn): { calls: WorkflowCall[]; text: string } {
+    const random = this.#random;
+    if (turn.offer.review) {
+      const back = random.chance(this.#manners.sendsBack);
+      return {
+        calls: [back ? this.#call("restart_orchestration", { reason: "thin", instructions: "more" }) : this.#call("submit", {})],
+        text: "",
+      };
+    }
+    const answers = turn.offer.newAnswer && (turn.offer.voteFor.length === 0 || random.chance(this.#manners.improves));
+    if (answers) return { calls: [this.#call("new_answer", { content: this.#text(), lacking: "depth" })], text: "" };
+    if (turn.offer.voteFor.length === 0) return { calls: [], text: "" };
+    const order = [...turn.offer.voteFor].sort(() => random.next() - 0.5).map(aliasOf);
+    return {
+      calls: [this.#call("vote", { agent_id: order[0], reason: "best", also_acceptable: order.slice(1, 2), next_best: order.slice(1) })],
+      text: "",
+    };
+  }
+
+  #wrong(turn: SimTurn): { calls: WorkflowCall[]; text: string } {
+    const random = this.#random;
+    const vote = (agent_id: unknown) => this.#call("vote", { agent_id, reason: "" });
+    const answer = (content: unknown, lacking?: string) => this.#call("new_answer", { content, lacking });
+    return random.pick([
+      () => ({ calls: [], text: "" }),
+      () => ({ calls: [], text: "I think the answer is 42." }),
+      () => ({ calls: [vote("agent1"), vote("agent2")], text: "" }),
+      () => ({ calls: [vote("agent1"), answer(this.#text())], text: "" }),
+      () => ({ calls: [answer(this.#text()), answer(this.#text())], text: "x" }),
+      () => ({ calls: [vote(random.pick(["agent99", "a0", "", 7, null]))], text: "" }),
+      () => ({ calls: [vote(aliasOf(turn.agent))], text: "" }),
+      () => ({ calls: [answer(random.pick(["", "  ", 5, undefined]))], text: "" }),
+      () => ({ calls: [answer("word ".repeat(5000))], text: "" }),
+      () => ({ calls: [answer("I will look into that and come back.")], text: "" }),
+      () => ({ calls: [answer(this.#text())], text: "" }),
+      () => ({ calls: [answer("answer number 0", "all")], text: "" }),
+      () => ({ calls: [{ ...answer("x"), invalid: "cut short" }], text: "" }),
+      () => ({ calls: [this.#call("submit", {})], text: "" }),
+      () => ({ calls: [this.#call("restart_orchestration", {})], text: "" }),
+      () => ({ calls: [this.#call("nonsense", null)], text: "" }),
+    ])();
+  }
+}
+
+function failed(turn: SimTurn, code: string): TurnFact & Fact {
+  turn.over = true;
+  const error = { name: "BackendError", code, message: code, retryable: code !== "authentication" };
+  return { type: "turn-failed", turnId: turn.turnId, error } as TurnFact & Fact;
+}
