@@ -1,0 +1,200 @@
+import type { ModelSettings } from "../backends/backend.js";
+import { ConfigError } from "../errors.js";
+import { nearest } from "../nearest-key.js";
+
+/** What a parameter's value must be; `any` is left to the server. */
+export type ParamKind = "number" | "boolean" | "string" | "object" | "array" | "any";
+
+/** The parameters of chat completions that are the user's to set, in the API's spelling. */
+export const chatParams = {
+  audio: "object",
+  frequency_penalty: "number",
+  logit_bias: "object",
+  logprobs: "boolean",
+  max_completion_tokens: "number",
+  max_tokens: "number",
+  metadata: "object",
+  modalities: "array",
+  moderation: "object",
+  parallel_tool_calls: "boolean",
+  prediction: "object",
+  presence_penalty: "number",
+  prompt_cache_key: "string",
+  prompt_cache_options: "object",
+  prompt_cache_retention: "string",
+  reasoning_effort: "string",
+  response_format: "object",
+  safety_identifier: "string",
+  seed: "number",
+  service_tier: "string",
+  stop: "any",
+  store: "boolean",
+  stream_options: "object",
+  temperature: "number",
+  top_logprobs: "number",
+  top_p: "number",
+  user: "string",
+  verbosity: "string",
+  web_search_options: "object",
+  /** Sent as they are, at the top level: the way to a parameter that no table knows. */
+  extra_body: "object",
+} as const satisfies Record<string, ParamKind>;
+
+/** Parameters that massgen sets itself, and what the user sets instead. */
+const reserved: Record<string, string> = {
+  model: "`model` of the backend",
+  messages: "the input of the run",
+  stream: "nothing: replies are always streamed",
+  tools: "`tools` of the agent",
+  tool_choice: "`toolChoice` of the run",
+  functions: "`tools` of the agent",
+  function_call: "`toolChoice` of the run",
+  n: "more agents: one reply is read per step",
+};
+
+interface KindValue {
+  number: number;
+  boolean: boolean;
+  string: string;
+  object: Record<string, unknown>;
+  array: unknown[];
+  any: unknown;
+}
+
+type Camel<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S;
+
+type Values<T> = { [K in keyof T]?: (T[K] extends ParamKind ? KindValue[T[K]] : never) | null | undefined };
+type CamelValues<T> = { [K in keyof T as Camel<K & string>]?: (T[K] extends ParamKind ? KindValue[T[K]] : never) | null | undefined };
+
+/** Parameters of chat completions plus a server's extras, in the API's spelling or in camelCase; `null` leaves one out. */
+export type ChatParams<Extras = unknown> = Values<typeof chatParams> &
+  CamelValues<typeof chatParams> &
+  Values<Extras> &
+  CamelValues<Extras>;
+
+/** What the handler needs to know of a server. */
+export interface ChatParamsTarget {
+  /** For messages, e.g. `vllm`. */
+  type: string;
+  extras: Readonly<Record<string, ParamKind>>;
+  maxTokens: "max_tokens" | "max_completion_tokens";
+  effort?: (effort: NonNullable<ModelSettings["reasoningEffort"]>) => Record<string, unknown>;
+  /** Other servers that read a parameter, for the message about one that this server does not. */
+  readersOf?: (param: string) => string[];
+}
+
+/**
+ * Checks parameters and gives them the API's spelling. Throws a `ConfigError` for a key the server does not read, with the
+ * nearest known one, for one that is not the user's to set, and for a value of the wrong kind.
+ */
+export function checkChatParams(params: Record<string, unknown>, target: ChatParamsTarget, path = "params"): Record<string, unknown> {
+  const checked: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(params)) {
+    if (value === undefined) continue;
+    const name = snakeCase(key);
+    const at = `${path}.${key}`;
+    const kind = paramKind(name, target);
+    if (kind === undefined) throw unknownParam(key, name, at, target);
+    if (Object.hasOwn(checked, name))
+      throw new ConfigError("duplicate_key", `"${name}" is given twice, as "${name}" and in camelCase. Keep one.`, { path: at });
+    if (value !== null && !isKind(value, kind)) {
+      throw new ConfigError("invalid_value", `"${key}" must be ${article(kind)}, not ${describe(value)}.`, { path: at });
+    }
+    if (name === "extra_body" && value !== null) {
+      for (const inner of Object.keys(value as object)) {
+        if (Object.hasOwn(reserved, inner)) throw reservedParam(inner, `${at}.${inner}`);
+      }
+    }
+    checked[name] = value;
+  }
+  return checked;
+}
+
+/**
+ * The body's parameters: those of the config, then the neutral settings, then those of the request, later ones winning.
+ * Both parameter sets must have passed `checkChatParams`.
+ */
+export function chatBodyParams(
+  configParams: Record<string, unknown>,
+  settings: ModelSettings | undefined,
+  requestParams: Record<string, unknown>,
+  target: ChatParamsTarget,
+): Record<string, unknown> {
+  const body: Record<string, unknown> = {};
+  for (const layer of [configParams, settings ? settingsParams(settings, target) : {}, requestParams]) {
+    for (const [key, value] of Object.entries(layer)) {
+      // One limit, two spellings: the later layer's is the one that counts.
+      if (key === "max_tokens") delete body.max_completion_tokens;
+      if (key === "max_completion_tokens") delete body.max_tokens;
+      const merge = (key === "extra_body" || key === "chat_template_kwargs") && isObject(value) && isObject(body[key]);
+      body[key] = merge ? { ...(body[key] as object), ...(value as object) } : value;
+    }
+  }
+  const extra = body.extra_body;
+  delete body.extra_body;
+  for (const key of Object.keys(body)) if (body[key] === null && key !== "stream_options") delete body[key];
+  return isObject(extra) ? { ...body, ...extra } : body;
+}
+
+function settingsParams(settings: ModelSettings, target: ChatParamsTarget): Record<string, unknown> {
+  const params: Record<string, unknown> = {};
+  if (settings.maxOutputTokens !== undefined) params[target.maxTokens] = settings.maxOutputTokens;
+  if (settings.temperature !== undefined) params.temperature = settings.temperature;
+  if (settings.topP !== undefined) params.top_p = settings.topP;
+  if (settings.stop?.length) params.stop = settings.stop;
+  if (settings.seed !== undefined) params.seed = settings.seed;
+  if (settings.responseFormat?.type === "json") params.response_format = { type: "json_object" };
+  if (settings.responseFormat?.type === "json-schema") {
+    const { name = "response", schema } = settings.responseFormat;
+    params.response_format = { type: "json_schema", json_schema: { name, schema } };
+  }
+  const effort = settings.reasoningEffort;
+  if (effort !== undefined) Object.assign(params, target.effort ? target.effort(effort) : { reasoning_effort: effort });
+  return params;
+}
+
+function paramKind(name: string, target: ChatParamsTarget): ParamKind | undefined {
+  if (Object.hasOwn(target.extras, name)) return target.extras[name];
+  return Object.hasOwn(chatParams, name) ? chatParams[name as keyof typeof chatParams] : undefined;
+}
+
+function reservedParam(name: string, path: string): ConfigError {
+  return new ConfigError("reserved_key", `"${name}" is set by massgen. Use ${reserved[name]}.`, { path });
+}
+
+function unknownParam(key: string, name: string, path: string, target: ChatParamsTarget): ConfigError {
+  if (Object.hasOwn(reserved, name)) return reservedParam(name, path);
+  const readers = target.readersOf?.(name) ?? [];
+  if (readers.length > 0) {
+    return new ConfigError("unknown_key", `"${key}" is a parameter of ${readers.join(", ")}; ${target.type} does not read it.`, { path });
+  }
+  const meant = nearest(name, [...Object.keys(chatParams), ...Object.keys(target.extras)]);
+  const hint = meant ? `Did you mean "${meant}"?` : "If the server reads it, put it under `extra_body`.";
+  return new ConfigError("unknown_key", `"${key}" is not a parameter of ${target.type}. ${hint}`, { path });
+}
+
+function snakeCase(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isKind(value: unknown, kind: ParamKind): boolean {
+  if (kind === "any") return true;
+  if (kind === "array") return Array.isArray(value);
+  if (kind === "object") return isObject(value);
+  return kind === "number" ? Number.isFinite(value) : typeof value === kind;
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object") return "an object";
+  return typeof value === "string" ? `the text "${value}"` : String(value);
+}
+
+function article(kind: ParamKind): string {
+  if (kind === "array") return "a list";
+  return kind === "object" ? "an object" : `a ${kind}`;
+}

@@ -1,0 +1,153 @@
+import { type ChatParams, checkChatParams } from "../../api-params-handler/chat-completions.js";
+import { ConfigError } from "../../errors.js";
+import { nearest } from "../../nearest-key.js";
+import { isPrivateHost, normalizeBaseUrl } from "../connection.js";
+import { isPresetType, type Preset, type PresetType, presetAtHost, presets, readersOf, unknownServer } from "../presets.js";
+
+/** What every chat-completions backend takes. */
+export interface ChatBackendOptions {
+  /** Default: the one model the server lists. */
+  model?: string;
+  /** Default: the preset's, or its environment variable. A private host without a path gets `/v1`. */
+  baseUrl?: string;
+  /** Default: the preset's environment variable. */
+  apiKey?: string;
+  /** Sent with every request. */
+  headers?: Record<string, string>;
+  /**
+   * Reads a `<think>` block at the start of a reply as reasoning. `"already-open"`: the reply starts inside the block, because
+   * the prompt ended in the opening tag. Default false: tags are text.
+   */
+  inlineThinking?: boolean | "already-open";
+  /** Allows silences above 300 s, where Node's own fetch gives up. Default false. */
+  longWaits?: boolean;
+  /** Replaces the global `fetch`. */
+  fetch?: typeof globalThis.fetch;
+}
+
+type Extras<T extends PresetType> = (typeof presets)[T]["extras"];
+
+/** A preset by its name. Where the server is the user's own, `model` may be left out. */
+export type PresetConfig<T extends Exclude<PresetType, "chatcompletion">> = ChatBackendOptions & {
+  type: T;
+  params?: ChatParams<Extras<T>>;
+} & (T extends "vllm" | "sglang" | "lmstudio" ? unknown : { model: string });
+
+/** Any server. `provider` takes a preset by its name: `provider: "poe"` is the same as `type: "poe"`. */
+export interface GenericChatConfig extends ChatBackendOptions {
+  type: "chatcompletion" | "chat_completions";
+  provider?: string;
+  params?: ChatParams & Record<string, unknown>;
+}
+
+/** Config of any chat-completions backend; narrows on `type`. */
+export type ChatCompletionsConfig =
+  | { [T in Exclude<PresetType, "chatcompletion">]: PresetConfig<T> }[Exclude<PresetType, "chatcompletion">]
+  | GenericChatConfig;
+
+/** A config with everything decided. */
+export interface ResolvedChatConfig {
+  type: PresetType;
+  preset: Preset;
+  label: string;
+  baseUrl: string;
+  /** Absent: the server wants one and there is none. */
+  apiKey?: string;
+  /** Talks to api.openai.com itself. */
+  openai: boolean;
+  model: string;
+  headers: Record<string, string>;
+  params: Record<string, unknown>;
+  inlineThinking: boolean | "already-open";
+  longWaits: boolean;
+  fetch?: typeof globalThis.fetch;
+}
+
+type Kind = "string" | "boolean" | "object" | "function";
+
+const keys: Record<string, Kind | undefined> = {
+  type: "string",
+  model: "string",
+  baseUrl: "string",
+  apiKey: "string",
+  provider: "string",
+  headers: "object",
+  inlineThinking: undefined,
+  longWaits: "boolean",
+  fetch: "function",
+  params: "object",
+};
+
+/** Decides everything that config and environment decide. Throws a `ConfigError` for what cannot work. */
+export function resolveChatConfig(config: ChatCompletionsConfig, env: NodeJS.ProcessEnv): ResolvedChatConfig {
+  checkKeys(config);
+  const type = presetType(config);
+  const own: Preset = presets[type];
+  const fromEnv = own.baseUrlEnv ? env[own.baseUrlEnv] : undefined;
+  const baseUrl = normalizeBaseUrl(config.baseUrl || fromEnv || own.baseUrl, config.baseUrl || !fromEnv ? "baseUrl" : own.baseUrlEnv);
+  const { host, hostname } = new URL(baseUrl);
+  const atHost = presetAtHost(host);
+  const generic = type === "chatcompletion";
+  const preset: Preset = generic ? (atHost ? presets[atHost] : unknownServer) : own;
+  // OPENAI_API_KEY goes to OpenAI, and to the host that OPENAI_BASE_URL names beside it; to no other.
+  const paired = generic && !config.baseUrl && Boolean(fromEnv);
+  const keyEnv = paired && preset.keyEnv.length === 0 ? own.keyEnv : preset.keyEnv;
+  const key = config.apiKey || keyEnv.map((name) => env[name]).find(Boolean);
+  const apiKey = key || (preset.keyless || isPrivateHost(hostname) ? "EMPTY" : undefined);
+  const target = { ...preset, type, readersOf };
+  return {
+    type,
+    preset: { ...preset, keyEnv },
+    label: preset === unknownServer ? ("provider" in config && config.provider) || host : preset.label,
+    baseUrl,
+    ...(apiKey !== undefined && { apiKey }),
+    openai: host === "api.openai.com",
+    model: config.model ?? "",
+    headers: config.headers ?? {},
+    params: checkChatParams(config.params ?? {}, target),
+    inlineThinking: config.inlineThinking ?? false,
+    longWaits: config.longWaits ?? false,
+    ...(config.fetch && { fetch: config.fetch }),
+  };
+}
+
+function presetType(config: ChatCompletionsConfig): PresetType {
+  if (config.type !== "chatcompletion" && config.type !== "chat_completions") return config.type;
+  const { provider } = config;
+  if (!provider) return "chatcompletion";
+  if (isPresetType(provider)) return provider;
+  // With a base URL the name is only what messages call the server.
+  if (config.baseUrl) return "chatcompletion";
+  const meant = nearest(provider, Object.keys(presets));
+  const hint = meant ? `Did you mean "${meant}"?` : `Set \`baseUrl\`, or take one of ${Object.keys(presets).join(", ")}.`;
+  throw new ConfigError("unknown_provider", `"${provider}" is not a provider massgen knows. ${hint}`, { path: "provider" });
+}
+
+function checkKeys(config: ChatCompletionsConfig): void {
+  for (const [key, value] of Object.entries(config)) {
+    const known =
+      Object.hasOwn(keys, key) && (key !== "provider" || config.type === "chatcompletion" || config.type === "chat_completions");
+    if (!known) throw unknownKey(key, config.type);
+    const kind = keys[key];
+    const actual = Array.isArray(value) ? "array" : typeof value;
+    if (value != null && kind && actual !== kind) {
+      throw new ConfigError("invalid_value", `"${key}" must be a ${kind}, not ${value === "" ? "empty" : JSON.stringify(value)}.`, {
+        path: key,
+      });
+    }
+  }
+  const { inlineThinking } = config;
+  if (inlineThinking !== undefined && typeof inlineThinking !== "boolean" && inlineThinking !== "already-open") {
+    throw new ConfigError(
+      "invalid_value",
+      `"inlineThinking" must be true, false or "already-open", not ${JSON.stringify(inlineThinking)}.`,
+      { path: "inlineThinking" },
+    );
+  }
+}
+
+function unknownKey(key: string, type: string): ConfigError {
+  const meant = nearest(key, Object.keys(keys));
+  const hint = meant ? `Did you mean "${meant}"?` : "Parameters of the API belong under `params`.";
+  return new ConfigError("unknown_key", `"${key}" is not a key of a ${type} backend. ${hint}`, { path: key });
+}

@@ -1,0 +1,274 @@
+import { BackendError } from "../../errors.js";
+import type { ToolCallPart } from "../../formatter/messages.js";
+import type { BackendChunk } from "../backend.js";
+import { finishReason, isFailure } from "./finish.js";
+import { addDetails, replyMessage } from "./provider-state.js";
+import { type ThinkSplitter, thinkSplitter } from "./think-tags.js";
+import { type ToolCallDelta, ToolCalls } from "./tool-calls.js";
+import { type RawUsage, toUsage } from "./usage.js";
+
+type Json = Record<string, unknown>;
+
+/** A part of `delta.content` where that is a list. */
+interface ContentPart {
+  type?: string;
+  text?: string;
+  thinking?: string | { text?: string }[];
+}
+
+interface Delta {
+  content?: string | ContentPart[] | null;
+  refusal?: string | null;
+  reasoning_content?: string | null;
+  reasoning?: string | null;
+  reasoning_details?: Json[] | null;
+  tool_calls?: ToolCallDelta[] | null;
+  function_call?: { name?: string | null; arguments?: string | null } | null;
+  annotations?: Json[] | null;
+  images?: { image_url?: { url?: string } }[] | null;
+  extra_content?: unknown;
+  audio?: unknown;
+}
+
+/** One event of a chat-completions stream, as any of the servers may send it. */
+export interface ChatChunk {
+  id?: string;
+  model?: string;
+  object?: string;
+  choices?: { index?: number; delta?: Delta | null; finish_reason?: string | null; error?: unknown }[] | null;
+  usage?: RawUsage | null;
+  x_groq?: { usage?: RawUsage | null; error?: unknown } | null;
+  citations?: (string | Json)[] | null;
+  error?: unknown;
+}
+
+/** An opened stream and what is needed to read it. */
+export interface ChatStream {
+  events: AsyncIterable<ChatChunk>;
+  /** Told before anything else. */
+  warnings: readonly string[];
+  provider: string;
+  endpoint: string;
+  model: string;
+  toolNames: ReadonlySet<string>;
+  /** Number of the first generated tool-call id. */
+  firstCallId: number;
+  inlineThinking: boolean | "already-open";
+  /** Makes the error for an error object that came inside the stream. */
+  errorFrom(body: unknown): BackendError;
+  /** After the source threw: what to throw instead, and the usage that stood beside an error. */
+  failed(error: unknown): { error: unknown; usage?: RawUsage | undefined };
+  /** Whether the stream's closing marker came. */
+  sawDone(): boolean;
+  /** The error of a step that was aborted; `undefined` otherwise. */
+  aborted(): BackendError | undefined;
+}
+
+/** Opens a stream, gives its events as chunks up to `finish`, or throws, and closes it whatever happens. */
+export async function* readChatStream(open: () => Promise<ChatStream>, close: () => void): AsyncGenerator<BackendChunk> {
+  try {
+    const context = await open();
+    for (const message of context.warnings) yield { type: "warning", code: "unsupported_setting", message };
+    const calls = new ToolCalls(context.toolNames, context.firstCallId);
+    const think: ThinkSplitter | undefined = context.inlineThinking ? thinkSplitter(context.inlineThinking === "already-open") : undefined;
+    const sources = new Set<string>();
+    const details: Json[] = [];
+    const told: BackendChunk[] = [];
+    let extra: unknown;
+    let usage: RawUsage | undefined;
+    let finish: string | undefined;
+    let refused = false;
+    let audioIgnored = false;
+    let announced = false;
+    // Kept only for the `message` chunk; joined strings are ropes, so this copies nothing.
+    let text = "";
+    let reasoning = "";
+
+    try {
+      for await (const chunk of context.events) {
+        if (typeof chunk !== "object" || chunk === null) throw context.errorFrom(chunk);
+        if (!announced) {
+          announced = true;
+          yield { type: "response-metadata", ...(chunk.id && { id: chunk.id }), ...(chunk.model && { model: chunk.model }) };
+        }
+        const used = chunk.usage ?? chunk.x_groq?.usage;
+        if (used) usage = used;
+        if (chunk.citations) for (const piece of newCitations(chunk.citations, sources)) yield piece;
+        const choices = chunk.choices;
+        if (!choices) {
+          if (isErrorBody(chunk)) throw context.errorFrom(chunk);
+          continue;
+        }
+        for (const choice of choices) {
+          if (choice.index) continue;
+          if (choice.error) throw context.errorFrom({ error: choice.error });
+          const delta = choice.delta;
+          if (delta) {
+            const thought = delta.reasoning_content || delta.reasoning;
+            if (thought && typeof thought === "string") {
+              reasoning += thought;
+              yield { type: "reasoning-delta", delta: thought };
+            }
+            if (delta.reasoning_details?.length) {
+              addDetails(details, delta.reasoning_details);
+              if (!thought) {
+                for (const detail of delta.reasoning_details) {
+                  const piece = detailText(detail);
+                  if (!piece) continue;
+                  reasoning += piece.delta;
+                  yield piece;
+                }
+              }
+            }
+            const content = delta.content;
+            if (content) {
+              if (typeof content === "string" && !think) {
+                text += content;
+                yield { type: "text-delta", delta: content };
+              } else {
+                for (const piece of contentPieces(content, think)) {
+                  if (piece.type === "text-delta") text += piece.delta;
+                  else if (piece.type === "reasoning-delta") reasoning += piece.delta;
+                  yield piece;
+                }
+              }
+            }
+            if (delta.refusal) {
+              refused = true;
+              text += delta.refusal;
+              yield { type: "text-delta", delta: delta.refusal };
+            }
+            if (delta.tool_calls || delta.function_call) {
+              for (const call of delta.tool_calls ?? [{ index: 0, function: delta.function_call ?? null }]) calls.add(call, told);
+              for (const piece of told) yield piece;
+              told.length = 0;
+            }
+            if (delta.annotations) for (const piece of newCitations(delta.annotations, sources)) yield piece;
+            if (delta.images) for (const piece of files(delta.images)) yield piece;
+            if (delta.extra_content != null) extra = delta.extra_content;
+            if (delta.audio != null && !audioIgnored) {
+              audioIgnored = true;
+              yield { type: "warning", code: "ignored_output", message: "The server sent audio, which is not read on this API." };
+            }
+          }
+          if (choice.finish_reason) finish = choice.finish_reason;
+        }
+      }
+    } catch (thrown) {
+      const { error, usage: late } = context.failed(thrown);
+      const last = late ?? usage;
+      if (think) for (const piece of pieces(think.flush())) yield piece;
+      if (last) yield { type: "usage", usage: toUsage(last) };
+      throw error;
+    }
+
+    if (think) {
+      for (const piece of pieces(think.flush())) {
+        if (piece.type === "text-delta") text += piece.delta;
+        else reasoning += piece.delta;
+        yield piece;
+      }
+    }
+    if (usage) yield { type: "usage", usage: toUsage(usage) };
+    // The SDK ends an aborted stream without a word.
+    const aborted = context.aborted();
+    if (aborted) throw aborted;
+    if (finish !== undefined && isFailure(finish)) {
+      throw new BackendError("stream_error", `${context.provider}: the server gave up on the reply (finish_reason "${finish}").`, {
+        retryable: true,
+        provider: context.provider,
+      });
+    }
+    // Some gateways lose the finish_reason of tool calls. A closing marker, the final usage and arguments that parse vouch for such
+    // a reply; text has nothing that could.
+    if (finish === undefined && !(context.sawDone() && usage && calls.complete)) {
+      throw truncated(context.provider);
+    }
+
+    const reason = finishReason(finish, { calls: calls.size > 0, refused });
+    const callParts: ToolCallPart[] = [];
+    calls.finish(reason === "length", told);
+    for (const chunk of told) {
+      if (chunk.type === "tool-call") callParts.push(chunk);
+      yield chunk;
+    }
+    if (finish?.startsWith("tool") && calls.size === 0) {
+      yield { type: "warning", code: "no_tool_calls", message: "The server announced tool calls (finish_reason) but sent none." };
+    }
+    const extras = calls.extras;
+    if (details.length > 0 || extra !== undefined || extras) {
+      const fields = { ...(details.length > 0 && { reasoning_details: details }), ...(extra !== undefined && { extra_content: extra }) };
+      const data = { ...(Object.keys(fields).length > 0 && { message: fields }), ...(extras && { toolCalls: extras }) };
+      const { provider, endpoint, model } = context;
+      yield { type: "message", message: replyMessage({ text, reasoning, calls: callParts }, data, { provider, endpoint, model }) };
+    }
+    yield { type: "finish", reason, ...(finish !== undefined && { raw: finish }) };
+  } finally {
+    close();
+  }
+}
+
+/** A reply that stopped before its end. */
+export function truncated(provider: string, cause?: unknown): BackendError {
+  const message = `${provider}: the stream ended before the reply did (no finish_reason came).`;
+  return new BackendError("stream_truncated", message, { retryable: true, provider, cause });
+}
+
+/** Errors that are not under `error`: older vLLM, FastAPI. */
+function isErrorBody(chunk: ChatChunk): boolean {
+  return chunk.object === "error" || "detail" in chunk || ("message" in chunk && "code" in chunk);
+}
+
+type Piece = { type: "text-delta"; delta: string } | { type: "reasoning-delta"; delta: string };
+
+function* contentPieces(content: string | ContentPart[], think: ThinkSplitter | undefined): Generator<Piece | BackendChunk> {
+  if (typeof content === "string") {
+    if (think) yield* pieces(think.push(content));
+    return;
+  }
+  for (const part of content) {
+    if (part.type === "thinking") {
+      const thought = typeof part.thinking === "string" ? part.thinking : (part.thinking ?? []).map((piece) => piece.text ?? "").join("");
+      if (thought) yield { type: "reasoning-delta", delta: thought };
+    } else if (typeof part.text === "string") {
+      if (think) yield* pieces(think.push(part.text));
+      else if (part.text) yield { type: "text-delta", delta: part.text };
+    } else yield { type: "warning", code: "ignored_output", message: `The server sent content of type "${part.type}", which is not read.` };
+  }
+}
+
+function* pieces(piece: { reasoning: string; text: string }): Generator<Piece> {
+  if (piece.reasoning) yield { type: "reasoning-delta", delta: piece.reasoning };
+  if (piece.text) yield { type: "text-delta", delta: piece.text };
+}
+
+function detailText(detail: Json): { type: "reasoning-delta"; delta: string; kind?: "summary" } | undefined {
+  if (typeof detail.text === "string" && detail.text) return { type: "reasoning-delta", delta: detail.text };
+  if (typeof detail.summary === "string" && detail.summary) return { type: "reasoning-delta", delta: detail.summary, kind: "summary" };
+  return undefined;
+}
+
+/** Citations repeat from event to event; each is told once. */
+function* newCitations(citations: readonly (string | Json)[], known: Set<string>): Generator<BackendChunk> {
+  for (const citation of citations) {
+    const fields = typeof citation === "string" ? { url: citation } : ((citation.url_citation as Json | undefined) ?? citation);
+    const url = typeof fields.url === "string" ? fields.url : undefined;
+    const title = "title" in fields && typeof fields.title === "string" ? fields.title : undefined;
+    const quote = "content" in fields && typeof fields.content === "string" ? fields.content : undefined;
+    const key = url ?? title ?? quote;
+    if (!key || known.has(key)) continue;
+    known.add(key);
+    yield { type: "source", ...(url && { url }), ...(title && { title }), ...(quote && { text: quote }) };
+  }
+}
+
+function* files(images: readonly { image_url?: { url?: string } }[]): Generator<BackendChunk> {
+  for (const image of images) {
+    const url = image.image_url?.url;
+    if (!url) continue;
+    const inline = /^data:([^;,]+);base64,/.exec(url.slice(0, 200));
+    yield inline
+      ? { type: "file", mediaType: inline[1]!, data: url.slice(inline[0].length) }
+      : { type: "file", mediaType: "image/*", data: url };
+  }
+}

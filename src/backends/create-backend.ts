@@ -1,0 +1,30 @@
+import { ConfigError } from "../errors.js";
+import { nearest } from "../nearest-key.js";
+import type { Backend } from "./backend.js";
+import { ChatCompletionsBackend } from "./chat-completions/backend.js";
+import type { ChatCompletionsConfig } from "./chat-completions/config.js";
+import { presets } from "./presets.js";
+
+/** Config of any backend; the union narrows on `type`. */
+export type BackendConfig = ChatCompletionsConfig;
+
+const chat = (config: BackendConfig): Backend => new ChatCompletionsBackend(config);
+
+/** Every `type`, and how its backend is made. */
+const registry: Record<string, (config: BackendConfig) => Backend> = {
+  chat_completions: chat,
+  ...Object.fromEntries(Object.keys(presets).map((type) => [type, chat])),
+};
+
+/** All values that `type` may have. */
+export const backendTypes: readonly string[] = Object.keys(registry);
+
+/** Makes the backend a config describes. Throws a `ConfigError` for a type, key or parameter that there is not. */
+export function createBackend(config: BackendConfig): Backend {
+  const { type } = config;
+  const make = Object.hasOwn(registry, type) ? registry[type] : undefined;
+  if (make) return make(config);
+  const meant = nearest(String(type), backendTypes);
+  const hint = meant ? `Did you mean "${meant}"?` : `Take one of ${backendTypes.join(", ")}.`;
+  throw new ConfigError("unknown_backend", `There is no backend type "${type}". ${hint}`, { path: "type" });
+}
