@@ -1,0 +1,7 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+
+// Everything else loads when it is needed: `massgen --help` waits for nothing.
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+const { main } = await import("./program.js");
+process.exitCode = await main(process.argv.slice(2), { ...process, version });
