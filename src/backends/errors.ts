@@ -87,8 +87,9 @@ export function connectionError(error: unknown, origin: WireOrigin): BackendErro
   }
   if (code === "ECONNREFUSED" || code === "ENOTFOUND" || code === "EAI_AGAIN" || code === "EHOSTUNREACH" || code === "ENETUNREACH") {
     const hint = origin.start ? `Start it with \`${origin.start}\`, or set \`baseUrl\`.` : "Check `baseUrl` and the network.";
-    // A name that does not exist, or a server that is not there, seldom appears within a retry; a restarting one does.
-    return new BackendError("connection", `Cannot reach ${origin.label} at ${origin.baseUrl} (${code}). ${hint}`, options);
+    const message = `Cannot reach ${origin.label} at ${origin.baseUrl} (${code}). ${hint}`;
+    // A server may be restarting; a name that does not exist stays that way.
+    return new BackendError("connection", message, { ...options, retryable: code !== "ENOTFOUND" });
   }
   if (code && /CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO/.test(code)) {
     const message = `Cannot reach ${origin.label} at ${origin.baseUrl}: the certificate was not accepted (${code}).`;

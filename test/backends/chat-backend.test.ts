@@ -422,6 +422,20 @@ describe("errors", () => {
     });
   });
 
+  test("a host that does not exist is not tried again", async () => {
+    const missing = Object.assign(new TypeError("fetch failed"), { cause: Object.assign(new Error("getaddrinfo"), { code: "ENOTFOUND" }) });
+    const { error } = await collect(createBackend({ type: "groq", model: "m", apiKey: "k", fetch: () => Promise.reject(missing) }));
+    expect(error).toMatchObject({ code: "connection", retryable: false, message: expect.stringMatching(/api\.groq\.com.*ENOTFOUND/) });
+  });
+
+  test("Node's own limit on silence names the way out", async () => {
+    const silent = Object.assign(new TypeError("fetch failed"), {
+      cause: Object.assign(new Error("Headers Timeout"), { code: "UND_ERR_HEADERS_TIMEOUT" }),
+    });
+    const { error } = await collect(createBackend({ type: "groq", model: "m", apiKey: "k", fetch: () => Promise.reject(silent) }));
+    expect(error).toMatchObject({ code: "timeout", retryable: true, message: expect.stringContaining("longWaits") });
+  });
+
   test("nothing is printed", async () => {
     const spies = (["log", "info", "warn", "error", "debug"] as const).map((name) => vi.spyOn(console, name).mockImplementation(() => {}));
     vi.stubEnv("OPENAI_LOG", "debug");
