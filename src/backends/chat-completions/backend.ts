@@ -10,7 +10,7 @@ import { type ChatCompletionsConfig, type ResolvedChatConfig, resolveChatConfig 
 import { readModels, servedModels } from "./models.js";
 import { type ChatChunk, type ChatStream, readChatStream, truncated } from "./stream.js";
 import type { RawUsage } from "./usage.js";
-import { tailOf, type WrappedBody, wireFetch } from "./wire-fetch.js";
+import { FetchFailure, tailOf, type WrappedBody, wireFetch } from "./wire-fetch.js";
 
 /** The longest a timer of Node can run; our own timeouts end a step long before. */
 const NEVER = 2 ** 31 - 1;
@@ -288,7 +288,9 @@ export class ChatCompletionsBackend implements Backend {
     if (error instanceof MassGenError) return error;
     if (signal?.aborted) return this.aborted(signal);
     const { origin } = this;
-    if (error instanceof sdk.APIConnectionError) return connectionError(error.cause ?? error, origin);
+    if (error instanceof sdk.APIConnectionError) {
+      return connectionError(error.cause instanceof FetchFailure ? error.cause.failure : (error.cause ?? error), origin);
+    }
     if (error instanceof sdk.APIError) {
       const body = error.error as WrappedBody | undefined;
       if (error.status === undefined) return wireError({ body: { error: body ?? error.message }, headers: error.headers }, origin, error);

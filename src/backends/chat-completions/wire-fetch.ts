@@ -66,13 +66,25 @@ export interface WrappedBody {
   massgenBody: unknown;
 }
 
+/** A request that failed. The SDK would turn anything that mentions a timeout into an error that no longer says which. */
+export class FetchFailure extends Error {
+  readonly failure: unknown;
+
+  constructor(failure: unknown) {
+    super("the request failed");
+    this.failure = failure;
+  }
+}
+
 /**
  * A fetch for the SDK. Error bodies reach our error mapping whole, a plain JSON completion becomes a stream of one event, a web
  * page becomes an error, and the end of a stream stays visible.
  */
 export function wireFetch(fetch: Fetch): Fetch {
   return async (input, init) => {
-    const response = await fetch(input, init);
+    const response = await fetch(input, init).catch((failure: unknown) => {
+      throw new FetchFailure(failure);
+    });
     const type = response.headers.get("content-type") ?? "";
     const { status } = response;
     if (!response.ok) return jsonResponse({ error: { massgenBody: parse(await response.text()) } }, status, response.headers);
