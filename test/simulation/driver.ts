@@ -123,7 +123,10 @@ class DriverWorld {
       check(error instanceof RunError, "a failed run must reject with a RunError");
     }
     check(last.type === "run-finish" || last.type === "run-error" || last.type === "run-abort", "no terminal event");
-    check(last.usage.inputTokens === steps.spent.input && last.usage.outputTokens === steps.spent.output, "the usage is not the sum of its steps");
+    check(
+      last.usage.inputTokens === steps.spent.input && last.usage.outputTokens === steps.spent.output,
+      "the usage is not the sum of its steps",
+    );
     // Backends that heard the signal are gone, and nobody but deaf ones holds a timer.
     await runtime.runFor(0);
     for (const backend of backends) check(backend.active === 0, "a stream is still open");

@@ -186,11 +186,16 @@ export class HostileBackend implements Backend {
     const ordinary = ["search", "publish"].filter((name) => tools.has(name));
     if (ordinary.length > 0 && random.chance(this.#manners.works)) {
       const count = 1 + random.int(3);
-      return { calls: Array.from({ length: count }, () => this.#call(random.pick(ordinary), { query: "x" })), text: random.pick(["", "looking"]) };
+      return {
+        calls: Array.from({ length: count }, () => this.#call(random.pick(ordinary), { query: "x" })),
+        text: random.pick(["", "looking"]),
+      };
     }
     if (tools.has("submit")) {
       const back = random.chance(this.#manners.sendsBack);
-      const call = back ? this.#call("restart_orchestration", { reason: "thin", instructions: "more" }) : this.#call("submit", { confirmed: true });
+      const call = back
+        ? this.#call("restart_orchestration", { reason: "thin", instructions: "more" })
+        : this.#call("submit", { confirmed: true });
       return { calls: [call], text: "" };
     }
     if (tools.has("new_answer") && (!tools.has("vote") || random.chance(this.#manners.improves))) {
