@@ -144,7 +144,11 @@ export class Driver {
         this.#turns.delete(effect.turnId);
         return;
       case "continue-turn":
-        return this.#guard(effect.turnId, (turn) => turn.reply(this.#verdict(effect)));
+        return this.#guard(effect.turnId, (turn) => {
+          // News that come with the reply are newer than any that still wait.
+          if (effect.update !== undefined) turn.update = undefined;
+          turn.reply(this.#verdict(effect));
+        });
       case "update-turn":
         return this.#guard(effect.turnId, (turn) => {
           turn.update = {

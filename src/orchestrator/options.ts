@@ -121,18 +121,20 @@ export interface ResolvedOptions {
 
 const DEFAULT_TIMEOUT: Timeouts = { run: 1_800_000, turn: 600_000, step: 300_000, firstChunk: 300_000, chunk: 120_000, tool: 120_000 };
 const UNKNOWN_WINDOW = 128_000;
+/** Node's own fetch gives up on a silent response after this. */
+const NODE_FETCH_LIMIT_MS = 300_000;
 
 /** Checks the options and fills in the defaults. Throws a `ConfigError` that names the key at fault. */
 export function resolveOptions(options: OrchestratorOptions): ResolvedOptions {
   knownKeys(options, Object.keys(KNOWN_KEYS), "");
   const ownBackends: Backend[] = [];
-  const agents = resolveAgents(options.agents, ownBackends);
-  const count = agents.length;
   const timeout = { ...DEFAULT_TIMEOUT, ...options.timeout };
   knownKeys(timeout, Object.keys(DEFAULT_TIMEOUT), "timeout");
   for (const [key, value] of Object.entries(timeout)) atLeast(`timeout.${key}`, value, key === "run" ? 0 : 1, true);
   knownKeys(options.prompts ?? {}, Object.keys(defaultPrompts), "prompts");
   const prompts = { ...defaultPrompts, ...options.prompts };
+  const agents = resolveAgents(options.agents, ownBackends, Math.max(timeout.firstChunk, timeout.chunk) > NODE_FETCH_LIMIT_MS);
+  const count = agents.length;
   const reviewer = options.reviewer === undefined ? undefined : agents.findIndex(({ id }) => id === options.reviewer);
   if (reviewer === -1)
     throw bad("reviewer", `no agent has the id "${options.reviewer}"; there are ${agents.map(({ id }) => id).join(", ")}`);
@@ -172,7 +174,7 @@ export function resolveOptions(options: OrchestratorOptions): ResolvedOptions {
   };
 }
 
-function resolveAgents(given: OrchestratorOptions["agents"], ownBackends: Backend[]): Agent[] {
+function resolveAgents(given: OrchestratorOptions["agents"], ownBackends: Backend[], longWaits: boolean): Agent[] {
   if (!Array.isArray(given) || given.length === 0) throw bad("agents", "must list at least one agent: { id, backend: { type, model } }");
   const agents = given.map((agent, i) => {
     if (agent instanceof Agent) return agent;
@@ -184,7 +186,7 @@ function resolveAgents(given: OrchestratorOptions["agents"], ownBackends: Backen
       );
     }
     if (isBackend(agent.backend)) return new Agent({ ...agent, backend: agent.backend });
-    const backend = createBackend(agent.backend);
+    const backend = createBackend(longWaits ? { longWaits, ...agent.backend } : agent.backend);
     ownBackends.push(backend);
     return new Agent({ ...agent, backend });
   });
