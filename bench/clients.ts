@@ -1,0 +1,51 @@
+import { BUILD } from "./build.js";
+import { PEERS_BUILD, peerVersion, versionOf } from "./peers.js";
+import { fileUrl } from "./processes.js";
+
+/** A client under test: what its cases are given, and what it is compared with. */
+export interface Client {
+  name: string;
+  args: { client: string } & Record<string, string>;
+  /** The bare SDK of the same line; the client itself if it is one. */
+  base: Client;
+}
+
+interface Pair {
+  bare: Client;
+  massgen: Client;
+}
+
+function pair(sdk: string, build: string, version: string): Pair {
+  const bare = standard(`bare \`openai\` ${version}`, { client: fileUrl("bench/clients/openai.mjs"), sdk: fileUrl(sdk) });
+  const args = { client: fileUrl("bench/clients/massgen.mjs"), massgen: fileUrl(`${build}/index.js`) };
+  return { bare, massgen: { name: `massgen on \`openai\` ${version}`, args, base: bare } };
+}
+
+/** massgen and the SDK of the root install. */
+export const ours = (): Pair => pair("bench/clients/sdk.mjs", BUILD, versionOf("openai"));
+
+/** The SDK's newer line. */
+export const newerLine = (): Pair => pair("bench/peers/sdk.mjs", PEERS_BUILD, peerVersion("openai"));
+
+/** Other libraries, compared with `base`. */
+export function peers(base: Client): Client[] {
+  const peer = (name: string, file: string) => ({
+    name: `\`${name}\` ${peerVersion(name)}`,
+    args: { client: fileUrl(`bench/peers/${file}.mjs`) },
+    base,
+  });
+  return [peer("ai", "ai"), peer("@openai/agents", "agents")];
+}
+
+/** Both without a wire. */
+export function scripted(): Pair {
+  const args = { massgen: fileUrl(`${BUILD}/index.js`), testing: fileUrl(`${BUILD}/testing/index.js`) };
+  const bare = standard("the scripted backend by itself", { client: fileUrl("bench/clients/scripted-bare.mjs"), ...args });
+  return { bare, massgen: { name: "massgen on it", args: { client: fileUrl("bench/clients/scripted.mjs"), ...args }, base: bare } };
+}
+
+/** A client that others are compared with. */
+function standard(name: string, args: Client["args"]): Client {
+  const client: Omit<Client, "base"> & Partial<Client> = { name, args };
+  return Object.assign(client, { base: client as Client });
+}

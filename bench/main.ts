@@ -1,0 +1,27 @@
+import { buildPackage } from "./build.js";
+import { aborting, alone, importing, memory, type Setting, streaming } from "./measurements.js";
+import { preparePeers } from "./peers.js";
+import { startServer } from "./processes.js";
+import { machine } from "./report.js";
+
+/** Prints the tables as Markdown on stdout. Fails only when something breaks, never for a figure. */
+async function main(args: string[]): Promise<void> {
+  const quick = args.includes("--quick");
+  const unknown = args.find((arg) => arg !== "--quick");
+  if (unknown !== undefined) throw new Error(`Unknown option "${unknown}". There is one: --quick.`);
+  await buildPackage();
+  const peers = preparePeers();
+  const server = await startServer();
+  const setting: Setting = { quick, server, peers };
+  try {
+    console.log(`${machine()}${quick ? ", `--quick`: too few rounds to rely on" : ""}`);
+    for (const measure of [importing, alone, aborting, memory, streaming]) {
+      console.error(`${measure.name} …`);
+      console.log(`\n${await measure(setting)}`);
+    }
+  } finally {
+    server.stop();
+  }
+}
+
+await main(process.argv.slice(2));

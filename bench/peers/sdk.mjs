@@ -1,0 +1,2 @@
+// The SDK line of this folder.
+export { default as OpenAI } from "openai";
