@@ -4,4 +4,15 @@ import { readFileSync } from "node:fs";
 // Everything else loads when it is needed: `massgen --help` waits for nothing.
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
 const { main } = await import("./program.js");
-process.exitCode = await main(process.argv.slice(2), { ...process, version });
+const { stdin, stdout, stderr, env } = process;
+process.exitCode = await main(process.argv.slice(2), {
+  stdin,
+  stdout,
+  stderr,
+  env,
+  version,
+  onInterrupt(listener) {
+    process.on("SIGINT", listener).on("SIGTERM", listener);
+    return () => process.off("SIGINT", listener).off("SIGTERM", listener);
+  },
+});

@@ -1,26 +1,67 @@
 import { Command, CommanderError } from "commander";
+import { ConfigError } from "../errors.js";
+import { EXIT, type Io } from "./io.js";
+
+export interface Flags {
+  config?: string;
+  backend?: string[];
+  demo?: boolean;
+  timeout?: string;
+  json?: boolean;
+  quiet?: boolean;
+  /** Commander's name for `--no-color`. */
+  color: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  massgen "Which index fits this query, and why?"
+  massgen --config team.yaml "…"
+  massgen --backend groq:openai/gpt-oss-120b --backend vllm "…"
+  massgen demo
+
+Without --config and --backend it uses the providers whose key is set (OPENAI_API_KEY, GROQ_API_KEY, …) or a
+local vLLM, SGLang or LM Studio server; without any of them it runs a demonstration with simulated replies.
+
+Exit codes: 0 ok, 1 configuration, 2 execution, 3 timeout, 4 interrupted.`;
 
 /** Runs the program; resolves with its exit code. */
-export async function main(args: string[], { version }: { version: string }): Promise<number> {
+export async function main(args: readonly string[], io: Io): Promise<number> {
+  const collect = (value: string, before: string[] = []) => [...before, value];
   const program = new Command("massgen")
-    .description("Several LLM agents work on one task, read each other's answers anonymously, improve or vote, and converge on one result.")
-    .argument("[question...]")
+    .usage('[options] "question"')
+    .description(
+      "Several LLM agents work on one task, read each other's answers anonymously,\nimprove or vote, and converge on one result.",
+    )
+    .argument("[question...]", "the task; read from standard input when it is piped in")
     .option("-c, --config <file>", "the team, in YAML or JSON")
-    .version(version)
-    .exitOverride();
+    .option("-b, --backend <type:model>", "a backend without a config file; repeat it for a team", collect)
+    .option("--demo", "a simulated team, without a key")
+    .option("-t, --timeout <seconds>", "present the best answer so far after this time (exit code 3)")
+    .option("--json", "print every event as a line of JSON")
+    .option("-q, --quiet", "print the final text only")
+    .option("--no-color", "no colours (also: NO_COLOR)")
+    .version(io.version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .addHelpText("after", EXAMPLES)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      getOutHelpWidth: () => Math.min(100, io.stdout.columns ?? 100),
+    });
   try {
-    program.parse(args, { from: "user" });
+    program.parse([...args], { from: "user" });
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.config;
     throw error;
   }
-  const { config } = program.opts<{ config?: string }>();
-  if (config === undefined || program.args.length === 0) {
-    process.stderr.write(program.helpInformation());
-    return 1;
+  try {
+    const { ask } = await import("./ask.js");
+    return await ask(program.args, program.opts<Flags>(), io, () => program.helpInformation());
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    io.stderr.write(`massgen: ${error.message}\n`);
+    return EXIT.config;
   }
-  const [{ loadConfig }, { Orchestrator }] = await Promise.all([import("../config/index.js"), import("../orchestrator/orchestrator.js")]);
-  await using team = new Orchestrator(await loadConfig(config));
-  console.log((await team.run(program.args.join(" ")).result).text);
-  return 0;
 }

@@ -1,0 +1,86 @@
+import { z } from "zod";
+
+const levels = z.enum(["lenient", "balanced", "strict"]);
+const text = z.string().min(1);
+const count = z.int().min(1);
+const amount = z.number().min(0);
+/** Seconds; `null`: no limit. */
+const seconds = z.number().positive().nullable();
+
+/** Keys of a backend that are massgen's; every other one is a parameter of the API. */
+export const backendSchema = z.looseObject({
+  type: text,
+  model: text.optional(),
+  base_url: text.optional(),
+  api_key: z.string().optional(),
+  provider: text.optional(),
+  headers: z.record(z.string(), z.string()).optional(),
+  inline_thinking: z.union([z.boolean(), z.literal("already-open")]).optional(),
+  long_waits: z.boolean().optional(),
+});
+
+const agentSchema = z.strictObject({
+  id: text.optional(),
+  system_message: z.string().optional(),
+  backend: backendSchema,
+});
+
+const orchestratorSchema = z.strictObject({
+  voting_sensitivity: levels.optional(),
+  answer_novelty_requirement: levels.optional(),
+  max_new_answers_per_agent: count.nullable().optional(),
+  final_answer_strategy: z.enum(["winner_present", "winner_reuse", "synthesize"]).optional(),
+  coordination: z.strictObject({ max_orchestration_restarts: z.int().min(0).optional() }).optional(),
+  reviewer: text.optional(),
+  peer_answers: z.enum(["auto", "interrupt", "inject", "round"]).optional(),
+  self_vote: z.enum(["discount", "count", "forbid"]).optional(),
+  decision_rule: z.enum(["plurality", "approval", "borda", "unanimity"]).optional(),
+  max_epochs: count.optional(),
+  draft_quorum: count.optional(),
+  draft_grace_ms: amount.optional(),
+  vote_grace_ms: amount.optional(),
+  coalesce_ms: amount.optional(),
+  max_decision_retries: z.int().min(0).optional(),
+  max_agent_failures: count.optional(),
+  max_answer_tokens: count.optional(),
+  max_steps: count.optional(),
+  max_step_retries: z.int().min(0).optional(),
+  budget: z.strictObject({ max_tokens: count.optional(), max_tokens_per_agent: count.optional() }).optional(),
+});
+
+const timeoutSchema = z.strictObject({
+  orchestrator_timeout_seconds: seconds.optional(),
+  turn_timeout_seconds: seconds.optional(),
+  step_timeout_seconds: seconds.optional(),
+  first_chunk_timeout_seconds: seconds.optional(),
+  chunk_timeout_seconds: seconds.optional(),
+  tool_timeout_seconds: seconds.optional(),
+});
+
+const uiSchema = z.strictObject({ display_type: z.enum(["rich_terminal", "terminal", "simple", "silent"]).optional() });
+
+/** The file as a whole. Exactly one of `agents` and `agent` is checked where the file is read. */
+export const configSchema = z.strictObject({
+  agents: z.array(agentSchema).min(1).optional(),
+  agent: agentSchema.optional(),
+  orchestrator: orchestratorSchema.optional(),
+  timeout_settings: timeoutSchema.optional(),
+  ui: uiSchema.optional(),
+});
+
+export type ConfigFile = z.infer<typeof configSchema>;
+export type BackendEntry = z.infer<typeof backendSchema>;
+
+/** The keys each part of a file may have; parts are named as in messages, list indices left out. */
+export const knownKeys: Readonly<Record<string, readonly string[]>> = {
+  "": Object.keys(configSchema.shape),
+  agents: Object.keys(agentSchema.shape),
+  agent: Object.keys(agentSchema.shape),
+  "agents.backend": Object.keys(backendSchema.shape),
+  "agent.backend": Object.keys(backendSchema.shape),
+  orchestrator: Object.keys(orchestratorSchema.shape),
+  "orchestrator.coordination": Object.keys(orchestratorSchema.shape.coordination.unwrap().shape),
+  "orchestrator.budget": Object.keys(orchestratorSchema.shape.budget.unwrap().shape),
+  timeout_settings: Object.keys(timeoutSchema.shape),
+  ui: Object.keys(uiSchema.shape),
+};

@@ -1,0 +1,85 @@
+import type { z } from "zod";
+import { nearest } from "../nearest-key.js";
+import { backendProblems } from "./backends.js";
+import { defaultId } from "./options.js";
+import type { Path, Problem } from "./problems.js";
+import { backendSchema, type ConfigFile, configSchema } from "./schema.js";
+import { outdated, partOf, unknownKey } from "./vocabulary.js";
+
+/** Checks a file; `config` is there when nothing is wrong with it. */
+export function validate(data: Record<string, unknown>): { config?: ConfigFile; problems: Problem[] } {
+  const checked = configSchema.safeParse(data);
+  const problems = checked.success ? [] : checked.error.issues.flatMap((issue) => problemsOf(issue, data));
+  if ("agents" in data && "agent" in data) {
+    problems.push({ path: ["agent"], message: "and agents are both given. Keep `agents`" });
+  } else if (!("agents" in data) && !("agent" in data) && !Object.keys(data).some((key) => outdated.has(key))) {
+    problems.push({ path: ["agents"], message: "is missing: list the team, e.g. agents: [{ id: ada, backend: { type: vllm } }]" });
+  }
+  problems.push(...teamProblems(data));
+  return { ...(checked.success && problems.length === 0 && { config: checked.data }), problems };
+}
+
+/** What shows only when parts are read together: of every part that is sound in itself, whatever the others are. */
+function teamProblems(data: Record<string, unknown>): Problem[] {
+  const entries: unknown[] = Array.isArray(data.agents) ? data.agents : data.agents === undefined ? [data.agent] : [];
+  const ids = entries.map((entry, index): unknown => (entry as { id?: unknown } | undefined | null)?.id ?? defaultId(index));
+  const problems = entries.flatMap((entry, index) => {
+    const path: Path = Array.isArray(data.agents) ? ["agents", index] : ["agent"];
+    const first = ids.indexOf(ids[index]);
+    const twice = { path: [...path, "id"], message: `is "${String(ids[index])}", as that of agents[${first}] is. Give each agent its own` };
+    const backend = backendSchema.safeParse((entry as { backend?: unknown } | undefined | null)?.backend);
+    return [...(first < index ? [twice] : []), ...(backend.success ? backendProblems(backend.data, [...path, "backend"]) : [])];
+  });
+  const reviewer = (data.orchestrator as { reviewer?: unknown } | undefined | null)?.reviewer;
+  if (typeof reviewer === "string" && !ids.includes(reviewer)) {
+    problems.push({ path: ["orchestrator", "reviewer"], message: `is "${reviewer}", but no agent is. There are ${ids.join(", ")}` });
+  }
+  return problems;
+}
+
+function problemsOf(issue: z.core.$ZodIssue, data: unknown): Problem[] {
+  const path = issue.path as Path;
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(partOf(path), key) }));
+  }
+  const value = path.reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], data);
+  if (issue.code === "too_small" && issue.origin === "array") return [{ path, message: "must list at least one agent" }];
+  return [{ path, message: value === undefined ? "is missing" : `${wanted(issue, value)}, not ${describe(value)}` }];
+}
+
+function wanted(issue: z.core.$ZodIssue, value: unknown): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return `must be ${KINDS[issue.expected] ?? issue.expected}`;
+    case "too_small": {
+      if (issue.origin === "string") return "must be a text";
+      return `must be ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`;
+    }
+    case "invalid_value": {
+      const near = typeof value === "string" ? nearest(value, issue.values.map(String)) : undefined;
+      const choices = issue.values.join(", ");
+      return near === undefined ? `must be one of ${choices}` : `must be one of ${choices} (did you mean "${near}"?)`;
+    }
+    case "invalid_union":
+      return 'must be true, false or "already-open"';
+    default:
+      return `is not right (${issue.message})`;
+  }
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  string: "a text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  object: "a mapping of keys to values",
+  record: "a mapping of keys to values",
+  array: "a list",
+};
+
+function describe(value: unknown): string {
+  if (value === "") return "empty";
+  if (Array.isArray(value)) return "a list";
+  if (value === null) return "empty";
+  return typeof value === "object" ? "a mapping" : JSON.stringify(value);
+}

@@ -1,0 +1,143 @@
+import { nearest } from "../nearest-key.js";
+import { knownKeys } from "./schema.js";
+
+/** Keys of MassGen 1, anywhere. */
+export const outdated: ReadonlySet<string> = new Set([
+  "models",
+  "model_configs",
+  "num_agents",
+  "max_rounds",
+  "consensus_threshold",
+  "voting_enabled",
+  "enable_voting",
+]);
+
+/** Keys of MassGen whose features this version does not have yet, by part of the file. */
+const later: Readonly<Record<string, readonly string[]>> = {
+  "": ["memory", "session_id", "hooks", "nlip", "skills", "rate_limits"],
+  agents: ["memory", "nlip", "subtask", "tools", "subagent_agents", "voting_sensitivity"],
+  backend: [
+    "cwd",
+    "mcp_servers",
+    "custom_tools",
+    "context_paths",
+    "context_write_access_enabled",
+    "agent_temporary_workspace",
+    "enforce_read_before_delete",
+    "allowed_tools",
+    "exclude_tools",
+    "disallowed_tools",
+    "max_mcp_message_history",
+    "upload_files",
+    "media_max_file_size_mb",
+    "enable_web_search",
+    "enable_code_interpreter",
+    "enable_code_execution",
+    "enable_image_generation",
+    "enable_audio_generation",
+    "enable_video_generation",
+    "enable_file_generation",
+    "enable_multimodal_tools",
+    "enable_computer_use",
+    "enable_mcp_command_line",
+    "enable_rate_limit",
+    "permission_mode",
+    "max_thinking_tokens",
+    "agent_config",
+    "group_config",
+    "azure_endpoint",
+    "api_version",
+    "safety_settings",
+    "hooks",
+  ],
+  orchestrator: [
+    "snapshot_storage",
+    "agent_temporary_workspace",
+    "context_paths",
+    "session_storage",
+    "dspy",
+    "skip_coordination_rounds",
+    "debug_final_answer",
+    "message_templates",
+    "enable_rate_limit",
+    "shared_conversation_memory",
+    "shared_persistent_memory",
+    "planning_mode",
+  ],
+  "orchestrator.coordination": [
+    "enable_planning_mode",
+    "planning_mode_instruction",
+    "enable_agent_task_planning",
+    "max_tasks_per_plan",
+    "task_planning_filesystem_mode",
+    "enable_memory_filesystem_mode",
+    "use_skills",
+    "massgen_skills",
+    "skills_directory",
+    "broadcast",
+    "persona_generator",
+    "enable_subagents",
+  ],
+  timeout_settings: ["initial_round_timeout_seconds", "subsequent_round_timeout_seconds", "round_timeout_grace_seconds"],
+  ui: ["logging_enabled", "theme", "refresh_rate", "automation_mode", "show_timestamps", "max_content_lines", "max_line_length"],
+};
+
+/** Keys that belong somewhere else, and where. */
+const moved: Readonly<Record<string, string>> = {
+  "agents.name": "write it as `id`",
+  "agents.system_prompt": "write it as `system_message`",
+  "agents.model": "it belongs under `backend`",
+  "agents.type": "it belongs under `backend`",
+  "backend.system_prompt": "write it as `system_message` of the agent",
+  "backend.append_system_prompt": "write it as `system_message` of the agent",
+  "backend.system_message": "it belongs to the agent, beside `backend`",
+  "backend.enable_thinking": "for vLLM and SGLang write `chat_template_kwargs: { enable_thinking: … }`",
+  "orchestrator.timeout": "timeouts belong under the top-level `timeout_settings`",
+  "orchestrator.max_orchestration_restarts": "it belongs under `orchestrator.coordination`",
+  "timeout_settings.agent_timeout_seconds": "write it as `turn_timeout_seconds`",
+  ".voting_sensitivity": "it belongs under `orchestrator`",
+  ".answer_novelty_requirement": "it belongs under `orchestrator`",
+  ".max_new_answers_per_agent": "it belongs under `orchestrator`",
+  ".orchestrator_timeout_seconds": "it belongs under `timeout_settings`",
+};
+
+const commandLine = /^command_line_|^docker_/;
+
+/** Types of MassGen's that may not be there yet. */
+export const laterTypes: readonly string[] = [
+  "openai",
+  "claude",
+  "gemini",
+  "grok",
+  "azure_openai",
+  "claude_code",
+  "ag2",
+  "autogen",
+  "codex",
+  "copilot",
+  "inference",
+];
+
+/** The part of a file that a path lies in: `agents[1].backend` is `agents.backend`. */
+export const partOf = (path: readonly PropertyKey[]): string => path.filter((key) => typeof key === "string").join(".");
+
+/** What to say of a key that massgen knows and does not take here, or `undefined`. */
+export function knownElsewhere(part: string, key: string): string | undefined {
+  const place = part.endsWith("backend") ? "backend" : part === "agent" ? "agents" : part;
+  if (outdated.has(key) && place !== "backend") {
+    return "is a key of MassGen 1 and outdated. List the team under `agents`, each with its `backend`";
+  }
+  const hint = moved[`${place}.${key}`];
+  if (hint !== undefined) return `does not belong here: ${hint}`;
+  const notYet = later[place]?.includes(key) || (place === "backend" && commandLine.test(key));
+  return notYet ? "is a MassGen feature that this version does not support yet. Remove the key" : undefined;
+}
+
+/** What to say of a key that is not known. */
+export function unknownKey(part: string, key: string): string {
+  const elsewhere = knownElsewhere(part, key);
+  if (elsewhere !== undefined) return elsewhere;
+  const known = knownKeys[part] ?? [];
+  const near = nearest(key, known);
+  return near === undefined ? `is not a known key. There are ${known.join(", ")}` : `is not a known key. Did you mean "${near}"?`;
+}
