@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig } from "vitest/config";
 
-const openai7 = fileURLToPath(new URL("./test/sdk-lines/node_modules/openai", import.meta.url));
+const newest = (name: string) => fileURLToPath(new URL(`./test/sdk-lines/node_modules/${name}`, import.meta.url));
 
 // `vitest run` runs all three; `--project <name>` one of them. The second and third prepare what they need themselves.
 export default defineConfig({
@@ -18,9 +18,9 @@ export default defineConfig({
       },
       {
         // The wires once more, on the other line of the provider SDK (see test/sdk-lines/package.json).
-        resolve: { alias: { openai: openai7 } },
+        resolve: { alias: { openai: newest("openai"), "@google/genai": newest("@google/genai") } },
         test: {
-          name: "openai-7",
+          name: "newest-sdks",
           include: ["test/backends/**/*.test.ts"],
           globalSetup: "test/sdk-lines/setup.ts",
         },

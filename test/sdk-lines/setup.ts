@@ -8,5 +8,5 @@ const folder = fileURLToPath(new URL(".", import.meta.url));
 export default function setup(): void {
   installLocked(folder);
   const { version } = JSON.parse(readFileSync(`${folder}/node_modules/openai/package.json`, "utf8"));
-  console.log(`openai-7: tests run with openai ${version}`);
+  console.log(`newest-sdks: tests run with openai ${version}`);
 }
