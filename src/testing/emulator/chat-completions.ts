@@ -7,7 +7,7 @@ import type { Reply, ReplyToolCall } from "./reply.js";
 /** OpenAI's chat completions, which most other providers and local servers speak as well. */
 export const chatCompletions: Dialect = {
   name: "chat-completions",
-  path: "/v1/chat/completions",
+  takes: (path) => path === "/v1/chat/completions",
   check: checkChatRequest,
   read: readChatRequest,
 

@@ -24,13 +24,19 @@ export interface EncodeContext {
 /** One provider's way to ask and to answer. */
 export interface Dialect {
   readonly name: string;
-  /** The request path it answers to, without the query. */
-  readonly path: string;
+  /** Whether a POST to this path, without the query, is for it. */
+  takes(path: string): boolean;
   /** What the real API would reject. `strict` also rejects parameters it does not know. */
-  check(body: Record<string, unknown>, strict: boolean): Refusal | undefined;
-  read(body: Record<string, unknown>, headers: Record<string, string>): EmulatedPrompt;
+  check(body: Record<string, unknown>, strict: boolean, path: string): Refusal | undefined;
+  read(body: Record<string, unknown>, headers: Record<string, string>, path: string): EmulatedPrompt;
+  /** The body that answers a request which is no model step (counting, compacting) and has passed `check`; else `undefined`. */
+  answer?(prompt: EmulatedPrompt, path: string, context: EncodeContext): unknown;
+  /** The `event:` line of a frame. Default: frames have none. */
+  eventOf?(frame: string): string | undefined;
   stream(reply: Reply, context: EncodeContext): EncodedStream;
   /** The body of a reply that is not streamed. */
   whole(reply: Reply, context: EncodeContext): unknown;
   error(refusal: Refusal): unknown;
+  /** The frame by which an error is told inside a stream. Default: `error`. */
+  errorEvent?(refusal: Refusal): unknown;
 }

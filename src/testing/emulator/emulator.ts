@@ -15,7 +15,7 @@ export interface EmulatorOptions {
   respond?: ReplyRule;
   /** Models it has: others are refused with 404. Default: any name is taken, and `emulated-model` is listed. */
   models?: readonly string[];
-  /** The key that must come as `Authorization: Bearer …` or `api-key: …`. Default: no key is asked for. */
+  /** The key that must come as `Authorization: Bearer …`, `api-key`, `x-api-key` or `x-goog-api-key`. Default: none is asked for. */
   apiKey?: string;
   /** Also refuse parameters that OpenAI does not know, as OpenAI itself does. Default false, as most other servers. */
   strict?: boolean;
@@ -79,7 +79,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
 
   function refuseUnauthorized(headers: Readonly<Record<string, string>>): Refusal | undefined {
     if (options.apiKey === undefined) return undefined;
-    const given = headers["api-key"] ?? /^Bearer (.+)$/i.exec(headers.authorization ?? "")?.[1];
+    const own = headers["api-key"] ?? headers["x-api-key"] ?? headers["x-goog-api-key"];
+    const given = own ?? /^Bearer (.+)$/i.exec(headers.authorization ?? "")?.[1];
     if (given === options.apiKey) return undefined;
     const message =
       given === undefined
@@ -163,7 +164,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     };
 
     const path = request.path.split("?", 1)[0] as string;
-    const dialect = request.method === "POST" ? DIALECTS.find((candidate) => candidate.path === path) : undefined;
+    const dialect = request.method === "POST" ? DIALECTS.find((candidate) => candidate.takes(path)) : undefined;
     const refuse = (refusal: Refusal) => sendJson(refusal.status, (dialect ?? chatCompletions).error(refusal));
     const unauthorized = refuseUnauthorized(request.headers);
     if (unauthorized) return refuse(unauthorized);
@@ -174,10 +175,12 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     if (badJson || typeof body !== "object" || body === null || Array.isArray(body)) {
       return refuse(badRequest("We could not parse the JSON body of your request. The API expects a JSON object."));
     }
-    const wrong = dialect.check(body as Record<string, unknown>, options.strict ?? false);
+    const wrong = dialect.check(body as Record<string, unknown>, options.strict ?? false, path);
     if (wrong) return refuse(wrong);
-    const prompt = dialect.read(body as Record<string, unknown>, { ...request.headers });
+    const prompt = dialect.read(body as Record<string, unknown>, { ...request.headers }, path);
     if (!knownModel(prompt.model)) return refuse(unknownModel(prompt.model));
+    const answer = dialect.answer?.(prompt, path, { prompt, time: Date.now(), newId });
+    if (answer !== undefined) return sendJson(200, answer);
 
     const source = script.take(prompt.model) ?? options.respond;
     if (source === undefined) {

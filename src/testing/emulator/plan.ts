@@ -17,8 +17,16 @@ export function planStream(dialect: Dialect, reply: Reply, framing: Framing, con
   const stream = dialect.stream(reply, context);
   const newline = framing.crlf ? "\r\n" : "\n";
   const comment = framing.comments ? `: keep-alive${newline}${newline}` : "";
+  const eventLine = (data: string | Uint8Array) => {
+    const event = typeof data === "string" ? dialect.eventOf?.(data) : undefined;
+    return event === undefined ? "" : `event: ${event}${newline}`;
+  };
   const frame = (data: string | Uint8Array) =>
-    Buffer.concat([Buffer.from(`${comment}data: `), typeof data === "string" ? Buffer.from(data) : data, Buffer.from(newline + newline)]);
+    Buffer.concat([
+      Buffer.from(`${comment}${eventLine(data)}data: `),
+      typeof data === "string" ? Buffer.from(data) : data,
+      Buffer.from(newline + newline),
+    ]);
 
   const actions: Action[] = [];
   let sent = 0;
@@ -35,7 +43,7 @@ export function planStream(dialect: Dialect, reply: Reply, framing: Framing, con
       if (fault.type === "reset" || fault.type === "stall" || fault.type === "end")
         return cutTo(framing, [...actions, { type: fault.type }]);
       if (fault.type === "truncated-json") write(next.slice(0, next.length >> 1));
-      if (fault.type === "error-event") write(JSON.stringify(dialect.error(errorOf(fault))));
+      if (fault.type === "error-event") write(JSON.stringify((dialect.errorEvent ?? dialect.error)(errorOf(fault))));
       if (fault.type === "truncated-json" || fault.type === "error-event") return cutTo(framing, [...actions, { type: "end" }]);
       if (fault.type === "garbage") write(fault.bytes ?? NOT_UTF8);
     }
