@@ -76,11 +76,14 @@ export class FetchFailure extends Error {
   }
 }
 
+/** The one event that stands for a reply which came whole; `undefined` where the body is no reply that should have been streamed. */
+export type WholeReply = (body: unknown, url: string) => unknown;
+
 /**
- * A fetch for the SDK. Error bodies reach our error mapping whole, a plain JSON completion becomes a stream of one event, a web
- * page becomes an error, and the end of a stream stays visible.
+ * A fetch for the SDK. Error bodies reach our error mapping whole, a plain JSON reply becomes a stream of one event, a web page
+ * becomes an error, and the end of a stream stays visible.
  */
-export function wireFetch(fetch: Fetch): Fetch {
+export function wireFetch(fetch: Fetch, wholeReply: WholeReply = wholeCompletion): Fetch {
   return async (input, init) => {
     const response = await fetch(input, init).catch((failure: unknown) => {
       throw new FetchFailure(failure);
@@ -93,7 +96,13 @@ export function wireFetch(fetch: Fetch): Fetch {
       return jsonResponse({ error: { massgenBody: body } }, 404, response.headers);
     }
     if (init?.method?.toUpperCase() !== "POST") return response;
-    if (type.includes("application/json")) return oneEvent(await response.text(), response.headers);
+    if (type.includes("application/json")) {
+      const text = await response.text();
+      const event = wholeReply(parse(text), typeof input === "object" && "url" in input ? input.url : String(input));
+      return event === undefined
+        ? new Response(text, { status, headers: kept(response.headers, type) })
+        : oneEvent(event, response.headers);
+    }
     return watched(response);
   };
 }
@@ -126,14 +135,14 @@ function watched(response: Response): Response {
 }
 
 /** A server that was asked for a stream and sent the finished completion. */
-function oneEvent(text: string, headers: Headers): Response {
-  const completion = parse(text) as { choices?: { message?: unknown; delta?: unknown }[] };
-  const event =
-    typeof completion === "object" && completion !== null && Array.isArray(completion.choices)
-      ? { ...completion, choices: completion.choices.map((choice) => ({ ...choice, delta: choice.delta ?? choice.message })) }
-      : completion;
-  const response = new Response(`data: ${JSON.stringify(event)}\n\n`, { headers: kept(headers, "text/event-stream") });
-  return watched(response);
+function wholeCompletion(body: unknown): unknown {
+  const { choices } = (body ?? {}) as { choices?: { message?: unknown; delta?: unknown }[] };
+  if (!Array.isArray(choices)) return body;
+  return { ...(body as object), choices: choices.map((choice) => ({ ...choice, delta: choice.delta ?? choice.message })) };
+}
+
+function oneEvent(event: unknown, headers: Headers): Response {
+  return watched(new Response(`data: ${JSON.stringify(event)}\n\n`, { headers: kept(headers, "text/event-stream") }));
 }
 
 function jsonResponse(body: unknown, status: number, headers: Headers): Response {

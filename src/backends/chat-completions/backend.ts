@@ -1,33 +1,23 @@
 import type OpenAI from "openai";
 import { chatBodyParams, checkChatParams } from "../../api-params-handler/chat-completions.js";
-import { BackendError, MassGenError } from "../../errors.js";
+import { BackendError } from "../../errors.js";
 import { toChatMessages, toChatToolChoice, toChatTools } from "../../formatter/chat-completions.js";
 import type { Backend, BackendCapabilities, BackendChunk, BackendRequest, CallOptions, ModelInfo, StreamOptions } from "../backend.js";
-import { connectionError, type WireOrigin, wireError } from "../errors.js";
-import { loadOpenAI, type OpenAISdk } from "../openai-sdk.js";
+import { type WireOrigin, wireError } from "../errors.js";
+import { connectOpenAI, type OpenAIConnection, openAIError, stepAborted } from "../openai-client.js";
 import { readersOf } from "../presets.js";
+import { tailOf } from "../wire-fetch.js";
 import { type ChatCompletionsConfig, type ResolvedChatConfig, resolveChatConfig } from "./config.js";
 import { readModels, servedModels } from "./models.js";
 import { type ChatChunk, type ChatStream, readChatStream, truncated } from "./stream.js";
 import type { RawUsage } from "./usage.js";
-import { FetchFailure, tailOf, type WrappedBody, wireFetch } from "./wire-fetch.js";
-
-/** The longest a timer of Node can run; our own timeouts end a step long before. */
-const NEVER = 2 ** 31 - 1;
-
-interface Connection {
-  sdk: OpenAISdk;
-  client: OpenAI;
-  /** Ends the connections that `longWaits` opened. */
-  close(): Promise<void>;
-}
 
 /** One model step over chat completions: OpenAI's own, and every server that speaks it (see `presets.ts`). */
 export class ChatCompletionsBackend implements Backend {
   readonly type: string;
   private readonly config: ResolvedChatConfig;
   private found: ModelInfo | undefined;
-  private connection: Promise<Connection> | undefined;
+  private connection: Promise<OpenAIConnection> | undefined;
   private lookup: { result: Promise<ModelInfo>; abort: AbortController; waiting: number } | undefined;
   private readonly open = new Set<AbortController>();
 
@@ -60,7 +50,7 @@ export class ChatCompletionsBackend implements Backend {
     const { signal } = options;
     const onAbort = () => abort.abort(signal?.reason);
     const open = async () => {
-      if (signal?.aborted) throw this.aborted(signal);
+      if (signal?.aborted) throw stepAborted(this.type, signal);
       signal?.addEventListener("abort", onAbort, { once: true });
       this.open.add(abort);
       return this.start(request, options, abort.signal);
@@ -78,7 +68,7 @@ export class ChatCompletionsBackend implements Backend {
       const call = { maxRetries: 0, ...(options.signal && { signal: options.signal }) };
       return readModels(await connection.client.get("/models", call));
     } catch (error) {
-      throw this.toError(error, connection, options.signal);
+      throw openAIError(error, connection.sdk, this.origin, options.signal);
     }
   }
 
@@ -108,7 +98,7 @@ export class ChatCompletionsBackend implements Backend {
         .create(body as unknown as OpenAI.ChatCompletionCreateParamsStreaming, { signal, headers, maxRetries: 0 })
         .withResponse();
     } catch (error) {
-      throw await this.withModels(this.toError(error, connection, signal), signal);
+      throw await this.withModels(openAIError(error, connection.sdk, this.origin, signal), signal);
     }
     const tail = tailOf(opened.response);
     return {
@@ -124,13 +114,13 @@ export class ChatCompletionsBackend implements Backend {
       failed: (error) => {
         // One SDK line hands on the beginning of an event that never ended.
         const cut = error instanceof SyntaxError && tail?.endedInside() && !signal.aborted;
-        const mapped = cut ? truncated(type, error) : this.toError(error, connection, signal);
+        const mapped = cut ? truncated(type, error) : openAIError(error, connection.sdk, this.origin, signal);
         // The SDK hands on the error object alone; its usage stands beside it.
         const last = error === mapped ? undefined : (tail?.lastEvent() as { usage?: RawUsage } | undefined);
         return { error: mapped, usage: last?.usage };
       },
       sawDone: () => tail?.sawDone() ?? false,
-      aborted: () => (signal.aborted ? this.aborted(signal) : undefined),
+      aborted: () => (signal.aborted ? stepAborted(this.type, signal) : undefined),
     };
   }
 
@@ -170,7 +160,7 @@ export class ChatCompletionsBackend implements Backend {
     return instead;
   }
 
-  private connect(): Promise<Connection> {
+  private connect(): Promise<OpenAIConnection> {
     this.connection ??= this.newConnection().catch((error: unknown) => {
       this.connection = undefined;
       throw error;
@@ -178,42 +168,9 @@ export class ChatCompletionsBackend implements Backend {
     return this.connection;
   }
 
-  private async newConnection(): Promise<Connection> {
-    const { apiKey, baseUrl, label, preset, type, headers, openai } = this.config;
-    if (apiKey === undefined) {
-      const names = preset.keyEnv.join(" or ");
-      throw new BackendError(
-        "missing_key",
-        `${label} at ${baseUrl} needs a key. Set ${names ? `${names}, or ` : ""}\`apiKey\` of the backend.`,
-        { provider: type },
-      );
-    }
-    const sdk = await loadOpenAI();
-    const transport = await this.transport();
-    const client = new sdk.OpenAI({
-      apiKey,
-      adminAPIKey: null,
-      baseURL: baseUrl,
-      organization: null,
-      project: null,
-      webhookSecret: null,
-      maxRetries: 0,
-      timeout: NEVER,
-      logLevel: "off",
-      fetch: wireFetch(transport.fetch),
-      defaultHeaders: { ...(!openai && withoutEnvHeaders()), ...headers },
-    });
-    return { sdk, client, close: transport.close };
-  }
-
-  private async transport(): Promise<{ fetch: typeof globalThis.fetch; close(): Promise<void> }> {
-    const close = async () => {};
-    if (this.config.fetch) return { fetch: this.config.fetch, close };
-    if (!this.config.longWaits) return { fetch: (input, init) => globalThis.fetch(input, init), close };
-    const undici = await import("undici");
-    const dispatcher = new undici.Agent({ headersTimeout: 0, bodyTimeout: 0 });
-    const fetch = (input: unknown, init: object = {}) => undici.fetch(input as string, { ...init, dispatcher });
-    return { fetch: fetch as unknown as typeof globalThis.fetch, close: () => dispatcher.destroy() };
+  private newConnection(): Promise<OpenAIConnection> {
+    const { apiKey, headers, longWaits, fetch } = this.config;
+    return connectOpenAI({ origin: this.origin, apiKey, headers, longWaits, fetch });
   }
 
   /** The one model that the server lists. Asked for once, however many steps wait for it. */
@@ -231,7 +188,7 @@ export class ChatCompletionsBackend implements Backend {
     lookup.waiting++;
     let stop = () => {};
     const stopped = new Promise<never>((_, reject) => {
-      stop = () => reject(this.aborted(signal));
+      stop = () => reject(stepAborted(this.type, signal));
       signal.addEventListener("abort", stop, { once: true });
       if (signal.aborted) stop();
     });
@@ -279,36 +236,6 @@ export class ChatCompletionsBackend implements Backend {
     const { type, label, baseUrl, preset, apiKey } = this.config;
     return { provider: type, label, baseUrl, model: this.model, keyEnv: preset.keyEnv, apiKey, start: preset.start };
   }
-
-  private aborted(signal: AbortSignal): BackendError {
-    return new BackendError("aborted", "The step was aborted.", { provider: this.type, cause: signal.reason });
-  }
-
-  private toError(error: unknown, { sdk }: Connection, signal: AbortSignal | undefined): unknown {
-    if (error instanceof MassGenError) return error;
-    if (signal?.aborted) return this.aborted(signal);
-    const { origin } = this;
-    if (error instanceof sdk.APIConnectionError) {
-      return connectionError(error.cause instanceof FetchFailure ? error.cause.failure : (error.cause ?? error), origin);
-    }
-    if (error instanceof sdk.APIError) {
-      const body = error.error as WrappedBody | undefined;
-      if (error.status === undefined) return wireError({ body: { error: body ?? error.message }, headers: error.headers }, origin, error);
-      return wireError({ status: error.status, body: body?.massgenBody, headers: error.headers }, origin, error);
-    }
-    const options = { retryable: true, provider: this.type, cause: error };
-    if (error instanceof SyntaxError) return new BackendError("stream_error", `${origin.label} sent an event that is not JSON.`, options);
-    // What fetch throws: "terminated" when the connection breaks while the reply is read.
-    if (error instanceof TypeError) return connectionError(error, origin);
-    const message = error instanceof Error ? error.message : String(error);
-    return new BackendError("unknown", `${origin.label}: ${message}`, { ...options, retryable: false });
-  }
-}
-
-/** OPENAI_CUSTOM_HEADERS is meant for OpenAI; the SDK would send it to every host. */
-function withoutEnvHeaders(): Record<string, null> {
-  const lines = (process.env.OPENAI_CUSTOM_HEADERS ?? "").split("\n");
-  return Object.fromEntries(lines.flatMap((line) => (line.includes(":") ? [[line.slice(0, line.indexOf(":")).trim(), null]] : [])));
 }
 
 function countCalls(request: BackendRequest): number {
