@@ -1,9 +1,9 @@
 import type { ModelSettings } from "../backends/backend.js";
 import { ConfigError } from "../errors.js";
 import { nearest } from "../nearest-key.js";
+import { checkKind, isObject, type KindValue, type ParamKind } from "./values.js";
 
-/** What a parameter's value must be; `any` is left to the server. */
-export type ParamKind = "number" | "boolean" | "string" | "object" | "array" | "any";
+export type { ParamKind } from "./values.js";
 
 /** The parameters of chat completions that are the user's to set, in the API's spelling. */
 export const chatParams = {
@@ -52,15 +52,6 @@ const reserved: Record<string, string> = {
   n: "more agents: one reply is read per step",
 };
 
-interface KindValue {
-  number: number;
-  boolean: boolean;
-  string: string;
-  object: Record<string, unknown>;
-  array: unknown[];
-  any: unknown;
-}
-
 type Camel<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S;
 
 type Values<T> = { [K in keyof T]?: (T[K] extends ParamKind ? KindValue[T[K]] : never) | null | undefined };
@@ -97,9 +88,7 @@ export function checkChatParams(params: Record<string, unknown>, target: ChatPar
     if (kind === undefined) throw unknownParam(key, name, at, target);
     if (Object.hasOwn(checked, name))
       throw new ConfigError("duplicate_key", `"${name}" is given twice, as "${name}" and in camelCase. Keep one.`, { path: at });
-    if (value !== null && !isKind(value, kind)) {
-      throw new ConfigError("invalid_value", `"${key}" must be ${article(kind)}, not ${describe(value)}.`, { path: at });
-    }
+    if (value !== null) checkKind(key, value, kind, at);
     if (name === "extra_body" && value !== null) {
       for (const inner of Object.keys(value as object)) {
         if (Object.hasOwn(reserved, inner)) throw reservedParam(inner, `${at}.${inner}`);
@@ -175,26 +164,4 @@ function unknownParam(key: string, name: string, path: string, target: ChatParam
 
 function snakeCase(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isKind(value: unknown, kind: ParamKind): boolean {
-  if (kind === "any") return true;
-  if (kind === "array") return Array.isArray(value);
-  if (kind === "object") return isObject(value);
-  return kind === "number" ? Number.isFinite(value) : typeof value === kind;
-}
-
-function describe(value: unknown): string {
-  if (Array.isArray(value)) return "a list";
-  if (typeof value === "object") return "an object";
-  return typeof value === "string" ? `the text "${value}"` : String(value);
-}
-
-function article(kind: ParamKind): string {
-  if (kind === "array") return "a list";
-  return kind === "object" ? "an object" : `a ${kind}`;
 }

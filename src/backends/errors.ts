@@ -131,6 +131,8 @@ function classify(status: number | undefined, words: ErrorWords): BackendErrorCo
   if (says("model_not_found", "model_not_available")) return "model_not_found";
   if (status === 401 || says("invalid_api_key", "authentication_error")) return "authentication";
   if (status === 402) return "quota";
+  // Before the words: a limit per minute, too, may come with advice on billing.
+  if (says("rate_limit_exceeded", "rate_limit_error", "too_many_requests", "rate_limit_reached_error")) return "rate_limit";
   if (status === 403) {
     if (FILTERED.test(message)) return "content_filter";
     return NO_MONEY.test(message) ? "quota" : "permission";
@@ -138,7 +140,6 @@ function classify(status: number | undefined, words: ErrorWords): BackendErrorCo
   if (status === 404) return /model/i.test(message) ? "model_not_found" : "not_found";
   if (status === 408) return "timeout";
   if (status === 429) return NO_MONEY.test(message) ? "quota" : "rate_limit";
-  if (says("rate_limit_exceeded", "rate_limit_error", "too_many_requests", "rate_limit_reached_error")) return "rate_limit";
   if (status === 503 || status === 529 || status === 498 || says("overloaded_error", "engine_overloaded_error")) return "overloaded";
   if (status !== undefined && status >= 500)
     return OVERFLOW.test(message) ? "context_overflow" : status === 501 ? "unsupported" : "server_error";
