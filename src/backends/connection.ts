@@ -9,10 +9,10 @@ export function isPrivateHost(hostname: string): boolean {
 }
 
 /**
- * A base URL as clients want it: with a scheme, without a trailing slash or a pasted `/chat/completions`, and with `/v1` where a
- * private host is named without a path.
+ * A base URL as clients want it: with a scheme, without a trailing slash or a pasted `/chat/completions`, and with `privatePath`
+ * where a private host is named without a path.
  */
-export function normalizeBaseUrl(given: string, path = "baseUrl"): string {
+export function normalizeBaseUrl(given: string, path = "baseUrl", privatePath = "/v1"): string {
   const text = given.trim();
   const fail = (why: string) => new ConfigError("invalid_base_url", `"${given}" is not a base URL: ${why}.`, { path });
   let url: URL;
@@ -26,5 +26,5 @@ export function normalizeBaseUrl(given: string, path = "baseUrl"): string {
   if (url.username || url.password) throw fail("put the user and password into `apiKey` or `headers`");
   if (url.search || url.hash) throw fail("it must end with its path");
   const bare = url.pathname.replace(/\/+$/, "").replace(/\/chat\/completions$/, "");
-  return `${url.origin}${bare === "" && isPrivateHost(url.hostname) ? "/v1" : bare}`;
+  return `${url.origin}${bare === "" && isPrivateHost(url.hostname) ? privatePath : bare}`;
 }
