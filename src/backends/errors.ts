@@ -121,14 +121,23 @@ const NO_MODEL =
 const FILTERED = /content[ _]?(filter|policy|management)|moderation|flagged|data_?inspection|safety system|sensitive/i;
 const NO_MONEY = /insufficient[ _](balance|credit|fund|quota)|out of credits|payment required|credit balance|billing|arrear/i;
 
+/** Codes of a filter, OpenAI's and others'. */
+const REFUSED = new Set(
+  "content_filter content_policy_violation data_inspection_failed invalid_prompt bio_policy cyber_policy image_content_policy_violation".split(
+    " ",
+  ),
+);
+/** OpenAI on pictures it cannot read, which waiting does not mend. */
+const BAD_IMAGE = /^(invalid|empty|unsupported|failed_to_download)_.*image|^image_|^invalid_base64_image$/;
+
 /** In order: what the body's own codes say, then the status, then the words. */
 function classify(status: number | undefined, words: ErrorWords): BackendErrorCode {
   const { message, codes } = words;
   const says = (...wanted: string[]) => wanted.some((code) => codes.includes(code));
   if (says("insufficient_quota", "insufficient_user_quota", "billing_not_active", "billing_hard_limit_reached")) return "quota";
   if (says("context_length_exceeded", "context_window_exceeded", "request_too_large_for_context")) return "context_overflow";
-  if (says("content_filter", "content_policy_violation", "data_inspection_failed")) return "content_filter";
-  if (says("model_not_found", "model_not_available")) return "model_not_found";
+  if (codes.some((code) => REFUSED.has(code))) return "content_filter";
+  if (says("model_not_found", "model_not_available", "deploymentnotfound")) return "model_not_found";
   if (status === 401 || says("invalid_api_key", "authentication_error")) return "authentication";
   if (status === 402) return "quota";
   // Before the words: a limit per minute, too, may come with advice on billing.
@@ -144,6 +153,7 @@ function classify(status: number | undefined, words: ErrorWords): BackendErrorCo
   if (status !== undefined && status >= 500)
     return OVERFLOW.test(message) ? "context_overflow" : status === 501 ? "unsupported" : "server_error";
   if (says("server_error", "api_error", "internal_server_error", "internalservererror")) return "server_error";
+  if (codes.some((code) => BAD_IMAGE.test(code))) return "bad_request";
   if (OVERFLOW.test(message)) return "context_overflow";
   if (status === 409 || status === 425) return "server_error";
   if (status !== undefined && status >= 400) {
@@ -174,6 +184,8 @@ function advice(code: BackendErrorCode, origin: WireOrigin): string {
       return ` Nothing answers at ${origin.baseUrl}; check \`baseUrl\` (most servers want it to end in /v1).`;
     case "context_overflow":
       return " Shorten the input, or take a model with a larger context window.";
+    case "content_filter":
+      return " The provider's filter refused this request; change what it says, or the filter.";
     case "quota":
       return " The account has no credit left for this; waiting will not help.";
     default:

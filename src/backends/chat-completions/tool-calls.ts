@@ -1,4 +1,5 @@
 import type { BackendChunk } from "../backend.js";
+import { parseArguments } from "../parse-arguments.js";
 
 /** A tool call, or a piece of one, as servers send it. */
 export interface ToolCallDelta {
@@ -59,14 +60,15 @@ export class ToolCalls {
     this.calls.sort((a, b) => a.index - b.index);
     for (const call of this.calls) {
       if (!call.started) this.start(call, out);
-      out.push({ type: "tool-call", toolCallId: call.id, toolName: call.name, ...parseArguments(call, cutByLimit) });
+      out.push({ type: "tool-call", toolCallId: call.id, toolName: call.name, ...parseArguments(call.name, call.args, cutByLimit) });
     }
   }
 
   /** Whether there are calls and each has arguments that parse. */
   get complete(): boolean {
     return (
-      this.calls.length > 0 && this.calls.every((call) => call.name && call.args.trim() && !("invalid" in parseArguments(call, false)))
+      this.calls.length > 0 &&
+      this.calls.every((call) => call.name && call.args.trim() && !("invalid" in parseArguments(call.name, call.args, false)))
     );
   }
 
@@ -122,16 +124,4 @@ export class ToolCalls {
 function joinName(name: string, piece: string): string {
   if (piece === name) return name;
   return piece.startsWith(name) ? piece : name + piece;
-}
-
-function parseArguments(call: Call, cutByLimit: boolean): { input: unknown; invalid?: string } {
-  if (!call.name) return { input: call.args, invalid: "the call has no tool name" };
-  if (!call.args.trim()) return { input: {} };
-  try {
-    return { input: JSON.parse(call.args) };
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    const cut = cutByLimit ? "the output limit cut the arguments off" : "the arguments are not valid JSON";
-    return { input: call.args, invalid: `${cut}: ${why}` };
-  }
 }
