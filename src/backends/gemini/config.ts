@@ -1,0 +1,118 @@
+import { checkGeminiParams, type GeminiParams } from "../../api-params-handler/gemini.js";
+import { ConfigError } from "../../errors.js";
+import { nearest } from "../../nearest-key.js";
+import { isPrivateHost, normalizeBaseUrl } from "../connection.js";
+
+/** Google's Gemini, or a server that speaks its API. */
+export interface GeminiConfig {
+  type: "gemini";
+  /** e.g. `gemini-2.5-flash`. */
+  model: string;
+  /**
+   * Default: `GOOGLE_GEMINI_BASE_URL`, else Google's. A version at its end (`/v1beta`, `/v1`) is the API version; default
+   * `v1beta`.
+   */
+  baseUrl?: string;
+  /** Default: `GOOGLE_API_KEY`, else `GEMINI_API_KEY`, where the base URL is Google's or the environment's. */
+  apiKey?: string;
+  /** Sent with every request. */
+  headers?: Record<string, string>;
+  /** The API's own parameters. */
+  params?: GeminiParams;
+  /** Lets the model search the web; what it found comes as sources. Default false. */
+  enableWebSearch?: boolean;
+  /** Lets the model run Python at Google. Default false. */
+  enableCodeExecution?: boolean;
+  /** Lets the model open URLs that the prompt names. Default false. */
+  enableUrlContext?: boolean;
+  /** Allows silences above 300 s, where Node's own fetch gives up. Default false. */
+  longWaits?: boolean;
+  /** Replaces the global `fetch`. */
+  fetch?: typeof globalThis.fetch;
+}
+
+/** A config with everything decided. */
+export interface ResolvedGeminiConfig {
+  model: string;
+  /** Without the version. */
+  baseUrl: string;
+  /** Empty: it stands inside the base URL. */
+  apiVersion: string;
+  /** Absent: the server wants one and there is none. */
+  apiKey?: string;
+  headers: Record<string, string>;
+  params: Record<string, unknown>;
+  /** Built-in tools of every request. */
+  builtins: Record<string, unknown>[];
+  longWaits: boolean;
+  fetch?: typeof globalThis.fetch;
+}
+
+export const keyEnv = ["GOOGLE_API_KEY", "GEMINI_API_KEY"] as const;
+const GOOGLE = "https://generativelanguage.googleapis.com";
+const BASE_URL_ENV = "GOOGLE_GEMINI_BASE_URL";
+
+const keys = {
+  type: "string",
+  model: "string",
+  baseUrl: "string",
+  apiKey: "string",
+  headers: "object",
+  params: "object",
+  enableWebSearch: "boolean",
+  enableCodeExecution: "boolean",
+  enableUrlContext: "boolean",
+  longWaits: "boolean",
+  fetch: "function",
+} as const satisfies Record<keyof GeminiConfig, string>;
+
+/** Decides everything that config and environment decide. Throws a `ConfigError` for what cannot work. */
+export function resolveGeminiConfig(config: GeminiConfig, env: NodeJS.ProcessEnv): ResolvedGeminiConfig {
+  checkKeys(config);
+  const { params = {}, headers = {}, longWaits = false, fetch } = config;
+  if (!config.model) {
+    throw new ConfigError("missing_model", 'A gemini backend needs `model`, e.g. "gemini-2.5-flash".', { path: "model" });
+  }
+  const fromEnv = config.baseUrl ? undefined : env[BASE_URL_ENV];
+  const url = normalizeBaseUrl(config.baseUrl || fromEnv || GOOGLE, fromEnv ? BASE_URL_ENV : "baseUrl", "");
+  const version = /\/(v\d\w*)$/.exec(url);
+  const inside = /\/v\d\w*\//.test(url);
+  const { hostname } = new URL(url);
+  // The environment's key goes to Google, and to the host that the environment names beside it; to no other.
+  const trusted = Boolean(fromEnv) || /(^|\.)googleapis\.com$/.test(hostname);
+  const key = config.apiKey || (trusted ? keyEnv.map((name) => env[name]).find(Boolean) : undefined);
+  const apiKey = key || (isPrivateHost(hostname) ? "EMPTY" : undefined);
+  const { tools = [], ...rest } = checkGeminiParams(params);
+  return {
+    model: config.model,
+    baseUrl: version && !inside ? url.slice(0, version.index) : url,
+    apiVersion: inside ? "" : (version?.[1] ?? "v1beta"),
+    ...(apiKey !== undefined && { apiKey }),
+    headers,
+    params: rest,
+    builtins: [
+      ...(config.enableWebSearch ? [{ googleSearch: {} }] : []),
+      ...(config.enableCodeExecution ? [{ codeExecution: {} }] : []),
+      ...(config.enableUrlContext ? [{ urlContext: {} }] : []),
+      ...((tools ?? []) as Record<string, unknown>[]),
+    ],
+    longWaits,
+    ...(fetch && { fetch }),
+  };
+}
+
+function checkKeys(config: GeminiConfig): void {
+  for (const [key, value] of Object.entries(config)) {
+    const kind = Object.hasOwn(keys, key) ? keys[key as keyof GeminiConfig] : undefined;
+    if (kind === undefined) {
+      const meant = nearest(key, Object.keys(keys));
+      const hint = meant ? `Did you mean "${meant}"?` : "Parameters of the API belong under `params`.";
+      throw new ConfigError("unknown_key", `"${key}" is not a key of a gemini backend. ${hint}`, { path: key });
+    }
+    const actual = Array.isArray(value) ? "array" : typeof value;
+    if (value != null && actual !== kind) {
+      const message = `"${key}" must be a ${kind}, not ${value === "" ? "empty" : JSON.stringify(value)}.`;
+      throw new ConfigError("invalid_value", message, { path: key });
+    }
+  }
+}

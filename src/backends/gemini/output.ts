@@ -1,0 +1,131 @@
+import type { GeminiPart } from "../../formatter/gemini.js";
+import type { AssistantPart } from "../../formatter/messages.js";
+import type { BackendChunk } from "../backend.js";
+
+interface Code {
+  id?: string;
+  language?: string;
+  code?: string;
+}
+
+interface CodeResult {
+  id?: string;
+  outcome?: string;
+  output?: string;
+}
+
+interface ServerCall {
+  id?: string;
+  toolType?: string;
+  args?: unknown;
+  response?: unknown;
+}
+
+/** Turns parts other than function calls into chunks and into parts of the neutral message. */
+export class Output {
+  /** The model searched the web through a tool call of the server's. */
+  searched = false;
+  private readonly content: AssistantPart[];
+  private readonly out: BackendChunk[];
+  /** Sound comes in pieces; they make one file. */
+  private sound: { mediaType: string; pieces: Buffer[] } | undefined;
+  private runs = 0;
+  private readonly ignored = new Set<string>();
+
+  constructor(content: AssistantPart[], out: BackendChunk[]) {
+    this.content = content;
+    this.out = out;
+  }
+
+  get pending(): boolean {
+    return this.sound !== undefined;
+  }
+
+  text(text: string, thought: boolean): void {
+    const last = this.content.at(-1);
+    if (thought) {
+      if (last?.type === "reasoning") last.text += text;
+      else this.content.push({ type: "reasoning", text, kind: "summary" });
+      this.out.push({ type: "reasoning-delta", delta: text, kind: "summary" });
+    } else {
+      if (last?.type === "text") last.text += text;
+      else this.content.push({ type: "text", text });
+      this.out.push({ type: "text-delta", delta: text });
+    }
+  }
+
+  other(part: GeminiPart): void {
+    const { inlineData, fileData } = part;
+    const mediaType = inlineData?.mimeType ?? fileData?.mimeType ?? "application/octet-stream";
+    if (inlineData?.data && mediaType.startsWith("audio/")) {
+      if (this.sound?.mediaType !== mediaType) this.flush();
+      this.sound ??= { mediaType, pieces: [] };
+      this.sound.pieces.push(Buffer.from(inlineData.data, "base64"));
+      return;
+    }
+    this.flush();
+    // A picture that was thought is a sketch, not the result.
+    if (part.thought) return;
+    if (inlineData?.data) this.file(mediaType, inlineData.data);
+    else if (fileData?.fileUri) this.file(mediaType, fileData.fileUri);
+    else if (part.executableCode) this.code(part.executableCode as Code);
+    else if (part.codeExecutionResult) this.codeResult(part.codeExecutionResult as CodeResult);
+    else if (part.toolCall) this.serverCall(part.toolCall as ServerCall, "started");
+    else if (part.toolResponse) this.serverCall(part.toolResponse as ServerCall, "finished");
+    else this.unknown(part);
+  }
+
+  /** Gives what was held back. */
+  flush(): void {
+    if (!this.sound) return;
+    const { mediaType, pieces } = this.sound;
+    this.sound = undefined;
+    this.file(mediaType, Buffer.concat(pieces).toString("base64"));
+  }
+
+  private file(mediaType: string, data: string): void {
+    this.content.push({ type: "file", mediaType, data });
+    this.out.push({ type: "file", mediaType, data });
+  }
+
+  private code({ id, language, code }: Code): void {
+    this.runs++;
+    const input = { language: language?.toLowerCase(), code };
+    this.out.push({ type: "builtin-tool", id: id ?? this.runId(), toolName: "code_execution", state: "started", input });
+  }
+
+  private codeResult({ id, outcome, output }: CodeResult): void {
+    const state = outcome === undefined || outcome === "OUTCOME_OK" ? "finished" : "failed";
+    this.out.push({
+      type: "builtin-tool",
+      id: id ?? this.runId(),
+      toolName: "code_execution",
+      state,
+      output: { outcome, output: output ?? "" },
+    });
+  }
+
+  private runId(): string {
+    return `code_execution:${this.runs}`;
+  }
+
+  private serverCall({ id, toolType, args, response }: ServerCall, state: "started" | "finished"): void {
+    const toolName = (toolType ?? "server_tool").toLowerCase();
+    if (toolName.startsWith("google_search")) this.searched = true;
+    this.out.push({
+      type: "builtin-tool",
+      id: id ?? toolName,
+      toolName,
+      state,
+      ...(state === "started" ? { input: args ?? {} } : { output: response ?? null }),
+    });
+  }
+
+  private unknown(part: GeminiPart): void {
+    for (const key of Object.keys(part)) {
+      if (key === "thoughtSignature" || key === "thought" || this.ignored.has(key)) continue;
+      this.ignored.add(key);
+      this.out.push({ type: "warning", code: "ignored_output", message: `Gemini sent a part with "${key}", which is not read.` });
+    }
+  }
+}

@@ -1,0 +1,201 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { GeminiBackend } from "../../src/backends/gemini/backend.js";
+import { BackendError } from "../../src/errors.js";
+import type { GeminiPart, GeminiProviderData } from "../../src/formatter/gemini.js";
+import { collect, type Reply } from "./http.js";
+import {
+  eventEnds,
+  type Fixture,
+  type ReplayPlan,
+  type ReplayServer,
+  recordingsOf,
+  recordingsPresent,
+  replayServer,
+  wireOf,
+} from "./recordings.js";
+
+const all = recordingsOf("gemini");
+const replies = all.filter((fixture) => fixture.httpStatus === 200);
+const streams = replies.filter((fixture) => fixture.framing === "sse" || fixture.framing === "jsonl");
+const named = (fixtures: Fixture[]) => fixtures.map((fixture) => [fixture.id, fixture] as const);
+const wire = (fixture: Fixture) => wireOf(fixture, (line) => `data: ${line}\n\n`);
+
+let server: ReplayServer;
+beforeAll(async () => {
+  server = await replayServer();
+});
+afterAll(() => server.close());
+
+function run(plan: ReplayPlan): Promise<Reply> {
+  return collect(new GeminiBackend({ type: "gemini", model: "gemini-test", baseUrl: server.play(plan) }));
+}
+
+function expectReply(reply: Reply, { expected }: Fixture): void {
+  expect(reply.text).toBe(expected.text);
+  expect(reply.reasoning).toBe(expected.reasoning ?? "");
+  expect(reply.usage ?? null).toEqual(expectedUsage(expected.usage));
+  expect(reply.sources.map(({ url, title }) => ({ uri: url, title }))).toEqual(expected.citations);
+  if (expected.error) {
+    const { blockReason, blockReasonMessage } = expected.error as Record<string, string>;
+    expect(reply.error).toMatchObject({ name: "BackendError", code: "content_filter", retryable: false });
+    expect(reply.error.message).toContain(blockReason);
+    expect(reply.error.message).toContain(blockReasonMessage);
+    expect(reply.finish).toBeUndefined();
+    return;
+  }
+  expect(reply.error).toBeUndefined();
+  expect(reply.calls).toEqual(
+    expected.toolCalls.map((call, i) => ({ id: call.id ?? `call_${i}`, name: call.name, input: call.argumentsJson })),
+  );
+  for (const [i, call] of expected.toolCalls.entries()) expect(reply.streamedInputs[call.id ?? `call_${i}`]).toBe(call.arguments);
+  expect(reply.raw).toBe(expected.finishReason);
+  expect(reply.finish).toBe(expected.toolCalls.length > 0 ? "tool-calls" : "stop");
+  const builtins = reply.chunks.flatMap((chunk) =>
+    chunk.type === "builtin-tool" && chunk.toolName === "code_execution" ? [chunk.state] : [],
+  );
+  const items = expected.serverItems.map((item) => (item.type === "executableCode" ? "started" : "finished"));
+  expect(builtins).toEqual(items);
+}
+
+function expectedUsage(raw: Fixture["expected"]["usage"]): unknown {
+  if (!raw || raw.input === null) return null;
+  return {
+    inputTokens: raw.input + (raw.toolUsePrompt ?? 0),
+    outputTokens: (raw.output ?? 0) + (raw.reasoning ?? 0),
+    ...(raw.cachedInput !== null && { cachedInputTokens: raw.cachedInput }),
+    ...(raw.reasoning !== null && { reasoningTokens: raw.reasoning }),
+  };
+}
+
+describe.skipIf(!recordingsPresent)("recorded replies of Gemini", () => {
+  test("there are as many as the manifest had when this was written", () => {
+    expect(all.length).toBeGreaterThanOrEqual(11);
+  });
+
+  test.each(named(replies))("%s whole", async (_, fixture) => {
+    expectReply(await run({ fixture, body: Buffer.from(wire(fixture)), cuts: "whole" }), fixture);
+  });
+
+  test.each(named(replies))("%s byte by byte", { timeout: 30_000 }, async (_, fixture) => {
+    expectReply(await run({ fixture, body: Buffer.from(wire(fixture)), cuts: "bytes" }), fixture);
+  });
+
+  test.each(named(replies))("%s with the other line ends, randomly cut", async (_, fixture) => {
+    const text = wire(fixture);
+    const body = Buffer.from(text.includes("\r\n") ? text.replaceAll("\r\n", "\n") : text.replaceAll("\n", "\r\n"));
+    for (const seed of [1, 7]) expectReply(await run({ fixture, body, cuts: { seed } }), fixture);
+  });
+
+  test.each(named(replies))("%s randomly cut", async (_, fixture) => {
+    const body = Buffer.from(wire(fixture));
+    for (const seed of [3, 99]) expectReply(await run({ fixture, body, cuts: { seed } }), fixture);
+  });
+
+  test.each(named(streams))("%s hands back every signature, on the part that it came on", async (_, fixture) => {
+    const reply = await run({ fixture, body: Buffer.from(wire(fixture)), cuts: "whole" });
+    const sent = partsIn(wire(fixture));
+    const signed = sent.filter((part) => part.thoughtSignature);
+    const back = partsOf(reply);
+    expect(back.filter((part) => part.thoughtSignature).map((part) => part.thoughtSignature)).toEqual(
+      signed.map((part) => part.thoughtSignature),
+    );
+    if (fixture.id.startsWith("gemini/stream-args")) return;
+    // Whole parts go back as they came; only empty texts without a signature have nothing to bring.
+    if (signed.length > 0 || sent.some((part) => part.functionCall)) {
+      expect(back).toEqual(sent.filter((part) => part.text !== "" || part.thoughtSignature));
+    }
+  });
+
+  test("streamed arguments go back as the call that they make", async () => {
+    const fixture = all.find((one) => one.id === "gemini/stream-args")!;
+    const back = partsOf(await run({ fixture, body: Buffer.from(wire(fixture)), cuts: "whole" }));
+    expect(back).toEqual([
+      { functionCall: { name: "getWeather", args: { location: "Boston" } }, thoughtSignature: expect.stringMatching(/^CiMBjz1rX25/) },
+      { functionCall: { name: "getWeather", args: { location: "San Francisco" } } },
+    ]);
+  });
+});
+
+function partsIn(body: string): GeminiPart[] {
+  return body
+    .split(/\r?\n/)
+    .filter((line) => line.startsWith("data: "))
+    .flatMap((line) => JSON.parse(line.slice(6)).candidates?.[0]?.content?.parts ?? []);
+}
+
+function partsOf(reply: Reply): GeminiPart[] {
+  const content = reply.message?.content ?? [];
+  if (typeof content === "string") return [];
+  return content.flatMap((part) => (part.type === "provider" ? (part.data as GeminiProviderData).parts : []));
+}
+
+/** Where the JSON of the event with the finish reason ends: the blank line after it may be missing. */
+function completeAt(body: Buffer): number {
+  const text = body.toString("latin1");
+  const at = text.lastIndexOf('"finishReason"');
+  const end = /\r?\n/g;
+  end.lastIndex = at;
+  return end.exec(text)!.index;
+}
+
+describe.skipIf(!recordingsPresent)("recorded replies of Gemini that break off", () => {
+  test.each(named(streams))("%s at its events and inside them", { timeout: 60_000 }, async (_, fixture) => {
+    const body = Buffer.from(wire(fixture));
+    const complete = completeAt(body);
+    const boundaries = [0, ...eventEnds(body)].filter((end) => end < complete);
+    const inside = Array.from({ length: 24 }, (_, i) => Math.floor(((i + 0.5) / 24) * (complete - 1)));
+    for (const until of [...boundaries, ...inside, complete - 1]) {
+      for (const breakOff of [false, true]) {
+        const reply = await run({ fixture, body, cuts: "whole", until, breakOff });
+        const where = `${until} of ${body.length} bytes, ${breakOff ? "broken" : "closed"}`;
+        expect(reply.error, where).toBeInstanceOf(BackendError);
+        expect(["stream_truncated", "connection"], `${where}: ${reply.error}`).toContain(reply.error.code);
+        expect(reply.error.retryable, where).toBe(true);
+        expect(reply.finish, where).toBeUndefined();
+        expect(reply.calls, where).toEqual([]);
+        expect(fixture.expected.text.startsWith(reply.text), where).toBe(true);
+        for (const [id, streamed] of Object.entries(reply.streamedInputs)) {
+          const call = fixture.expected.toolCalls[Number(id.slice("call_".length))]!;
+          expect(call.arguments.startsWith(streamed), `${where}: ${streamed}`).toBe(true);
+        }
+      }
+    }
+    // What came whole before the end is all there: as much as the same events give when the server finishes after them.
+    const end = Buffer.from('data: {"candidates":[{"content":{"parts":[]},"finishReason":"MAX_TOKENS"}]}\n\n');
+    for (const until of boundaries) {
+      const cut = await run({ fixture, body, cuts: "whole", until });
+      const ended = await run({ fixture, body: Buffer.concat([body.subarray(0, until), end]), cuts: "whole" });
+      expect([cut.text, cut.reasoning, cut.usage, cut.sources]).toEqual([ended.text, ended.reasoning, ended.usage, ended.sources]);
+    }
+  });
+
+  test("the blank line after the last event may be missing", async () => {
+    for (const fixture of streams) {
+      const body = Buffer.from(wire(fixture));
+      expectReply(await run({ fixture, body, cuts: "whole", until: completeAt(body) }), fixture);
+    }
+  });
+
+  test("a JSON array that breaks off", async () => {
+    const fixture = all.find((one) => one.framing === "json-array")!;
+    const body = Buffer.from(wire(fixture));
+    const last = body.toString("latin1").lastIndexOf("}");
+    for (const until of [0, 1, 200, Math.floor(last / 2), last]) {
+      const { error, finish, text } = await run({ fixture, body, cuts: "whole", until });
+      expect(error, String(until)).toMatchObject({ code: "stream_truncated", retryable: true });
+      expect(finish).toBeUndefined();
+      expect(fixture.expected.text.startsWith(text)).toBe(true);
+    }
+    expectReply(await run({ fixture, body, cuts: "whole", until: last + 1 }), fixture);
+  });
+});
+
+describe.skipIf(!recordingsPresent)("recorded refusals of Gemini", () => {
+  test("a wrong key", async () => {
+    const fixture = all.find((one) => one.id === "gemini/nonstream-400-key")!;
+    const { error, chunks } = await run({ fixture, body: Buffer.from(wire(fixture)), cuts: "whole" });
+    expect(chunks).toEqual([]);
+    expect(error).toMatchObject({ name: "BackendError", code: "authentication", status: 400, retryable: false, provider: "gemini" });
+    expect(error.message).toMatch(/API key not valid.*GOOGLE_API_KEY or GEMINI_API_KEY/);
+  });
+});

@@ -1,0 +1,112 @@
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { serve } from "./http.js";
+
+const folder = fileURLToPath(new URL("../../../shared/recordings/", import.meta.url));
+
+/** Whether the recordings are there. Says so where they are not, since the tests on them are skipped then. */
+export const recordingsPresent = existsSync(`${folder}manifest.json`);
+if (!recordingsPresent) console.log(`recordings: skipped, ${folder} is not there`);
+
+export interface Fixture {
+  id: string;
+  file: string;
+  format: string;
+  framing: "sse" | "jsonl" | "json" | "json-array";
+  httpStatus: number;
+  responseHeaders: Record<string, string> | null;
+  expected: {
+    text: string;
+    reasoning: string | null;
+    refusal: string | null;
+    toolCalls: { id: string; name: string; arguments: string; argumentsJson: unknown }[];
+    finishReason: string | null;
+    // biome-ignore lint/suspicious/noExplicitAny: raw figures, in each provider's own shape
+    usage: any;
+    // biome-ignore lint/suspicious/noExplicitAny: raw, in each provider's own shape
+    citations: any[];
+    // biome-ignore lint/suspicious/noExplicitAny: raw, in each provider's own shape
+    serverItems: any[];
+    error: unknown;
+  };
+}
+
+/** All recordings of a wire. */
+export function recordings(format: string): Fixture[] {
+  if (!recordingsPresent) return [];
+  const { fixtures } = JSON.parse(readFileSync(`${folder}manifest.json`, "utf8")) as { fixtures: Fixture[] };
+  return fixtures.filter((fixture) => fixture.format === format);
+}
+
+/** The bytes a server would send. */
+export function wire(fixture: Fixture): string {
+  const raw = readFileSync(folder + fixture.file, "utf8");
+  if (fixture.framing !== "jsonl") return raw;
+  const named = fixture.format === "anthropic" || fixture.format === "openai-responses";
+  const events = raw.split("\n").filter((line) => line.trim());
+  const frames = events.map((line) => `${named ? `event: ${JSON.parse(line).type}\n` : ""}data: ${line}\n\n`);
+  return frames.join("") + (fixture.format === "openai-chat" ? "data: [DONE]\n\n" : "");
+}
+
+export interface Plan {
+  fixture: Fixture;
+  /** Default: `wire(fixture)`. */
+  body?: Buffer;
+  /** Default `whole`. */
+  cuts?: "whole" | "bytes" | { seed: number };
+  /** Send this much only, then close cleanly or break the connection. */
+  until?: number;
+  breakOff?: boolean;
+}
+
+/** Serves recordings: `play` gives `use` a base URL that answers with the plan. */
+export async function startReplay() {
+  const plans = new Map<string, Required<Plan>>();
+  let planned = 0;
+  const server = await serve(async (response, request) => {
+    const { fixture, body, cuts, until, breakOff } = plans.get(request.url.split("/")[1]!)!;
+    const type =
+      fixture.framing.startsWith("json") && fixture.framing !== "jsonl" ? "application/json" : "text/event-stream; charset=utf-8";
+    response.writeHead(fixture.httpStatus, { "content-type": fixture.responseHeaders?.["content-type"] ?? type });
+    response.flushHeaders();
+    let seed = typeof cuts === "object" ? cuts.seed : 0;
+    for (let at = 0; at < until; ) {
+      if (typeof cuts === "object") seed = (seed * 1103515245 + 12345) & 0x7fffffff;
+      const size = cuts === "whole" ? until : cuts === "bytes" ? 1 : 1 + (seed % 61);
+      const piece = body.subarray(at, Math.min(at + size, until));
+      at += piece.length;
+      if (!response.write(piece)) await new Promise((resolve) => response.once("drain", resolve));
+      // Each piece its own turn of the loop, so that it becomes its own read on the other side.
+      if (cuts !== "whole" && at % 16 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (breakOff) response.socket?.destroy();
+    else response.end();
+  });
+  return {
+    close: server.close,
+    async play<T>(plan: Plan, use: (baseUrl: string) => Promise<T>): Promise<T> {
+      const name = `p${planned++}`;
+      const body = plan.body ?? Buffer.from(wire(plan.fixture));
+      plans.set(name, { cuts: "whole", until: body.length, breakOff: false, ...plan, body });
+      try {
+        return await use(`${server.url}/${name}`);
+      } finally {
+        plans.delete(name);
+      }
+    },
+  };
+}
+
+/** Ends of events, as byte offsets. */
+export function eventEnds(body: Buffer): number[] {
+  const ends: number[] = [];
+  for (let at = body.indexOf("\n\n"); at >= 0; at = body.indexOf("\n\n", at + 1)) ends.push(at + 2);
+  return ends;
+}
+
+/** Some of many, the last ones among them. */
+export function sample(numbers: number[], count: number): number[] {
+  if (numbers.length <= count) return numbers;
+  const step = numbers.length / count;
+  return Array.from({ length: count }, (_, i) => numbers[Math.floor(i * step)]!).concat(numbers.slice(-4));
+}
