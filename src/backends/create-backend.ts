@@ -3,16 +3,19 @@ import { nearest } from "../nearest-key.js";
 import type { Backend } from "./backend.js";
 import { ChatCompletionsBackend } from "./chat-completions/backend.js";
 import type { ChatCompletionsConfig } from "./chat-completions/config.js";
+import { ClaudeBackend } from "./claude/backend.js";
+import type { ClaudeConfig } from "./claude/config.js";
 import { presets } from "./presets.js";
 
 /** Config of any backend; the union narrows on `type`. */
-export type BackendConfig = ChatCompletionsConfig;
+export type BackendConfig = ChatCompletionsConfig | ClaudeConfig;
 
-const chat = (config: BackendConfig): Backend => new ChatCompletionsBackend(config);
+const chat = (config: BackendConfig): Backend => new ChatCompletionsBackend(config as ChatCompletionsConfig);
 
 /** Every `type`, and how its backend is made. */
 const registry: Record<string, (config: BackendConfig) => Backend> = {
   chat_completions: chat,
+  claude: (config) => new ClaudeBackend(config as ClaudeConfig),
   ...Object.fromEntries(Object.keys(presets).map((type) => [type, chat])),
 };
 

@@ -1,6 +1,7 @@
 import { createServer } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ChatCompletionsBackend } from "../../src/backends/chat-completions/backend.js";
+import type { ChatCompletionsConfig } from "../../src/backends/chat-completions/config.js";
 import { type BackendConfig, createBackend } from "../../src/backends/create-backend.js";
 import { loadOpenAI } from "../../src/backends/openai-sdk.js";
 import { ConfigError } from "../../src/errors.js";
@@ -222,7 +223,7 @@ describe("base URLs", () => {
     vi.stubEnv(name, server.url);
     await collect(createBackend({ type, model: "m" } as BackendConfig));
     expect(server.seen.map((seen) => seen.url)).toEqual(["/v1/chat/completions"]);
-    const other = new ChatCompletionsBackend({ type, model: "m", baseUrl: "http://10.0.0.1:1/x" } as BackendConfig);
+    const other = new ChatCompletionsBackend({ type, model: "m", baseUrl: "http://10.0.0.1:1/x" } as ChatCompletionsConfig);
     expect(other.baseUrl).toBe("http://10.0.0.1:1/x");
   });
 

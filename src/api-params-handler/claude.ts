@@ -1,0 +1,299 @@
+import type { ModelSettings } from "../backends/backend.js";
+import { ConfigError } from "../errors.js";
+import { nearest } from "../nearest-key.js";
+import { type ClaudeEffort, type ClaudeModel, defaultMaxTokens } from "./claude-models.js";
+import { checkKind, isObject, type KindValue, type ParamKind } from "./values.js";
+
+/** The parameters of the Messages API that are the user's to set, in the API's spelling. */
+export const claudeParams = {
+  /** Sent as the header `anthropic-beta`, beside those that other parameters need. */
+  betas: "array",
+  cache_control: "object",
+  container: "any",
+  context_management: "object",
+  diagnostics: "object",
+  /** Goes into `tool_choice`. */
+  disable_parallel_tool_use: "boolean",
+  fallbacks: "any",
+  inference_geo: "string",
+  max_tokens: "number",
+  mcp_servers: "array",
+  metadata: "object",
+  output_config: "object",
+  service_tier: "string",
+  speed: "string",
+  stop_sequences: "array",
+  /** Parts that come before the agent's own system message. */
+  system: "any",
+  temperature: "number",
+  thinking: "object",
+  /** Server tools, which come after the agent's own tools. */
+  tools: "array",
+  top_k: "number",
+  top_p: "number",
+  user_profile_id: "string",
+  workspace_id: "string",
+  /** Sent as they are, at the top level: the way to a parameter that the list does not know. */
+  extra_body: "object",
+} as const satisfies Record<string, ParamKind>;
+
+/** Parameters that massgen sets itself, and what the user sets instead. */
+const reserved: Record<string, string> = {
+  model: "`model` of the backend",
+  messages: "the input of the run",
+  stream: "nothing: replies are always streamed",
+  tool_choice: "`toolChoice` of the run",
+  compaction: "`context_management`, or `compact()` of the backend",
+};
+
+/** What other APIs call a parameter of this one. */
+const elsewhere: Record<string, string> = {
+  max_output_tokens: "max_tokens",
+  max_completion_tokens: "max_tokens",
+  stop: "stop_sequences",
+  reasoning_effort: "output_config",
+  response_format: "output_config",
+  parallel_tool_calls: "disable_parallel_tool_use",
+};
+
+type Camel<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S;
+type Value<K extends keyof typeof claudeParams> = KindValue[(typeof claudeParams)[K]] | null | undefined;
+
+/** Parameters of the Messages API, in its spelling or in camelCase; `null` leaves one out. */
+export type ClaudeParams = { -readonly [K in keyof typeof claudeParams]?: Value<K> } & {
+  -readonly [K in keyof typeof claudeParams as Camel<K>]?: Value<K>;
+};
+
+/** Checked parameters, as `checkClaudeParams` gives them. */
+export type CheckedClaudeParams = { -readonly [K in keyof typeof claudeParams]?: KindValue[(typeof claudeParams)[K]] | null };
+
+export type ClaudeApiVersion = "2023-06-01" | "2026-10-21";
+
+/** What the handler needs to know of whom it asks. */
+export interface ClaudeParamsTarget {
+  /** As asked for, e.g. `claude-sonnet-4-5`. */
+  model: string;
+  rules: ClaudeModel;
+  apiVersion: ClaudeApiVersion;
+}
+
+/** A request's parameters, sorted by where they go. */
+export interface ClaudeRequestParams {
+  /** Top-level fields of the body. */
+  body: Record<string, unknown>;
+  headers: Record<string, string>;
+  /** Parts of the system prompt. */
+  system: Record<string, unknown>[];
+  /** Server tools. */
+  tools: Record<string, unknown>[];
+  disableParallelToolUse: boolean | undefined;
+  /** What was asked for and cannot be sent. */
+  warnings: string[];
+}
+
+const SAMPLING = ["temperature", "top_p", "top_k"] as const;
+
+/**
+ * Checks parameters and gives them the API's spelling. Throws a `ConfigError` for a key the API does not have, with the nearest
+ * one, for one that is not the user's to set, and for a value of the wrong kind.
+ */
+export function checkClaudeParams(
+  params: Record<string, unknown>,
+  apiVersion: ClaudeApiVersion,
+  path = "params",
+): Record<string, unknown> & CheckedClaudeParams {
+  const checked: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(params)) {
+    if (value === undefined) continue;
+    const name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    const at = `${path}.${key}`;
+    if (!Object.hasOwn(claudeParams, name)) throw unknownParam(key, name, at);
+    if (Object.hasOwn(checked, name)) {
+      throw new ConfigError("duplicate_key", `"${name}" is given twice, as "${name}" and in camelCase. Keep one.`, { path: at });
+    }
+    if (value !== null) checkKind(key, value, claudeParams[name as keyof typeof claudeParams], at);
+    if (value !== null && apiVersion !== "2023-06-01" && (SAMPLING as readonly string[]).includes(name)) {
+      const message = `"${key}" is no parameter of the Messages API since version 2026-10-21. Remove it, or set \`apiVersion: "2023-06-01"\` with a model that takes it.`;
+      throw new ConfigError("unsupported_param", message, { path: at });
+    }
+    if (name === "extra_body" && value !== null) {
+      for (const inner of Object.keys(value as object)) {
+        if (Object.hasOwn(reserved, inner)) throw reservedParam(inner, `${at}.${inner}`);
+      }
+    }
+    if (name === "tools" || name === "system") checkParts(name, value, at);
+    checked[name] = value;
+  }
+  return checked;
+}
+
+/** The parameters of one request: those of the config, then the neutral settings, then those of the request, later ones winning. */
+export function claudeRequestParams(
+  config: CheckedClaudeParams,
+  settings: ModelSettings | undefined,
+  request: CheckedClaudeParams,
+  target: ClaudeParamsTarget,
+): ClaudeRequestParams {
+  const warnings: string[] = [];
+  const layers = [config, settings ? settingsParams(settings, target, { ...config, ...request }, warnings) : {}, request];
+  const merged: Record<string, unknown> & CheckedClaudeParams = {};
+  for (const layer of layers) {
+    for (const [key, value] of Object.entries(layer)) {
+      const merge = (key === "output_config" || key === "extra_body") && isObject(value) && isObject(merged[key]);
+      merged[key] = merge ? { ...(merged[key] as object), ...(value as object) } : value;
+    }
+  }
+  for (const [key, value] of Object.entries(merged)) if (value === null) delete merged[key];
+  const { betas, disable_parallel_tool_use, user_profile_id, workspace_id, extra_body, system, tools, ...body } = merged;
+  body.max_tokens = maxTokens(body, settings, target);
+  const wanted = [...new Set([...(betas ?? []).map(String), ...betasOf(body)])];
+  return {
+    body: { ...body, ...extra_body },
+    headers: {
+      ...(wanted.length > 0 && { "anthropic-beta": wanted.join(",") }),
+      ...(user_profile_id && { "anthropic-user-profile-id": user_profile_id }),
+      ...(workspace_id && { "anthropic-workspace-id": workspace_id }),
+    },
+    system: typeof system === "string" ? [{ type: "text", text: system }] : ((system ?? []) as Record<string, unknown>[]),
+    tools: [...((tools ?? []) as Record<string, unknown>[]), ...toolsetsOf(body.mcp_servers, tools)],
+    disableParallelToolUse: disable_parallel_tool_use ?? undefined,
+    warnings,
+  };
+}
+
+function settingsParams(
+  settings: ModelSettings,
+  target: ClaudeParamsTarget,
+  own: CheckedClaudeParams,
+  warnings: string[],
+): CheckedClaudeParams & Record<string, unknown> {
+  const params: CheckedClaudeParams & Record<string, unknown> = {};
+  if (settings.maxOutputTokens !== undefined) params.max_tokens = settings.maxOutputTokens;
+  if (settings.stop?.length) params.stop_sequences = settings.stop;
+  if (settings.seed !== undefined) warnings.push("The Messages API has no seed; the setting was left out.");
+  const format = settings.responseFormat;
+  if (format?.type === "json") warnings.push("The Messages API has no JSON mode without a schema; the response format was left out.");
+  if (format?.type === "json-schema") params.output_config = { format: { type: "json_schema", schema: format.schema } };
+  if (settings.reasoningEffort !== undefined) {
+    const { output_config: config, ...rest } = effortParams(settings.reasoningEffort, target, own, warnings);
+    Object.assign(params, rest);
+    if (config) params.output_config = { ...params.output_config, ...config };
+  }
+  const thinking = (params.thinking ?? own.thinking) as { type?: string } | null | undefined;
+  const thinks = thinking?.type === "enabled" || thinking?.type === "adaptive";
+  const { temperature, topP } = settings;
+  if (temperature === undefined && topP === undefined) return params;
+  if (target.apiVersion !== "2023-06-01" || !target.rules.sampling) {
+    warnings.push(`"${target.model}" takes no temperature and no topP here; they were left out.`);
+  } else if (thinks) warnings.push("While Claude thinks it takes no temperature and no topP; they were left out.");
+  else if (temperature !== undefined) {
+    params.temperature = temperature;
+    if (topP !== undefined) warnings.push("Claude takes temperature or topP; topP was left out.");
+  } else if (topP !== undefined) params.top_p = topP;
+  return params;
+}
+
+type Effort = NonNullable<ModelSettings["reasoningEffort"]>;
+
+/** Thinking budgets, in tokens, for models that have no levels of effort. */
+const BUDGETS: Record<Exclude<Effort, "none">, number> = { minimal: 1024, low: 4096, medium: 10_000, high: 20_000, xhigh: 40_000 };
+
+function effortParams(
+  effort: Effort,
+  { model, rules }: ClaudeParamsTarget,
+  own: CheckedClaudeParams,
+  warnings: string[],
+): CheckedClaudeParams {
+  const thinking = own.thinking === undefined; // the user's own word on thinking stands
+  const can = (type: ClaudeModel["thinking"][number]) => rules.thinking.includes(type);
+  if (effort === "none") {
+    const off = can("disabled") ? "disabled" : can("between_tools") ? "between_tools" : undefined;
+    if (off) return thinking ? { thinking: { type: off } } : {};
+    warnings.push(`"${model}" always thinks; the effort "low" was sent instead of "none".`);
+    return { output_config: { effort: "low" } };
+  }
+  const level = rules.efforts.length > 0 ? levelOf(effort, rules.efforts) : undefined;
+  // Newer models keep their thoughts to themselves unless asked.
+  if (can("adaptive")) {
+    return {
+      ...(thinking && { thinking: { type: "adaptive", display: "summarized" } }),
+      ...(level && { output_config: { effort: level } }),
+    };
+  }
+  if (can("enabled")) {
+    return {
+      ...(thinking && { thinking: { type: "enabled", budget_tokens: BUDGETS[effort] } }),
+      ...(level && { output_config: { effort: level } }),
+    };
+  }
+  warnings.push(`"${model}" does not think; the reasoning effort was left out.`);
+  return {};
+}
+
+function levelOf(effort: Exclude<Effort, "none">, levels: readonly ClaudeEffort[]): ClaudeEffort {
+  if (effort === "minimal") return "low";
+  return levels.includes(effort) ? effort : "high";
+}
+
+/** What may be written, thinking included; a thinking budget must fit in. */
+function maxTokens(body: Record<string, unknown>, settings: ModelSettings | undefined, { model, rules }: ClaudeParamsTarget): number {
+  const thinking = body.thinking as { type?: string; budget_tokens?: number } | undefined;
+  const budget = thinking?.type === "enabled" ? (thinking.budget_tokens ?? 0) : 0;
+  const given = body.max_tokens as number | undefined;
+  if (given === undefined) return Math.max(defaultMaxTokens(rules), Math.min(rules.maxOutput, budget + 16_000));
+  if (budget === 0 || budget < given) return given;
+  // A budget that came from the effort gives way to the limit; one the user wrote does not.
+  const ours = settings?.reasoningEffort !== undefined && Object.values(BUDGETS).includes(budget);
+  if (!ours) {
+    const message = `The thinking budget of "${model}" (${budget} tokens) must be below \`max_tokens\` (${given}). Lower one or raise the other.`;
+    throw new ConfigError("invalid_value", message, { path: "params.thinking.budget_tokens" });
+  }
+  if (given >= 2048) body.thinking = { ...thinking, budget_tokens: Math.max(1024, Math.floor(given / 2)) };
+  else delete body.thinking;
+  return given;
+}
+
+/** The betas that parameters need. */
+function betasOf(body: Record<string, unknown>): string[] {
+  const betas: string[] = [];
+  if (body.mcp_servers) betas.push("mcp-client-2025-11-20");
+  const edits = (body.context_management as { edits?: { type?: string }[] } | undefined)?.edits;
+  if (edits) {
+    if (edits.some((edit) => edit?.type === "compact_20260112")) betas.push("compact-2026-01-12");
+    if (edits.some((edit) => edit?.type !== "compact_20260112")) betas.push("context-management-2025-06-27");
+  }
+  if (body.fallbacks) betas.push("server-side-fallback-2026-07-01");
+  if (body.speed) betas.push("fast-mode-2026-02-01");
+  if (isObject(body.container) && body.container.skills) betas.push("skills-2025-10-02");
+  return betas;
+}
+
+/** Every MCP server needs a toolset; the plain one is added where the user wrote none. */
+function toolsetsOf(servers: unknown, tools: unknown[] | null | undefined): Record<string, unknown>[] {
+  if (!Array.isArray(servers)) return [];
+  const have = new Set((tools ?? []).map((tool) => (isObject(tool) ? tool.mcp_server_name : undefined)));
+  return servers.flatMap((server) =>
+    isObject(server) && !have.has(server.name) ? [{ type: "mcp_toolset", mcp_server_name: server.name }] : [],
+  );
+}
+
+function checkParts(name: string, value: unknown, path: string): void {
+  if (value === null || (name === "system" && typeof value === "string")) return;
+  if (Array.isArray(value) && value.every((part) => isObject(part) && typeof part.type === "string")) return;
+  const message =
+    name === "tools"
+      ? '"tools" must be a list of server tools, e.g. { type: "web_search_20250305", name: "web_search" }. Tools of your own belong to the agent.'
+      : '"system" must be a text or a list of text blocks, e.g. { type: "text", text: "…" }.';
+  throw new ConfigError("invalid_value", message, { path });
+}
+
+function reservedParam(name: string, path: string): ConfigError {
+  return new ConfigError("reserved_key", `"${name}" is set by massgen. Use ${reserved[name]}.`, { path });
+}
+
+function unknownParam(key: string, name: string, path: string): ConfigError {
+  if (Object.hasOwn(reserved, name)) return reservedParam(name, path);
+  const meant = elsewhere[name] ?? nearest(name, Object.keys(claudeParams));
+  const hint = meant ? `Did you mean "${meant}"?` : "If the server reads it, put it under `extra_body`.";
+  return new ConfigError("unknown_key", `"${key}" is not a parameter of the Messages API. ${hint}`, { path });
+}

@@ -1,0 +1,345 @@
+import type Anthropic from "@anthropic-ai/sdk";
+import { checkClaudeParams, claudeRequestParams } from "../../api-params-handler/claude.js";
+import { type ClaudeModel, claudeModel } from "../../api-params-handler/claude-models.js";
+import { BackendError, MassGenError } from "../../errors.js";
+import { type ClaudeProviderData, type ClaudeTarget, toClaudeMessages, toClaudeToolChoice, toClaudeTools } from "../../formatter/claude.js";
+import type { AssistantMessage, ToolChoice } from "../../formatter/messages.js";
+import type { Usage } from "../../token-manager/usage.js";
+import type {
+  Backend,
+  BackendCapabilities,
+  BackendChunk,
+  BackendRequest,
+  CallOptions,
+  CompactionResult,
+  ModelInfo,
+  StreamOptions,
+} from "../backend.js";
+import { connectionError, type WireOrigin, wireError } from "../errors.js";
+import { openTransport } from "../transport.js";
+import { FetchFailure, tailOf, type WrappedBody, wireFetch } from "../wire-fetch.js";
+import { markCachePoints } from "./cache-points.js";
+import { type ClaudeConfig, type ResolvedClaudeConfig, resolveClaudeConfig } from "./config.js";
+import { type AnthropicSdk, loadAnthropic } from "./sdk.js";
+import { type ClaudeEvent, type ClaudeStream, readClaudeStream } from "./stream.js";
+import { withWholeReplies } from "./whole-reply.js";
+
+/** The longest a timer of Node can run; our own timeouts end a step long before. */
+const NEVER = 2 ** 31 - 1;
+
+interface Connection {
+  sdk: AnthropicSdk;
+  client: Anthropic;
+  /** Ends the connections that `longWaits` opened. */
+  close(): Promise<void>;
+}
+
+/** A request as it leaves. */
+interface Prepared {
+  body: Record<string, unknown>;
+  headers: Record<string, string>;
+  warnings: string[];
+}
+
+/** One model step on the Anthropic Messages API: Claude, and every server that speaks it. */
+export class ClaudeBackend implements Backend {
+  readonly type = "claude";
+  readonly model: string;
+  private readonly config: ResolvedClaudeConfig;
+  private readonly rules: ClaudeModel;
+  private connection: Promise<Connection> | undefined;
+  private readonly open = new Set<AbortController>();
+
+  /** Throws a `ConfigError` for a key, a parameter or a base URL that cannot work. A missing key shows at the first request. */
+  constructor(config: ClaudeConfig) {
+    this.config = resolveClaudeConfig(config, process.env);
+    this.model = this.config.model;
+    this.rules = claudeModel(this.model);
+  }
+
+  /** Where requests go; `/v1/messages` follows. */
+  get baseUrl(): string {
+    return this.config.baseUrl;
+  }
+
+  get capabilities(): BackendCapabilities {
+    const forced = this.rules.forcedTools && thinkingType(this.config.params.thinking) !== "enabled";
+    return {
+      toolChoice: { required: forced, named: forced },
+      tools: true,
+      maxOutputTokens: this.rules.maxOutput,
+      ...(this.rules.contextWindow !== undefined && { contextWindow: this.rules.contextWindow }),
+      input: ["image/jpeg", "image/png", "image/gif", "image/webp", "application/pdf", "text/*"],
+    };
+  }
+
+  stream(request: BackendRequest, options: StreamOptions = {}): AsyncGenerator<BackendChunk> {
+    return this.run(() => this.prepare(request), options);
+  }
+
+  /** Counted by the provider; nothing is generated or billed. */
+  async countTokens(request: BackendRequest, options: CallOptions = {}): Promise<number> {
+    const { body, headers } = this.prepare(request);
+    // Nothing is generated, so what only says how is not taken.
+    const { max_tokens, stream, stop_sequences, metadata, service_tier, temperature, top_p, top_k, container, diagnostics, ...counted } =
+      body;
+    const connection = await this.connect();
+    try {
+      const reply = await connection.client.post("/v1/messages/count_tokens", { body: counted, headers, ...callOptions(options) });
+      const { input_tokens } = (reply ?? {}) as { input_tokens?: unknown };
+      if (typeof input_tokens === "number") return input_tokens;
+    } catch (error) {
+      throw this.toError(error, connection, options.signal);
+    }
+    throw new BackendError("unsupported", `${this.config.label} does not count tokens.`, { provider: this.type });
+  }
+
+  /** Has the API summarize the conversation; the result is what to send instead of it, to the same model at the same place. */
+  async compact(request: BackendRequest, options: CallOptions = {}): Promise<CompactionResult> {
+    const prepare = () => {
+      const { body, headers, warnings } = this.prepare({ ...request, toolChoice: "auto" });
+      const { context_management, ...rest } = body;
+      const betas = [headers["anthropic-beta"], "compact-2026-09-04"].filter(Boolean).join(",");
+      return { body: { ...rest, compaction: { type: "summarize" } }, headers: { ...headers, "anthropic-beta": betas }, warnings };
+    };
+    let usage: Usage | undefined;
+    let message: AssistantMessage | undefined;
+    let compacted = false;
+    for await (const chunk of this.run(prepare, options)) {
+      if (chunk.type === "usage") usage = chunk.usage;
+      if (chunk.type === "message" && chunk.message.role === "assistant") message = chunk.message;
+      if (chunk.type === "compaction") compacted = true;
+    }
+    if (!message || !compacted) {
+      throw new BackendError("unsupported", `${this.config.label} returned no compaction of the conversation with "${this.model}".`, {
+        provider: this.type,
+      });
+    }
+    return { messages: [withSummary(message)], ...(usage && { usage }) };
+  }
+
+  /** What the server lists. */
+  async listModels(options: CallOptions = {}): Promise<ModelInfo[]> {
+    const connection = await this.connect();
+    const found: ModelInfo[] = [];
+    try {
+      let after: string | undefined;
+      do {
+        const query = { limit: 1000, ...(after !== undefined && { after_id: after }) };
+        const page = (await connection.client.get("/v1/models", { query, ...callOptions(options) })) as ModelPage | null;
+        found.push(...readModels(page));
+        const last = page?.last_id;
+        after = page?.has_more && last && last !== after ? last : undefined;
+      } while (after !== undefined);
+    } catch (error) {
+      throw this.toError(error, connection, options.signal);
+    }
+    return found;
+  }
+
+  /** Ends what is under way. */
+  async close(): Promise<void> {
+    for (const abort of this.open) abort.abort();
+    const connection = await this.connection?.catch(() => undefined);
+    this.connection = undefined;
+    await connection?.close();
+  }
+
+  private run(prepare: () => Prepared, options: StreamOptions): AsyncGenerator<BackendChunk> {
+    const abort = new AbortController();
+    const { signal } = options;
+    const onAbort = () => abort.abort(signal?.reason);
+    const open = async () => {
+      if (signal?.aborted) throw this.aborted(signal);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.open.add(abort);
+      return this.start(prepare(), options, abort.signal);
+    };
+    return readClaudeStream(open, () => {
+      signal?.removeEventListener("abort", onAbort);
+      this.open.delete(abort);
+    });
+  }
+
+  private async start({ body, headers, warnings }: Prepared, options: StreamOptions, signal: AbortSignal): Promise<ClaudeStream> {
+    const connection = await this.connect();
+    const { trace } = options;
+    let opened: { data: AsyncIterable<unknown>; response: Response };
+    try {
+      // Not `messages.create`, which writes to the console about models that will retire.
+      opened = await connection.client
+        .post<AsyncIterable<unknown>>("/v1/messages", {
+          body,
+          stream: true,
+          headers: {
+            ...headers,
+            ...(trace?.traceparent && { traceparent: trace.traceparent }),
+            ...(trace?.tracestate && { tracestate: trace.tracestate }),
+          },
+          ...callOptions({ signal }),
+        })
+        .withResponse();
+    } catch (error) {
+      throw this.toError(error, connection, signal);
+    }
+    const tail = tailOf(opened.response);
+    return {
+      events: opened.data as AsyncIterable<ClaudeEvent>,
+      warnings,
+      provider: this.type,
+      label: this.config.label,
+      endpoint: this.config.baseUrl,
+      model: this.model,
+      errorFrom: (error) => wireError({ body: error }, this.origin),
+      failed: (error) => this.toError(error, connection, signal),
+      unnamedData: () => tail?.lastEvent() !== undefined,
+      aborted: () => (signal.aborted ? this.aborted(signal) : undefined),
+    };
+  }
+
+  private prepare(request: BackendRequest): Prepared {
+    const { config, model, rules } = this;
+    const own = request.params ? checkClaudeParams(request.params, config.apiVersion, "request.params") : {};
+    const target = { model, rules, apiVersion: config.apiVersion };
+    const params = claudeRequestParams(config.params, request.settings, own, target);
+    const { warnings } = params;
+    const system = [...params.system, ...(request.system?.trim() ? [{ type: "text", text: request.system }] : [])];
+    const tools = [...toClaudeTools(request.tools ?? []), ...config.serverTools, ...params.tools];
+    const messages = toClaudeMessages(request.messages, this.target);
+    const caching = params.body.cache_control ? false : config.promptCaching;
+    const marked = markCachePoints({ system, tools, messages }, caching);
+    const choice = tools.length > 0 ? this.toolChoice(request.toolChoice, thinkingType(params.body.thinking), warnings) : undefined;
+    const toolChoice = tools.length > 0 ? toClaudeToolChoice(choice, params.disableParallelToolUse) : undefined;
+    return {
+      body: {
+        ...params.body,
+        model,
+        ...(marked.system.length > 0 && { system: marked.system }),
+        messages: marked.messages,
+        ...(tools.length > 0 && { tools: marked.tools }),
+        ...(toolChoice && { tool_choice: toolChoice }),
+        stream: true,
+      },
+      headers: params.headers,
+      warnings,
+    };
+  }
+
+  /** What the model is made to call, if it can be made to. */
+  private toolChoice(wanted: ToolChoice | undefined, thinking: string | undefined, warnings: string[]): ToolChoice | undefined {
+    if (wanted === undefined || typeof wanted === "string" ? wanted !== "required" : false) return wanted;
+    if (this.rules.forcedTools && thinking !== "enabled") return wanted;
+    const why = this.rules.forcedTools ? "while it thinks within a budget" : `on "${this.model}"`;
+    warnings.push(`Claude cannot be made to call a tool ${why}; the tool choice "auto" was sent.`);
+    return "auto";
+  }
+
+  private connect(): Promise<Connection> {
+    this.connection ??= this.newConnection().catch((error: unknown) => {
+      this.connection = undefined;
+      throw error;
+    });
+    return this.connection;
+  }
+
+  private async newConnection(): Promise<Connection> {
+    const { apiKey, apiVersion, baseUrl, label, keyEnv, headers, anthropic, longWaits, fetch } = this.config;
+    if (apiKey === undefined) {
+      const message = `${label} needs a key. Set ${keyEnv.map((name) => `${name}, or `).join("")}\`apiKey\` of the backend.`;
+      throw new BackendError("missing_key", message, { provider: this.type });
+    }
+    const sdk = await loadAnthropic();
+    const transport = await openTransport({ longWaits, fetch });
+    const client = new sdk.Anthropic({
+      // Given in code, so that the environment and the profile on disk are not read.
+      apiKey,
+      webhookKey: null,
+      baseURL: baseUrl,
+      maxRetries: 0,
+      timeout: NEVER,
+      logLevel: "off",
+      openTelemetry: false,
+      fetch: wireFetch(withWholeReplies(transport.fetch), () => undefined),
+      defaultHeaders: {
+        ...(!anthropic && withoutEnvHeaders()),
+        ...(apiVersion === "2023-06-01" && { "x-api-key": apiKey, authorization: null }),
+        "anthropic-version": apiVersion,
+        ...headers,
+      },
+    });
+    return { sdk, client, close: transport.close };
+  }
+
+  private get target(): ClaudeTarget {
+    return { provider: this.type, endpoint: this.config.baseUrl, model: this.model };
+  }
+
+  private get origin(): WireOrigin {
+    const { type, label, baseUrl, keyEnv, apiKey } = this.config;
+    return { provider: type, label, baseUrl, model: this.model, keyEnv, apiKey };
+  }
+
+  private aborted(signal: AbortSignal): BackendError {
+    return new BackendError("aborted", "The step was aborted.", { provider: this.type, cause: signal.reason });
+  }
+
+  private toError(error: unknown, { sdk }: Connection, signal: AbortSignal | undefined): unknown {
+    if (error instanceof MassGenError) return error;
+    if (signal?.aborted) return this.aborted(signal);
+    const { origin } = this;
+    if (error instanceof sdk.APIConnectionError) {
+      return connectionError(error.cause instanceof FetchFailure ? error.cause.failure : (error.cause ?? error), origin);
+    }
+    if (error instanceof sdk.APIError) {
+      const { status, headers } = error;
+      const body = error.error as { error?: WrappedBody } | string | undefined;
+      if (status === undefined) return wireError({ body: body ?? error.message, headers }, origin, error);
+      const wrapped = typeof body === "object" ? body.error?.massgenBody : body;
+      return wireError({ status, body: wrapped ?? "", headers }, origin, error);
+    }
+    const options = { retryable: true, provider: this.type, cause: error };
+    if (error instanceof SyntaxError) return new BackendError("stream_error", `${origin.label} sent an event that is not JSON.`, options);
+    // What fetch throws: "terminated" when the connection breaks while the reply is read.
+    if (error instanceof TypeError) return connectionError(error, origin);
+    const message = error instanceof Error ? error.message : String(error);
+    return new BackendError("unknown", `${origin.label}: ${message}`, { ...options, retryable: false });
+  }
+}
+
+/** The summary as text, too: all that is left of the conversation for another model, which the provider's own part is not sent to. */
+function withSummary(message: AssistantMessage): AssistantMessage {
+  if (typeof message.content === "string") return message;
+  const texts = message.content.flatMap((part) => {
+    const blocks = part.type === "provider" ? (part.data as ClaudeProviderData).content : [];
+    return blocks.flatMap((block) => (block.type === "compaction" && typeof block.content === "string" ? [block.content] : []));
+  });
+  return { ...message, content: [...texts.map((text) => ({ type: "text" as const, text })), ...message.content] };
+}
+
+interface ModelPage {
+  data?: { id?: unknown; created_at?: unknown; max_input_tokens?: unknown }[];
+  has_more?: boolean;
+  last_id?: string | null;
+}
+
+function readModels(page: ModelPage | null): ModelInfo[] {
+  return (page?.data ?? []).flatMap(({ id, created_at, max_input_tokens: window }) => {
+    if (typeof id !== "string" || !id) return [];
+    const created = typeof created_at === "string" ? Math.floor(Date.parse(created_at) / 1000) : Number.NaN;
+    return [{ id, ...(typeof window === "number" && window > 0 && { contextWindow: window }), ...(created > 0 && { created }) }];
+  });
+}
+
+function callOptions({ signal }: CallOptions): { maxRetries: 0; timeout: number; signal?: AbortSignal } {
+  return { maxRetries: 0, timeout: NEVER, ...(signal && { signal }) };
+}
+
+function thinkingType(thinking: unknown): string | undefined {
+  return (thinking as { type?: string } | null | undefined)?.type;
+}
+
+/** ANTHROPIC_CUSTOM_HEADERS is meant for Anthropic; the SDK would send it to every host. */
+function withoutEnvHeaders(): Record<string, null> {
+  const lines = (process.env.ANTHROPIC_CUSTOM_HEADERS ?? "").split("\n");
+  return Object.fromEntries(lines.flatMap((line) => (line.includes(":") ? [[line.slice(0, line.indexOf(":")).trim(), null]] : [])));
+}

@@ -1,0 +1,196 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ClaudeBackend } from "../../src/backends/claude/backend.js";
+import { BackendError } from "../../src/errors.js";
+import type { ClaudeProviderData } from "../../src/formatter/claude.js";
+import { collect, type Reply } from "./http.js";
+import { eventEnds, type Fixture, type Plan, recordings, recordingsPresent, sample, startReplay, wire } from "./recordings.js";
+
+const all = recordings("anthropic");
+const streams = all.filter((fixture) => fixture.httpStatus === 200);
+const named = streams.map((fixture) => [fixture.id, fixture] as const);
+
+let replay: Awaited<ReturnType<typeof startReplay>>;
+beforeAll(async () => {
+  replay = await startReplay();
+});
+afterAll(() => replay.close());
+
+function run(plan: Plan): Promise<Reply> {
+  return replay.play(plan, (baseUrl) => collect(new ClaudeBackend({ type: "claude", baseUrl, apiKey: "k", model: "claude-sonnet-4-5" })));
+}
+
+const FINISH: Record<string, string> = {
+  end_turn: "stop",
+  tool_use: "tool-calls",
+  max_tokens: "length",
+  pause_turn: "pause",
+  refusal: "refusal",
+};
+
+/** The raw figures as ours: cached input is part of the input, and every pass counts. */
+function expectedUsage(raw: Fixture["expected"]["usage"]): Record<string, number> {
+  type Pass = { input_tokens: number; output_tokens: number; cache_read_input_tokens: number; cache_creation_input_tokens: number };
+  const passes: Pass[] = raw.iterations ?? [
+    {
+      input_tokens: raw.input,
+      output_tokens: raw.output,
+      cache_read_input_tokens: raw.cachedInput ?? 0,
+      cache_creation_input_tokens: raw.cacheWrite ?? 0,
+    },
+  ];
+  const sum = (key: keyof Pass) => passes.reduce((total, pass) => total + pass[key], 0);
+  return {
+    inputTokens: sum("input_tokens") + sum("cache_read_input_tokens") + sum("cache_creation_input_tokens"),
+    outputTokens: sum("output_tokens"),
+    ...(raw.cachedInput !== null && { cachedInputTokens: sum("cache_read_input_tokens") }),
+    ...(raw.cacheWrite !== null && { cacheWriteTokens: sum("cache_creation_input_tokens") }),
+    ...(raw.reasoning !== null && { reasoningTokens: raw.reasoning }),
+  };
+}
+
+function expectReply(reply: Reply, { expected }: Fixture): void {
+  expect(reply.error).toBeUndefined();
+  expect(reply.text).toBe(expected.text);
+  expect(reply.reasoning).toBe(expected.reasoning ?? "");
+  expect(reply.usage).toEqual(expectedUsage(expected.usage));
+  expect(reply.raw).toBe(expected.finishReason);
+  expect(reply.finish).toBe(FINISH[expected.finishReason!]);
+  const seen = new Set<string>();
+  const cited = expected.citations
+    .map(({ url, title, cited_text: text }) => ({ url, title, text }))
+    .filter((source) => !seen.has(JSON.stringify(source)) && seen.add(JSON.stringify(source)));
+  expect(reply.sources).toEqual(cited);
+
+  expect(reply.calls.map(({ id, name }) => [id, name])).toEqual(expected.toolCalls.map(({ id, name }) => [id, name]));
+  for (const [i, call] of expected.toolCalls.entries()) {
+    const got = reply.calls[i]!;
+    if (call.argumentsJson !== null) expect([got.input, got.invalid]).toEqual([call.argumentsJson, undefined]);
+    else expect([got.input, got.invalid]).toEqual([call.arguments, expect.stringContaining("the output limit cut the arguments off")]);
+  }
+
+  // The provider's own tools: every use and every result, with what they were given.
+  const builtins = reply.chunks.filter((chunk) => chunk.type === "builtin-tool");
+  const items = expected.serverItems.filter((item) => /tool_(use|result)$/.test(item.type));
+  expect(builtins.map(({ id, state }) => [id, state === "started"])).toEqual(
+    items.map((item) => [item.id ?? item.tool_use_id, item.type.endsWith("tool_use")]),
+  );
+  expect(builtins.filter((chunk) => chunk.state === "started").map(({ toolName, input }) => [toolName, input])).toEqual(
+    items.filter((item) => item.type.endsWith("tool_use")).map((item) => [item.name, item.input]),
+  );
+  expect(builtins.every((chunk) => chunk.state === "started" || chunk.output !== undefined)).toBe(true);
+
+  // All that Claude must get back is in the message: each opaque block, with its signature.
+  const opaque = expected.serverItems.length > 0 && expected.finishReason !== "refusal";
+  expect(reply.message !== undefined).toBe(opaque || cited.length > 0 || "caller" in (firstCallBlock(reply) ?? {}));
+  if (!opaque) return;
+  const blocks = dataOf(reply).content;
+  for (const item of expected.serverItems) {
+    const block = blocks.find((one) => one.type === item.type && (!item.id || one.id === item.id));
+    expect(block, item.type).toBeDefined();
+    if (item.signature) expect(block!.signature).toEqual(expect.stringMatching(/.{20}/));
+    if (item.dataChars) expect(blocks.some((one) => String(one.data).length === item.dataChars)).toBe(true);
+    if (item.contentChars) expect(String(block!.content).length).toBe(item.contentChars);
+    if (item.input) expect(block!.input).toEqual(item.input);
+  }
+}
+
+function dataOf(reply: Reply): ClaudeProviderData {
+  const part = (reply.message!.content as { type: string; data?: unknown }[]).find((one) => one.type === "provider");
+  return part?.data as ClaudeProviderData;
+}
+
+function firstCallBlock(reply: Reply) {
+  return reply.message && dataOf(reply).content.find((block) => block.type === "tool_use");
+}
+
+describe.skipIf(!recordingsPresent)("recorded replies", () => {
+  test("there are as many as the manifest had when this was written", () => {
+    expect(all.length).toBeGreaterThanOrEqual(23);
+  });
+
+  test.each(named)("%s whole", async (_, fixture) => {
+    expectReply(await run({ fixture }), fixture);
+  });
+
+  test.each(named)("%s byte by byte", { timeout: 60_000 }, async (_, fixture) => {
+    expectReply(await run({ fixture, cuts: "bytes" }), fixture);
+  });
+
+  test.each(named)("%s with CRLF, randomly cut", { timeout: 30_000 }, async (_, fixture) => {
+    const body = Buffer.from(wire(fixture).replace(/\r?\n/g, "\r\n"));
+    for (const seed of [1, 7]) expectReply(await run({ fixture, body, cuts: { seed } }), fixture);
+  });
+
+  test.each(named)("%s randomly cut", { timeout: 30_000 }, async (_, fixture) => {
+    for (const seed of [3, 99]) expectReply(await run({ fixture, cuts: { seed } }), fixture);
+  });
+
+  test.each(named)("%s without `event:` lines is an error that says so", async (_, fixture) => {
+    const body = Buffer.from(wire(fixture).replace(/^event:.*\r?\n/gm, ""));
+    const { error, chunks } = await run({ fixture, body });
+    expect(chunks).toEqual([]);
+    expect(error).toBeInstanceOf(BackendError);
+    expect(error).toMatchObject({ code: "stream_error", retryable: false });
+    expect(error.message).toContain("event:");
+  });
+
+  test("the tokens that compacting cost are counted and told", async () => {
+    const fixture = all.find(({ id }) => id === "anthropic/compaction-cache-usage")!;
+    const reply = await run({ fixture });
+    expect(reply.usage).toEqual({ inputTokens: 55_377, outputTokens: 91, cachedInputTokens: 55_096, cacheWriteTokens: 0 });
+    expect(reply.chunks).toContainEqual({ type: "compaction", method: "claude", tokensBefore: 55_196, tokensAfter: 181 });
+  });
+
+  test("a refusal says why", async () => {
+    const reply = await run({ fixture: all.find(({ id }) => id === "anthropic/refusal")! });
+    expect(reply.chunks).toContainEqual({ type: "warning", code: "refusal", message: expect.stringContaining("(cyber): This request") });
+  });
+});
+
+describe.skipIf(!recordingsPresent)("recorded replies that break off", () => {
+  test.each(named)("%s at its events and inside them", { timeout: 60_000 }, async (_, fixture) => {
+    const body = Buffer.from(wire(fixture));
+    const ends = eventEnds(body);
+    const complete = ends.at(-1)!;
+    const boundaries = sample(
+      [0, ...ends].filter((end) => end < complete),
+      30,
+    );
+    const inside = Array.from({ length: 24 }, (_, i) => Math.floor(((i + 0.5) / 24) * (complete - 2)));
+    for (const until of [...boundaries, ...inside, complete - 2]) {
+      for (const breakOff of [false, true]) {
+        const reply = await run({ fixture, body, until, breakOff });
+        const where = `${until} of ${body.length} bytes, ${breakOff ? "broken" : "closed"}`;
+        expect(reply.error, where).toBeInstanceOf(BackendError);
+        expect(["stream_truncated", "connection"], where).toContain(reply.error.code);
+        expect(reply.error.retryable, where).toBe(true);
+        expect([reply.finish, reply.message, reply.calls], where).toEqual([undefined, undefined, []]);
+        expect(fixture.expected.text.startsWith(reply.text), where).toBe(true);
+        expect((fixture.expected.reasoning ?? "").startsWith(reply.reasoning), where).toBe(true);
+      }
+    }
+    // What came whole before the end is all there: as much as the same events give when the server finishes after them.
+    const end = Buffer.from('event: message_stop\ndata: {"type":"message_stop"}\n\n');
+    for (const until of sample(boundaries.slice(1), 6)) {
+      const cut = await run({ fixture, body, until });
+      const ended = await run({ fixture, body: Buffer.concat([body.subarray(0, until), end]) });
+      expect([cut.text, cut.reasoning, cut.streamedInputs, cut.usage]).toEqual([
+        ended.text,
+        ended.reasoning,
+        ended.streamedInputs,
+        ended.usage,
+      ]);
+    }
+  });
+});
+
+describe.skipIf(!recordingsPresent)("a recorded refusal to answer", () => {
+  test("the wrong key", async () => {
+    const { error, chunks } = await run({ fixture: all.find((fixture) => fixture.httpStatus === 401)! });
+    expect(chunks).toEqual([]);
+    expect(error).toBeInstanceOf(BackendError);
+    expect(error).toMatchObject({ code: "authentication", status: 401, retryable: false });
+    expect(error.message).toContain("invalid x-api-key");
+    expect(error.message).toContain("`apiKey`");
+  });
+});
