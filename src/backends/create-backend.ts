@@ -5,10 +5,12 @@ import { ChatCompletionsBackend } from "./chat-completions/backend.js";
 import type { ChatCompletionsConfig } from "./chat-completions/config.js";
 import { ClaudeBackend } from "./claude/backend.js";
 import type { ClaudeConfig } from "./claude/config.js";
+import { GeminiBackend } from "./gemini/backend.js";
+import type { GeminiConfig } from "./gemini/config.js";
 import { presets } from "./presets.js";
 
 /** Config of any backend; the union narrows on `type`. */
-export type BackendConfig = ChatCompletionsConfig | ClaudeConfig;
+export type BackendConfig = ChatCompletionsConfig | ClaudeConfig | GeminiConfig;
 
 const chat = (config: BackendConfig): Backend => new ChatCompletionsBackend(config as ChatCompletionsConfig);
 
@@ -16,6 +18,7 @@ const chat = (config: BackendConfig): Backend => new ChatCompletionsBackend(conf
 const registry: Record<string, (config: BackendConfig) => Backend> = {
   chat_completions: chat,
   claude: (config) => new ClaudeBackend(config as ClaudeConfig),
+  gemini: (config) => new GeminiBackend(config as GeminiConfig),
   ...Object.fromEntries(Object.keys(presets).map((type) => [type, chat])),
 };
 

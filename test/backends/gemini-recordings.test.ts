@@ -3,31 +3,21 @@ import { GeminiBackend } from "../../src/backends/gemini/backend.js";
 import { BackendError } from "../../src/errors.js";
 import type { GeminiPart, GeminiProviderData } from "../../src/formatter/gemini.js";
 import { collect, type Reply } from "./http.js";
-import {
-  eventEnds,
-  type Fixture,
-  type ReplayPlan,
-  type ReplayServer,
-  recordingsOf,
-  recordingsPresent,
-  replayServer,
-  wireOf,
-} from "./recordings.js";
+import { eventEnds, type Fixture, type Plan, recordings, recordingsPresent, startReplay, wire } from "./recordings.js";
 
-const all = recordingsOf("gemini");
+const all = recordings("gemini");
 const replies = all.filter((fixture) => fixture.httpStatus === 200);
 const streams = replies.filter((fixture) => fixture.framing === "sse" || fixture.framing === "jsonl");
 const named = (fixtures: Fixture[]) => fixtures.map((fixture) => [fixture.id, fixture] as const);
-const wire = (fixture: Fixture) => wireOf(fixture, (line) => `data: ${line}\n\n`);
 
-let server: ReplayServer;
+let server: Awaited<ReturnType<typeof startReplay>>;
 beforeAll(async () => {
-  server = await replayServer();
+  server = await startReplay();
 });
 afterAll(() => server.close());
 
-function run(plan: ReplayPlan): Promise<Reply> {
-  return collect(new GeminiBackend({ type: "gemini", model: "gemini-test", baseUrl: server.play(plan) }));
+function run(plan: Plan): Promise<Reply> {
+  return server.play(plan, (baseUrl) => collect(new GeminiBackend({ type: "gemini", model: "gemini-test", baseUrl })));
 }
 
 function expectReply(reply: Reply, { expected }: Fixture): void {
@@ -73,11 +63,11 @@ describe.skipIf(!recordingsPresent)("recorded replies of Gemini", () => {
   });
 
   test.each(named(replies))("%s whole", async (_, fixture) => {
-    expectReply(await run({ fixture, body: Buffer.from(wire(fixture)), cuts: "whole" }), fixture);
+    expectReply(await run({ fixture }), fixture);
   });
 
   test.each(named(replies))("%s byte by byte", { timeout: 30_000 }, async (_, fixture) => {
-    expectReply(await run({ fixture, body: Buffer.from(wire(fixture)), cuts: "bytes" }), fixture);
+    expectReply(await run({ fixture, cuts: "bytes" }), fixture);
   });
 
   test.each(named(replies))("%s with the other line ends, randomly cut", async (_, fixture) => {
@@ -92,7 +82,7 @@ describe.skipIf(!recordingsPresent)("recorded replies of Gemini", () => {
   });
 
   test.each(named(streams))("%s hands back every signature, on the part that it came on", async (_, fixture) => {
-    const reply = await run({ fixture, body: Buffer.from(wire(fixture)), cuts: "whole" });
+    const reply = await run({ fixture });
     const sent = partsIn(wire(fixture));
     const signed = sent.filter((part) => part.thoughtSignature);
     const back = partsOf(reply);
@@ -108,7 +98,7 @@ describe.skipIf(!recordingsPresent)("recorded replies of Gemini", () => {
 
   test("streamed arguments go back as the call that they make", async () => {
     const fixture = all.find((one) => one.id === "gemini/stream-args")!;
-    const back = partsOf(await run({ fixture, body: Buffer.from(wire(fixture)), cuts: "whole" }));
+    const back = partsOf(await run({ fixture }));
     expect(back).toEqual([
       { functionCall: { name: "getWeather", args: { location: "Boston" } }, thoughtSignature: expect.stringMatching(/^CiMBjz1rX25/) },
       { functionCall: { name: "getWeather", args: { location: "San Francisco" } } },
@@ -146,7 +136,7 @@ describe.skipIf(!recordingsPresent)("recorded replies of Gemini that break off",
     const inside = Array.from({ length: 24 }, (_, i) => Math.floor(((i + 0.5) / 24) * (complete - 1)));
     for (const until of [...boundaries, ...inside, complete - 1]) {
       for (const breakOff of [false, true]) {
-        const reply = await run({ fixture, body, cuts: "whole", until, breakOff });
+        const reply = await run({ fixture, body, until, breakOff });
         const where = `${until} of ${body.length} bytes, ${breakOff ? "broken" : "closed"}`;
         expect(reply.error, where).toBeInstanceOf(BackendError);
         expect(["stream_truncated", "connection"], `${where}: ${reply.error}`).toContain(reply.error.code);
@@ -163,8 +153,8 @@ describe.skipIf(!recordingsPresent)("recorded replies of Gemini that break off",
     // What came whole before the end is all there: as much as the same events give when the server finishes after them.
     const end = Buffer.from('data: {"candidates":[{"content":{"parts":[]},"finishReason":"MAX_TOKENS"}]}\n\n');
     for (const until of boundaries) {
-      const cut = await run({ fixture, body, cuts: "whole", until });
-      const ended = await run({ fixture, body: Buffer.concat([body.subarray(0, until), end]), cuts: "whole" });
+      const cut = await run({ fixture, body, until });
+      const ended = await run({ fixture, body: Buffer.concat([body.subarray(0, until), end]) });
       expect([cut.text, cut.reasoning, cut.usage, cut.sources]).toEqual([ended.text, ended.reasoning, ended.usage, ended.sources]);
     }
   });
@@ -172,7 +162,7 @@ describe.skipIf(!recordingsPresent)("recorded replies of Gemini that break off",
   test("the blank line after the last event may be missing", async () => {
     for (const fixture of streams) {
       const body = Buffer.from(wire(fixture));
-      expectReply(await run({ fixture, body, cuts: "whole", until: completeAt(body) }), fixture);
+      expectReply(await run({ fixture, body, until: completeAt(body) }), fixture);
     }
   });
 
@@ -181,19 +171,19 @@ describe.skipIf(!recordingsPresent)("recorded replies of Gemini that break off",
     const body = Buffer.from(wire(fixture));
     const last = body.toString("latin1").lastIndexOf("}");
     for (const until of [0, 1, 200, Math.floor(last / 2), last]) {
-      const { error, finish, text } = await run({ fixture, body, cuts: "whole", until });
+      const { error, finish, text } = await run({ fixture, body, until });
       expect(error, String(until)).toMatchObject({ code: "stream_truncated", retryable: true });
       expect(finish).toBeUndefined();
       expect(fixture.expected.text.startsWith(text)).toBe(true);
     }
-    expectReply(await run({ fixture, body, cuts: "whole", until: last + 1 }), fixture);
+    expectReply(await run({ fixture, body, until: last + 1 }), fixture);
   });
 });
 
 describe.skipIf(!recordingsPresent)("recorded refusals of Gemini", () => {
   test("a wrong key", async () => {
     const fixture = all.find((one) => one.id === "gemini/nonstream-400-key")!;
-    const { error, chunks } = await run({ fixture, body: Buffer.from(wire(fixture)), cuts: "whole" });
+    const { error, chunks } = await run({ fixture });
     expect(chunks).toEqual([]);
     expect(error).toMatchObject({ name: "BackendError", code: "authentication", status: 400, retryable: false, provider: "gemini" });
     expect(error.message).toMatch(/API key not valid.*GOOGLE_API_KEY or GEMINI_API_KEY/);

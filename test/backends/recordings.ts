@@ -99,9 +99,7 @@ export async function startReplay() {
 
 /** Ends of events, as byte offsets. */
 export function eventEnds(body: Buffer): number[] {
-  const ends: number[] = [];
-  for (let at = body.indexOf("\n\n"); at >= 0; at = body.indexOf("\n\n", at + 1)) ends.push(at + 2);
-  return ends;
+  return [...body.toString("latin1").matchAll(/\r\n\r\n|\n\n/g)].map((match) => match.index + match[0].length);
 }
 
 /** Some of many, the last ones among them. */
