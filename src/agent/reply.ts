@@ -108,7 +108,7 @@ export function takeChunk(reply: Reply, chunk: BackendChunk, sink: ReplySink): v
       takeBuiltin(reply, chunk, sink);
       return;
     case "file":
-      parts.push({ type: "file", mediaType: chunk.mediaType, data: chunk.data });
+      if (!chunk.partial) parts.push({ type: "file", mediaType: chunk.mediaType, data: chunk.data });
       sink.emit({ ...chunk, stepId });
       return;
     case "source":

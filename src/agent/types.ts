@@ -118,7 +118,7 @@ export type StepEvent = { stepId: string } & (
   | { type: "tool-call"; toolCallId: string; toolName: string; input: unknown; invalid?: string; builtin?: boolean }
   | { type: "tool-result"; toolCallId: string; toolName: string; output: unknown; isError: boolean; builtin?: boolean }
   | { type: "source"; url?: string; title?: string; text?: string }
-  | { type: "file"; mediaType: string; data: string }
+  | { type: "file"; mediaType: string; data: string; partial?: true }
   | { type: "compaction"; method: string; tokensBefore?: number; tokensAfter?: number }
   | { type: "warning"; code: string; message: string }
   | {

@@ -56,6 +56,8 @@ export interface BackendCapabilities {
   contextWindow?: number;
   /** Tokens it can write in one step, where known. */
   maxOutputTokens?: number;
+  /** Tuned for short system prompts: coordination should be explained in as few words as possible. Default false. */
+  shortPrompts?: boolean;
   /** A whole agent that runs its own steps: nothing can be delivered to it between them. */
   wholeAgent?: boolean;
   /** Media types it reads, e.g. `image/*`. */
@@ -93,7 +95,8 @@ export type BackendChunk =
   | { type: "tool-call"; toolCallId: string; toolName: string; input: unknown; invalid?: string }
   | { type: "builtin-tool"; id: string; toolName: string; state: "started" | "finished" | "failed"; input?: unknown; output?: unknown }
   | { type: "source"; url?: string; title?: string; text?: string }
-  | { type: "file"; mediaType: string; data: string }
+  /** `partial`: a picture still being drawn, a later one replaces it; it is no part of the reply. */
+  | { type: "file"; mediaType: string; data: string; partial?: true }
   | { type: "compaction"; method: string; tokensBefore?: number; tokensAfter?: number }
   | { type: "warning"; code: string; message: string }
   | { type: "response-metadata"; id?: string; model?: string; headers?: Record<string, string> }

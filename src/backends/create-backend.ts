@@ -7,16 +7,26 @@ import { ClaudeBackend } from "./claude/backend.js";
 import type { ClaudeConfig } from "./claude/config.js";
 import { GeminiBackend } from "./gemini/backend.js";
 import type { GeminiConfig } from "./gemini/config.js";
+import { OpenAIResponsesBackend } from "./openai-responses/backend.js";
+import { type ResponsesConfig, resolveOpenAIConfig } from "./openai-responses/config.js";
 import { presets } from "./presets.js";
 
 /** Config of any backend; the union narrows on `type`. */
-export type BackendConfig = ChatCompletionsConfig | ClaudeConfig | GeminiConfig;
+export type BackendConfig = ChatCompletionsConfig | ClaudeConfig | GeminiConfig | ResponsesConfig;
 
 const chat = (config: BackendConfig): Backend => new ChatCompletionsBackend(config as ChatCompletionsConfig);
+
+const openai = (config: BackendConfig): Backend => {
+  const resolved = resolveOpenAIConfig(config as ResponsesConfig, process.env);
+  return resolved.wire === "chat" ? new ChatCompletionsBackend(resolved.config) : new OpenAIResponsesBackend(resolved.config);
+};
 
 /** Every `type`, and how its backend is made. */
 const registry: Record<string, (config: BackendConfig) => Backend> = {
   chat_completions: chat,
+  openai,
+  grok: openai,
+  azure_openai: openai,
   claude: (config) => new ClaudeBackend(config as ClaudeConfig),
   gemini: (config) => new GeminiBackend(config as GeminiConfig),
   ...Object.fromEntries(Object.keys(presets).map((type) => [type, chat])),

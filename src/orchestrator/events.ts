@@ -218,6 +218,8 @@ export interface FileEvent extends StepScope {
   type: "file";
   mediaType: string;
   data: string;
+  /** A picture still being drawn; a later event replaces it. */
+  partial?: true;
 }
 export interface CompactionEvent extends StepScope {
   type: "compaction";

@@ -22,8 +22,8 @@ export class ChatCompletionsBackend implements Backend {
   private readonly open = new Set<AbortController>();
 
   /** Throws a `ConfigError` for a key, a parameter or a base URL that cannot work. A missing key shows at the first request. */
-  constructor(config: ChatCompletionsConfig) {
-    this.config = resolveChatConfig(config, process.env);
+  constructor(config: ChatCompletionsConfig | ResolvedChatConfig) {
+    this.config = "preset" in config ? config : resolveChatConfig(config, process.env);
     this.type = this.config.type;
   }
 
@@ -66,7 +66,7 @@ export class ChatCompletionsBackend implements Backend {
     const connection = await this.connect();
     try {
       const call = { maxRetries: 0, ...(options.signal && { signal: options.signal }) };
-      return readModels(await connection.client.get("/models", call));
+      return readModels(await connection.client.get(this.config.client?.modelsUrl ?? "/models", call));
     } catch (error) {
       throw openAIError(error, connection.sdk, this.origin, options.signal);
     }
@@ -169,8 +169,19 @@ export class ChatCompletionsBackend implements Backend {
   }
 
   private newConnection(): Promise<OpenAIConnection> {
-    const { apiKey, headers, longWaits, fetch } = this.config;
-    return connectOpenAI({ origin: this.origin, apiKey, headers, longWaits, fetch });
+    const { apiKey, headers, longWaits, fetch, client } = this.config;
+    const { origin } = this;
+    if (!client) return connectOpenAI({ origin, apiKey, headers, longWaits, fetch });
+    const { baseUrl, query } = client;
+    return connectOpenAI({
+      origin,
+      apiKey,
+      headers: { ...client.headers, ...headers },
+      longWaits,
+      fetch,
+      baseUrl,
+      ...(query && { query }),
+    });
   }
 
   /** The one model that the server lists. Asked for once, however many steps wait for it. */
@@ -234,7 +245,8 @@ export class ChatCompletionsBackend implements Backend {
 
   private get origin(): WireOrigin {
     const { type, label, baseUrl, preset, apiKey } = this.config;
-    return { provider: type, label, baseUrl, model: this.model, keyEnv: preset.keyEnv, apiKey, start: preset.start };
+    const secret = typeof apiKey === "string" ? apiKey : undefined;
+    return { provider: type, label, baseUrl, model: this.model, keyEnv: preset.keyEnv, apiKey: secret, start: preset.start };
   }
 }
 

@@ -47,12 +47,14 @@ export type ChatCompletionsConfig =
 
 /** A config with everything decided. */
 export interface ResolvedChatConfig {
-  type: PresetType;
+  type: string;
   preset: Preset;
   label: string;
   baseUrl: string;
+  /** Where requests go, and what is added to them, if `baseUrl` alone does not say: deployments of Azure. */
+  client?: { baseUrl: string; modelsUrl: string; query?: Record<string, string>; headers: Record<string, string | null> };
   /** Absent: the server wants one and there is none. */
-  apiKey?: string;
+  apiKey?: string | (() => Promise<string>);
   /** Talks to api.openai.com itself. */
   openai: boolean;
   model: string;

@@ -1,0 +1,251 @@
+import type { AssistantPart, ToolCallPart } from "../../formatter/messages.js";
+import type { ResponseItem } from "../../formatter/openai-responses.js";
+import type { BackendChunk } from "../backend.js";
+import { parseArguments } from "../parse-arguments.js";
+import { builtinFinished, builtinStarted, isBuiltinCall, notCarriedOut } from "./builtin-tools.js";
+import { imageOf } from "./media.js";
+
+type Json = Record<string, unknown>;
+type DeltaType = "text-delta" | "reasoning-delta" | "tool-input-delta";
+
+/** One text of an item, as far as it has come. */
+interface Part {
+  text: string;
+  finished: boolean;
+}
+
+/** An output item. Proxies change its id from event to event, so `output_index` is what tells items apart. */
+interface OpenItem {
+  index: number;
+  item: ResponseItem;
+  parts: Map<string, Part>;
+  done: boolean;
+  /** Of a function call: the id given out, once it is announced. */
+  callId?: string;
+  /** Of a provider's tool: whether its start has been told. */
+  announced?: boolean;
+}
+
+/** The output of one reply, put together from its events. */
+export class OutputItems {
+  private readonly items = new Map<number, OpenItem>();
+  private readonly ids = new Set<string>();
+  private readonly sources = new Set<string>();
+  private nextId: number;
+  /** Whether the model declined. */
+  refused = false;
+
+  /** Ids that the server leaves out count up from `firstCallId`. */
+  constructor(firstCallId: number) {
+    this.nextId = firstCallId;
+  }
+
+  get size(): number {
+    return this.items.size;
+  }
+
+  has(index: number): boolean {
+    return this.items.has(index);
+  }
+
+  /** `response.output_item.added`. */
+  added(index: number, item: ResponseItem, out: BackendChunk[]): void {
+    const open = this.at(index);
+    open.item = item;
+    if (item.type === "function_call") this.announce(open, out);
+    else if (isBuiltinCall(item)) {
+      open.announced = true;
+      out.push(builtinStarted(item, this.idOf(open)));
+    }
+  }
+
+  /** A piece of a text. Gives the part that it belongs to, for the next piece. */
+  piece(index: number, key: string, delta: string): Part {
+    const part = this.part(this.at(index), key);
+    part.text += delta;
+    return part;
+  }
+
+  /** The end of a text: tells what its deltas left out. */
+  ended(index: number, key: string, text: unknown, out: BackendChunk[]): void {
+    const open = this.at(index);
+    if (typeof text === "string") this.complete(open, key, text, out);
+  }
+
+  arguments(index: number, delta: string, out: BackendChunk[]): void {
+    const open = this.at(index);
+    const part = this.part(open, "arguments");
+    // xAI says the arguments once more, after the item that held all of them.
+    if (part.finished) return;
+    part.text += delta;
+    if (open.callId !== undefined && delta) out.push({ type: "tool-input-delta", toolCallId: open.callId, delta });
+  }
+
+  /** `response.output_item.done`: the item as it is, with whatever its events did not tell. */
+  finished(index: number, item: ResponseItem, out: BackendChunk[]): void {
+    const open = this.at(index);
+    open.item = item;
+    open.done = true;
+    if (item.type === "function_call") {
+      this.announce(open, out);
+      this.complete(open, "arguments", textOf(item.arguments), out);
+    } else if (item.type === "message") this.finishMessage(open, item, out);
+    else if (item.type === "reasoning") this.finishReasoning(open, item, out);
+    else if (item.type === "compaction") out.push({ type: "compaction", method: "provider" });
+    else if (isBuiltinCall(item)) {
+      if (!open.announced) out.push(builtinStarted(item, this.idOf(open)));
+      open.announced = true;
+      out.push(builtinFinished(item, this.idOf(open)));
+      const image = item.type === "image_generation_call" ? imageOf(item) : undefined;
+      if (image) out.push(image);
+      const nothing = notCarriedOut(item);
+      if (nothing) out.push({ type: "warning", code: "unanswered_call", message: nothing });
+    }
+  }
+
+  /** An annotation, as a source; each is told once. */
+  annotation(annotation: unknown, out: BackendChunk[]): void {
+    const fields = (typeof annotation === "string" ? { url: annotation } : (annotation ?? {})) as Json;
+    const url = typeof fields.url === "string" && fields.url ? fields.url : undefined;
+    const named = fields.title ?? fields.filename;
+    const title = typeof named === "string" && named ? named : undefined;
+    const quote = typeof fields.quote === "string" && fields.quote ? fields.quote : undefined;
+    const key = url ?? title ?? quote;
+    if (!key || this.sources.has(key)) return;
+    this.sources.add(key);
+    out.push({ type: "source", ...(url && { url }), ...(title && { title }), ...(quote && { text: quote }) });
+  }
+
+  /** Tool calls in the order of the output. */
+  calls(cutByLimit: boolean): ToolCallPart[] {
+    return this.inOrder().flatMap((open) => {
+      if (open.item.type !== "function_call") return [];
+      const { item } = open;
+      const args = open.parts.get("arguments")?.text ?? "";
+      const unfinished = cutByLimit && (!open.done || item.status === "incomplete");
+      const { input, invalid } = parseArguments(String(item.name ?? ""), args, unfinished);
+      const toolCallId = open.callId ?? this.newId("");
+      return [
+        { type: "tool-call" as const, toolCallId, toolName: String(item.name ?? ""), input, ...(invalid !== undefined && { invalid }) },
+      ];
+    });
+  }
+
+  /** What was said and thought, for the message; calls are added by the caller. */
+  prose(): AssistantPart[] {
+    const parts: AssistantPart[] = [];
+    for (const { item, parts: texts } of this.inOrder()) {
+      const join = (prefix: string) =>
+        [...texts]
+          .filter(([key]) => key.startsWith(prefix))
+          .map(([, part]) => part.text)
+          .join("");
+      if (item.type === "reasoning") {
+        const summary = join("summary");
+        const raw = join("reasoning");
+        if (summary) parts.push({ type: "reasoning", text: summary, kind: "summary" });
+        if (raw) parts.push({ type: "reasoning", text: raw, kind: "raw" });
+      } else {
+        const text = join("content");
+        if (text) parts.push({ type: "text", text });
+      }
+    }
+    return parts;
+  }
+
+  /** The finished items, as they are to be sent back. */
+  toSendBack(): ResponseItem[] {
+    return this.inOrder().flatMap(({ item, done, callId }) => {
+      if (!done) return [];
+      return [item.type === "function_call" && callId !== undefined ? { ...item, call_id: callId } : item];
+    });
+  }
+
+  private finishMessage(open: OpenItem, item: ResponseItem, out: BackendChunk[]): void {
+    const content = Array.isArray(item.content) ? (item.content as Json[]) : [];
+    content.forEach((part, i) => {
+      if (part.type === "refusal") {
+        this.refused = true;
+        this.complete(open, `content${i}`, textOf(part.refusal), out);
+      } else if (typeof part.text === "string") this.complete(open, `content${i}`, part.text, out);
+      if (Array.isArray(part.annotations)) for (const annotation of part.annotations) this.annotation(annotation, out);
+    });
+  }
+
+  private finishReasoning(open: OpenItem, item: ResponseItem, out: BackendChunk[]): void {
+    const list = (value: unknown) => (Array.isArray(value) ? (value as Json[]) : []);
+    list(item.summary).forEach((part, i) => {
+      this.complete(open, `summary${i}`, textOf(part.text), out);
+    });
+    list(item.content).forEach((part, i) => {
+      this.complete(open, `reasoning${i}`, textOf(part.text), out);
+    });
+  }
+
+  /** Tells what of `text` no delta told. */
+  private complete(open: OpenItem, key: string, text: string, out: BackendChunk[]): void {
+    const part = this.part(open, key);
+    if (part.finished) return;
+    part.finished = true;
+    if (text === part.text || text === "") return;
+    if (!text.startsWith(part.text)) {
+      const message = `The deltas of output ${open.index} (${key}) do not add up to the text that ended it; the deltas were kept.`;
+      out.push({ type: "warning", code: "text_mismatch", message });
+      return;
+    }
+    const delta = text.slice(part.text.length);
+    part.text = text;
+    const type: DeltaType = key === "arguments" ? "tool-input-delta" : key.startsWith("content") ? "text-delta" : "reasoning-delta";
+    if (type === "text-delta") out.push({ type, delta });
+    else if (type === "reasoning-delta") out.push({ type, delta, kind: key.startsWith("summary") ? "summary" : "raw" });
+    else if (open.callId !== undefined) out.push({ type, toolCallId: open.callId, delta });
+  }
+
+  private announce(open: OpenItem, out: BackendChunk[]): void {
+    const { item } = open;
+    if (open.callId !== undefined || !item.name) return;
+    open.callId = this.newId(typeof item.call_id === "string" ? item.call_id : "");
+    out.push({ type: "tool-input-start", toolCallId: open.callId, toolName: String(item.name) });
+    const begun = this.part(open, "arguments").text;
+    if (begun) out.push({ type: "tool-input-delta", toolCallId: open.callId, delta: begun });
+  }
+
+  private at(index: number): OpenItem {
+    let open = this.items.get(index);
+    if (!open) {
+      open = { index, item: {}, parts: new Map(), done: false };
+      this.items.set(index, open);
+    }
+    return open;
+  }
+
+  private part(open: OpenItem, key: string): Part {
+    let part = open.parts.get(key);
+    if (!part) {
+      part = { text: "", finished: false };
+      open.parts.set(key, part);
+    }
+    return part;
+  }
+
+  private idOf(open: OpenItem): string {
+    // The first id it had: later ones may differ.
+    open.callId ??= typeof open.item.id === "string" && open.item.id ? open.item.id : `builtin_${open.index}`;
+    return open.callId;
+  }
+
+  private newId(sent: string): string {
+    let id = sent;
+    while (!id || this.ids.has(id)) id = `call_${this.nextId++}`;
+    this.ids.add(id);
+    return id;
+  }
+
+  private inOrder(): OpenItem[] {
+    return [...this.items.values()].sort((a, b) => a.index - b.index);
+  }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : value == null ? "" : JSON.stringify(value);
+}
