@@ -25,9 +25,9 @@ export class Tail {
     this.size = 0;
   }
 
-  /** Whether the bytes are over, in the middle of a line. */
+  /** Whether the bytes are over, in the middle of an event. */
   endedInside(): boolean {
-    return this.ended && !/[\r\n]$/.test(this.text());
+    return this.ended && !/(\r\n\r\n|\n\n|\r\r)$/.test(this.text());
   }
 
   /** Whether the stream closed with `data: [DONE]`. */
