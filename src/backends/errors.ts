@@ -119,7 +119,8 @@ const OVERFLOW =
 const NO_MODEL =
   /model.{0,120}?(not found|not exist|not a valid|unknown|is not available|no access)|(no such|unknown|invalid|unsupported) model|not a valid model/i;
 const FILTERED = /content[ _]?(filter|policy|management)|moderation|flagged|data_?inspection|safety system|sensitive/i;
-const NO_MONEY = /insufficient[ _](balance|credit|fund|quota)|out of credits|payment required|credit balance|billing|arrear/i;
+const NO_MONEY =
+  /insufficient[ _](balance|credit|fund|quota)|out of credits|payment required|credit balance|billing|arrear|specified api usage limits|spend limit/i;
 
 /** Codes of a filter, OpenAI's and others'. */
 const REFUSED = new Set(

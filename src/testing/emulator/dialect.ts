@@ -27,7 +27,7 @@ export interface Dialect {
   /** Whether a POST to this path, without the query, is for it. */
   takes(path: string): boolean;
   /** What the real API would reject. `strict` also rejects parameters it does not know. */
-  check(body: Record<string, unknown>, strict: boolean, path: string): Refusal | undefined;
+  check(body: Record<string, unknown>, strict: boolean, path: string, headers?: Readonly<Record<string, string>>): Refusal | undefined;
   read(body: Record<string, unknown>, headers: Record<string, string>, path: string): EmulatedPrompt;
   /** The body that answers a request which is no model step (counting, compacting) and has passed `check`; else `undefined`. */
   answer?(prompt: EmulatedPrompt, path: string, context: EncodeContext): unknown;

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { MassGenError } from "../../errors.js";
+import { anthropicMessages, anthropicModels } from "./anthropic-messages.js";
 import { chatCompletions } from "./chat-completions.js";
 import type { Dialect } from "./dialect.js";
 import { type Action, errorOf, planStream, planWhole } from "./plan.js";
@@ -54,7 +55,7 @@ export interface Emulator extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const DIALECTS: readonly Dialect[] = [chatCompletions];
+const DIALECTS: readonly Dialect[] = [chatCompletions, anthropicMessages];
 
 /** Starts a real HTTP server that speaks the chat completions API. Close it, or use `await using`. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
@@ -90,9 +91,10 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   }
 
   /** Listing models; anything else that no dialect takes is unknown. */
-  function otherPath(method: string, path: string): { status: number; body: unknown } | Refusal {
+  function otherPath(method: string, path: string, headers: Readonly<Record<string, string>>): { status: number; body: unknown } | Refusal {
     const describe = (id: string) => ({ id, object: "model", created: 1_700_000_000, owned_by: "emulator" });
     const models = options.models ?? ["emulated-model"];
+    if (method === "GET" && path === "/v1/models" && "anthropic-version" in headers) return { status: 200, body: anthropicModels(models) };
     if (method === "GET" && path === "/v1/models") return { status: 200, body: { object: "list", data: models.map(describe) } };
     const id = method === "GET" && path.startsWith("/v1/models/") ? decodeURIComponent(path.slice("/v1/models/".length)) : undefined;
     if (id !== undefined) return models.includes(id) ? { status: 200, body: describe(id) } : unknownModel(id);
@@ -169,13 +171,13 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     const unauthorized = refuseUnauthorized(request.headers);
     if (unauthorized) return refuse(unauthorized);
     if (dialect === undefined) {
-      const other = otherPath(request.method, path);
+      const other = otherPath(request.method, path, request.headers);
       return "body" in other ? sendJson(other.status, other.body) : refuse(other);
     }
     if (badJson || typeof body !== "object" || body === null || Array.isArray(body)) {
       return refuse(badRequest("We could not parse the JSON body of your request. The API expects a JSON object."));
     }
-    const wrong = dialect.check(body as Record<string, unknown>, options.strict ?? false, path);
+    const wrong = dialect.check(body as Record<string, unknown>, options.strict ?? false, path, request.headers);
     if (wrong) return refuse(wrong);
     const prompt = dialect.read(body as Record<string, unknown>, { ...request.headers }, path);
     if (!knownModel(prompt.model)) return refuse(unknownModel(prompt.model));
