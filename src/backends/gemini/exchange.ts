@@ -1,6 +1,6 @@
 import type { WireFailure } from "../errors.js";
 import { Tail } from "../wire-fetch.js";
-import { JsonEvents } from "./json-events.js";
+import { JsonEvents, SseEvents } from "./framing.js";
 
 type Fetch = typeof globalThis.fetch;
 
@@ -50,34 +50,46 @@ export function openExchange(fetch: Fetch, body?: unknown): Exchange {
 type Read = { done: boolean; value?: Uint8Array | undefined };
 
 /**
- * Shadows the body that the SDK reads. The SDK lets go of a body without cancelling it, which would leave the connection open, and
- * refuses a last event that lacks its blank line.
+ * Shadows the body that the SDK reads. The SDK lets go of a body without cancelling it, which would leave the connection open;
+ * refuses a last event that lacks its blank line; and skips events that begin with anything but `data:`.
  */
 function watch(response: Response, body: ReadableStream<Uint8Array>, exchange: Exchange, type: string): void {
   const tail = new Tail();
   exchange.tail = tail;
-  const isJson = type.includes("application/json");
   const getReader = () => {
     const reader = body.getReader();
-    let ended = false;
+    let events: JsonEvents | SseEvents | undefined = type.includes("application/json") ? new JsonEvents() : undefined;
+    let begun = false;
+    let closed = false;
     let over = false;
+    const decoder = new TextDecoder();
+
     const end = (): Read => {
       tail.end();
-      if (ended) {
-        over = true;
-        return { done: true };
+      const rest = events && !closed ? events.rest().map(framed).join("") : "";
+      over = closed;
+      closed = true;
+      return over ? { done: true } : { done: false, value: encoder.encode(`${rest}\n\n`) };
+    };
+    const take = ({ done, value }: Read): Read | Promise<Read> => {
+      if (done || !value) return end();
+      if (!begun && value.length > 0) {
+        begun = true;
+        if (value[0] !== LETTER_D) events ??= new SseEvents();
       }
-      ended = true;
-      return { done: false, value: encoder.encode("\n\n") };
+      if (!events) {
+        tail.push(value);
+        return { done, value };
+      }
+      const payloads = events.push(decoder.decode(value, { stream: true }));
+      if (payloads.length === 0) return read();
+      const bytes = encoder.encode(payloads.map(framed).join(""));
+      tail.push(bytes);
+      return { done, value: bytes };
     };
-    const next = isJson ? jsonReader(() => reader.read(), tail, end) : undefined;
-    const note = (result: Read): Read => {
-      if (result.done || !result.value) return end();
-      tail.push(result.value);
-      return result;
-    };
+    const read = (): Promise<Read> => (closed ? Promise.resolve(end()) : reader.read().then(take));
     return {
-      read: next ?? ((): Promise<Read> => (ended ? Promise.resolve(end()) : reader.read().then(note))),
+      read,
       releaseLock() {
         if (over) reader.releaseLock();
         else void reader.cancel().catch(() => {});
@@ -88,22 +100,10 @@ function watch(response: Response, body: ReadableStream<Uint8Array>, exchange: E
 }
 
 const encoder = new TextEncoder();
+const LETTER_D = 0x64;
 
-/** Turns the objects of a JSON body into events. */
-function jsonReader(read: () => Promise<Read>, tail: Tail, end: () => Read): () => Promise<Read> {
-  const decoder = new TextDecoder();
-  const events = new JsonEvents();
-  return async () => {
-    for (;;) {
-      const { done, value } = await read();
-      if (done || !value) return end();
-      const objects = events.push(decoder.decode(value, { stream: true }));
-      if (objects.length === 0) continue;
-      const bytes = encoder.encode(objects.map((object) => `data: ${oneLine(object)}\n\n`).join(""));
-      tail.push(bytes);
-      return { done: false, value: bytes };
-    }
-  };
+function framed(payload: string): string {
+  return `data: ${oneLine(payload)}\n\n`;
 }
 
 function oneLine(object: string): string {

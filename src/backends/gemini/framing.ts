@@ -37,4 +37,45 @@ export class JsonEvents {
     }
     return done;
   }
+
+  /** What was begun and not completed is not an event. */
+  rest(): string[] {
+    return [];
+  }
+}
+
+/** Cuts a stream of events of any shape (names, comments, ids, data over several lines) into their data. */
+export class SseEvents {
+  private text = "";
+  private data: string[] = [];
+
+  /** The data of the events that this piece completes. */
+  push(piece: string): string[] {
+    const lines = (this.text + piece).split(/\r\n|\n|\r(?!$)/);
+    this.text = lines.pop()!;
+    const done: string[] = [];
+    for (const line of lines) {
+      if (line.startsWith("data:")) this.data.push(line.slice(5));
+      else if (line === "" && this.data.length > 0) done.push(this.take());
+    }
+    return done;
+  }
+
+  /** The data of a last event that lacks its blank line, where it is whole. */
+  rest(): string[] {
+    if (this.text.startsWith("data:")) this.data.push(this.text.slice(5));
+    const last = this.take();
+    try {
+      JSON.parse(last);
+      return [last];
+    } catch {
+      return [];
+    }
+  }
+
+  private take(): string {
+    const data = this.data.join("\n");
+    this.data = [];
+    return data;
+  }
 }
