@@ -24,8 +24,8 @@ export interface EncodeContext {
 /** One provider's way to ask and to answer. */
 export interface Dialect {
   readonly name: string;
-  /** Whether a POST to this path, without the query, is for it. */
-  takes(path: string): boolean;
+  /** Whether a POST to this path is for it. `query`: with its question mark, or empty. */
+  takes(path: string, query: string): boolean;
   /** What the real API would reject. `strict` also rejects parameters it does not know. */
   check(body: Record<string, unknown>, strict: boolean, path: string, headers?: Readonly<Record<string, string>>): Refusal | undefined;
   read(body: Record<string, unknown>, headers: Record<string, string>, path: string): EmulatedPrompt;

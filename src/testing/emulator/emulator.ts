@@ -9,6 +9,7 @@ import { createWatch, type OpenRequest, openRequest, type RecordedRequest, readB
 import type { Framing, Refusal, Reply, ReplyRule, ReplySource } from "./reply.js";
 import { badRequest } from "./reply.js";
 import { replyScript } from "./reply-script.js";
+import { azureChat, azureResponses, responses } from "./responses.js";
 import { send, settled, sleep } from "./send.js";
 
 export interface EmulatorOptions {
@@ -55,7 +56,7 @@ export interface Emulator extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const DIALECTS: readonly Dialect[] = [chatCompletions, anthropicMessages];
+const DIALECTS: readonly Dialect[] = [chatCompletions, anthropicMessages, responses, azureResponses, azureChat(chatCompletions)];
 
 /** Starts a real HTTP server that speaks the chat completions API. Close it, or use `await using`. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
@@ -95,7 +96,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     const describe = (id: string) => ({ id, object: "model", created: 1_700_000_000, owned_by: "emulator" });
     const models = options.models ?? ["emulated-model"];
     if (method === "GET" && path === "/v1/models" && "anthropic-version" in headers) return { status: 200, body: anthropicModels(models) };
-    if (method === "GET" && path === "/v1/models") return { status: 200, body: { object: "list", data: models.map(describe) } };
+    if (method === "GET" && /^(\/openai)?(\/v1)?\/models$/.test(path))
+      return { status: 200, body: { object: "list", data: models.map(describe) } };
     const id = method === "GET" && path.startsWith("/v1/models/") ? decodeURIComponent(path.slice("/v1/models/".length)) : undefined;
     if (id !== undefined) return models.includes(id) ? { status: 200, body: describe(id) } : unknownModel(id);
     return {
@@ -166,7 +168,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     };
 
     const path = request.path.split("?", 1)[0] as string;
-    const dialect = request.method === "POST" ? DIALECTS.find((candidate) => candidate.takes(path)) : undefined;
+    const query = request.path.slice(path.length);
+    const dialect = request.method === "POST" ? DIALECTS.find((candidate) => candidate.takes(path, query)) : undefined;
     const refuse = (refusal: Refusal) => sendJson(refusal.status, (dialect ?? chatCompletions).error(refusal));
     const unauthorized = refuseUnauthorized(request.headers);
     if (unauthorized) return refuse(unauthorized);
