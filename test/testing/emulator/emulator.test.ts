@@ -334,7 +334,8 @@ describe("models, keys and paths", () => {
     run(async (emulator) => {
       for (const [method, path] of [
         ["GET", "/v1/chat/completions"],
-        ["POST", "/v1/responses"],
+        ["POST", "/v1/answers"],
+        ["POST", "/openai/responses"],
         ["GET", "/"],
       ] as const) {
         const response = await fetch(emulator.url + path, { method });
