@@ -81,9 +81,10 @@ export type WholeReply = (body: unknown, url: string) => unknown;
 
 /**
  * A fetch for the SDK. Error bodies reach our error mapping whole, a plain JSON reply becomes a stream of one event, a web page
- * becomes an error, and the end of a stream stays visible.
+ * becomes an error, and the end of a stream stays visible. `onBytes` sees each read of a stream before the SDK does, and may
+ * change it in place.
  */
-export function wireFetch(fetch: Fetch, wholeReply: WholeReply = wholeCompletion): Fetch {
+export function wireFetch(fetch: Fetch, wholeReply: WholeReply = wholeCompletion, onBytes?: (bytes: Uint8Array) => void): Fetch {
   return async (input, init) => {
     const response = await fetch(input, init).catch((failure: unknown) => {
       throw new FetchFailure(failure);
@@ -103,11 +104,11 @@ export function wireFetch(fetch: Fetch, wholeReply: WholeReply = wholeCompletion
         ? new Response(text, { status, headers: kept(response.headers, type) })
         : oneEvent(event, response.headers);
     }
-    return watched(response);
+    return watched(response, onBytes);
   };
 }
 
-function watched(response: Response): Response {
+function watched(response: Response, onBytes?: (bytes: Uint8Array) => void): Response {
   const body = response.body;
   if (!body) return response;
   const tail = new Tail();
@@ -117,7 +118,10 @@ function watched(response: Response): Response {
       const reader = body.getReader();
       const note = (result: ReadableStreamReadResult<Uint8Array>) => {
         if (result.done) tail.end();
-        else tail.push(result.value);
+        else {
+          onBytes?.(result.value);
+          tail.push(result.value);
+        }
         return result;
       };
       return {

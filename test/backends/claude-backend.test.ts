@@ -419,6 +419,36 @@ describe("errors", () => {
   });
 });
 
+test("a ping shows that the stream lives, and text that looks like one stays as it is", async () => {
+  const sayings = "event: ping\\n and\\nevent: ping";
+  const reads = [
+    'event: message_start\ndata: {"type":"message_start","message":{"id":"m"}}\n\n',
+    'event: ping\ndata: {"type": "ping"}\n\n',
+    `event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"type":"text_delta","text":"`,
+    `${sayings}"}}\n\n`,
+    'event: ping\r\ndata: {"type": "ping"}\r\n\r\n',
+    'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+  ];
+  let cut = reads;
+  const fetch = async () => {
+    const encoder = new TextEncoder();
+    const body = ReadableStream.from(cut.map((read) => encoder.encode(read)));
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  };
+  const own = claude({ fetch: fetch as typeof globalThis.fetch });
+  const { chunks, text, finish } = await collect(own);
+  expect(chunks.map((chunk) => chunk.type)).toEqual([
+    "response-metadata",
+    "response-metadata",
+    "text-delta",
+    "response-metadata",
+    "finish",
+  ]);
+  expect([text, finish]).toEqual([JSON.parse(`"${sayings}"`), "other"]);
+  cut = [...reads.join("")];
+  expect((await collect(own)).text).toBe(text);
+});
+
 describe("abort", () => {
   test("before and during a reply ends it with `aborted`, and frees the connection", async () => {
     const already = await collect(claude(), {}, { signal: AbortSignal.abort("no") });

@@ -20,6 +20,7 @@ import { openTransport } from "../transport.js";
 import { FetchFailure, tailOf, type WrappedBody, wireFetch } from "../wire-fetch.js";
 import { markCachePoints } from "./cache-points.js";
 import { type ClaudeConfig, type ResolvedClaudeConfig, resolveClaudeConfig } from "./config.js";
+import { renamePings } from "./pings.js";
 import { type AnthropicSdk, loadAnthropic } from "./sdk.js";
 import { type ClaudeEvent, type ClaudeStream, readClaudeStream } from "./stream.js";
 import { withWholeReplies } from "./whole-reply.js";
@@ -259,7 +260,7 @@ export class ClaudeBackend implements Backend {
       timeout: NEVER,
       logLevel: "off",
       openTelemetry: false,
-      fetch: wireFetch(withWholeReplies(transport.fetch), () => undefined),
+      fetch: wireFetch(withWholeReplies(transport.fetch), () => undefined, renamePings),
       defaultHeaders: {
         ...(!anthropic && withoutEnvHeaders()),
         ...(apiVersion === "2023-06-01" && { "x-api-key": apiKey, authorization: null }),

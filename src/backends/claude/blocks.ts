@@ -11,6 +11,8 @@ export interface Blocks {
   readonly calls: number;
   /** A block begins. Appends what there is to tell. */
   open(index: number, block: ClaudeBlock, out: BackendChunk[]): void;
+  /** Adds to the text block that began last, if the index is its; says whether it was. */
+  appendText(index: number | undefined, text: string): boolean;
   /** The block at an index; one of `type` begins where the server forgot to say so. */
   at(index: number, type: string, out: BackendChunk[]): ClaudeBlock;
   addInput(index: number, json: string, out: BackendChunk[]): void;
@@ -21,7 +23,10 @@ export interface Blocks {
 }
 
 interface Open {
+  index: number;
   block: ClaudeBlock;
+  /** Streamed text of a text block, until it is asked for. */
+  text: string;
   /** Streamed arguments. */
   json: string;
 }
@@ -30,6 +35,8 @@ export function newBlocks(): Blocks {
   const all: ClaudeBlock[] = [];
   const opened = new Map<number, Open>();
   const calls: Open[] = [];
+  /** The block that began last, while it is open: the one that nearly every delta is for. */
+  let latest: Open | undefined;
   /** Names of the provider's own tools by the id of their use. */
   const serverTools = new Map<string, string>();
   const sources = new Set<string>();
@@ -53,9 +60,10 @@ export function newBlocks(): Blocks {
     open(index, given, out) {
       blocks.close(index, out);
       const block = { ...given };
-      const entry = { block, json: "" };
+      const entry: Open = { index, block, text: "", json: "" };
       all.push(block);
       opened.set(index, entry);
+      latest = block.type === "text" ? entry : undefined;
       switch (block.type) {
         case "text":
           if (block.text) out.push({ type: "text-delta", delta: block.text as string });
@@ -77,6 +85,12 @@ export function newBlocks(): Blocks {
         default:
           if (block.type.endsWith("_tool_result")) out.push(serverResult(block, serverTools));
       }
+    },
+
+    appendText(index, text) {
+      if (latest === undefined || latest.index !== index) return false;
+      latest.text += text;
+      return true;
     },
 
     at(index, type, out) {
@@ -108,6 +122,8 @@ export function newBlocks(): Blocks {
       const entry = opened.get(index);
       if (entry === undefined) return;
       opened.delete(index);
+      if (latest === entry) latest = undefined;
+      if (entry.text) entry.block.text = `${entry.block.text ?? ""}${entry.text}`;
       const { block, json } = entry;
       if (block.type !== "server_tool_use" && block.type !== "mcp_tool_use") return;
       const { input, invalid } = parseInput(block, json, false);

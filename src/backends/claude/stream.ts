@@ -80,25 +80,16 @@ export async function* readClaudeStream(open: () => Promise<ClaudeStream>, close
 
     try {
       for await (const event of context.events) {
+        // What nearly all of a stream consists of goes the shortest way.
+        const delta = event.type === "content_block_delta" ? event.delta : undefined;
+        if (delta?.type === "text_delta" && delta.text && blocks.appendText(event.index, delta.text)) {
+          yield { type: "text-delta", delta: delta.text };
+          continue;
+        }
         switch (event.type) {
-          case "content_block_delta": {
-            const delta = event.delta;
-            // The two that make up nearly all of a stream go the shortest way.
-            if (delta?.type === "text_delta") {
-              const block = blocks.at(event.index ?? 0, "text", told);
-              if (delta.text) {
-                block.text += delta.text;
-                yield { type: "text-delta", delta: delta.text };
-              }
-            } else if (delta?.type === "thinking_delta") {
-              const block = blocks.at(event.index ?? 0, "thinking", told);
-              if (delta.thinking) {
-                block.thinking += delta.thinking;
-                yield { type: "reasoning-delta", delta: delta.thinking };
-              }
-            } else if (delta) addDelta(blocks, event.index ?? 0, delta, told);
+          case "content_block_delta":
+            if (delta) addDelta(blocks, event.index ?? 0, delta, told);
             break;
-          }
           case "content_block_start":
             if (event.content_block) blocks.open(event.index ?? 0, event.content_block, told);
             break;
@@ -128,7 +119,11 @@ export async function* readClaudeStream(open: () => Promise<ClaudeStream>, close
             break;
           case "error":
             throw context.errorFrom(event);
-          default: // pings, and events that are younger than this code
+          case "ping":
+            // Tells nothing but that the stream lives.
+            if (began) yield { type: "response-metadata" };
+            break;
+          default: // events that are younger than this code
         }
         if (told.length > 0) {
           for (const chunk of told) yield chunk;
@@ -163,6 +158,16 @@ export async function* readClaudeStream(open: () => Promise<ClaudeStream>, close
 
 function addDelta(blocks: Blocks, index: number, delta: NonNullable<ClaudeEvent["delta"]>, told: BackendChunk[]): void {
   switch (delta.type) {
+    case "text_delta":
+      if (!delta.text) break;
+      blocks.at(index, "text", told).text += delta.text;
+      told.push({ type: "text-delta", delta: delta.text });
+      break;
+    case "thinking_delta":
+      if (!delta.thinking) break;
+      blocks.at(index, "thinking", told).thinking += delta.thinking;
+      told.push({ type: "reasoning-delta", delta: delta.thinking });
+      break;
     case "input_json_delta":
       blocks.addInput(index, delta.partial_json ?? "", told);
       break;
