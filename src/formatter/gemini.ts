@@ -110,7 +110,7 @@ export function toGeminiTools(tools: readonly ToolDefinition[]): Record<string, 
         { path: `tools.${name}` },
       );
     }
-    // Not part of the schema's meaning, and refused by the API.
+    // Not among the keywords that the API reads.
     const { $schema: _, ...schema } = inputSchema;
     return { name, description, parametersJsonSchema: schema.type === undefined ? { type: "object", properties: {}, ...schema } : schema };
   });

@@ -36,6 +36,8 @@ export interface Dialect {
   stream(reply: Reply, context: EncodeContext): EncodedStream;
   /** The body of a reply that is not streamed. */
   whole(reply: Reply, context: EncodeContext): unknown;
+  /** The emulator's general refusals (keys, models) in this provider's words. Default: as they are. */
+  refusal?(refusal: Refusal): Refusal;
   error(refusal: Refusal): unknown;
   /** The frame by which an error is told inside a stream. Default: `error`. */
   errorEvent?(refusal: Refusal): unknown;

@@ -4,6 +4,7 @@ import { MassGenError } from "../../errors.js";
 import { anthropicMessages, anthropicModels } from "./anthropic-messages.js";
 import { chatCompletions } from "./chat-completions.js";
 import type { Dialect } from "./dialect.js";
+import { gemini, geminiModels } from "./gemini.js";
 import { type Action, errorOf, planStream, planWhole } from "./plan.js";
 import { createWatch, type OpenRequest, openRequest, type RecordedRequest, readBody } from "./record.js";
 import type { Framing, Refusal, Reply, ReplyRule, ReplySource } from "./reply.js";
@@ -33,7 +34,7 @@ export interface EmulatorOptions {
 export interface Emulator extends AsyncDisposable {
   /** e.g. `http://127.0.0.1:41233`. */
   readonly url: string;
-  /** `url` with `/v1`: what an OpenAI client calls its base URL. */
+  /** `url` with `/v1`: what an OpenAI client calls its base URL. Clients of Anthropic and Gemini take `url`. */
   readonly baseUrl: string;
   /** Every request so far, refused ones included. */
   readonly requests: readonly RecordedRequest[];
@@ -56,7 +57,7 @@ export interface Emulator extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const DIALECTS: readonly Dialect[] = [chatCompletions, anthropicMessages, responses, azureResponses, azureChat(chatCompletions)];
+const DIALECTS: readonly Dialect[] = [chatCompletions, anthropicMessages, responses, azureResponses, azureChat(chatCompletions), gemini];
 
 /** Starts a real HTTP server that speaks the chat completions API. Close it, or use `await using`. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
@@ -98,6 +99,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     if (method === "GET" && path === "/v1/models" && "anthropic-version" in headers) return { status: 200, body: anthropicModels(models) };
     if (method === "GET" && /^(\/openai)?(\/v1)?\/models$/.test(path))
       return { status: 200, body: { object: "list", data: models.map(describe) } };
+    if (method === "GET" && path === "/v1beta/models") return { status: 200, body: { models: geminiModels(models) } };
     const id = method === "GET" && path.startsWith("/v1/models/") ? decodeURIComponent(path.slice("/v1/models/".length)) : undefined;
     if (id !== undefined) return models.includes(id) ? { status: 200, body: describe(id) } : unknownModel(id);
     return {
@@ -170,7 +172,11 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     const path = request.path.split("?", 1)[0] as string;
     const query = request.path.slice(path.length);
     const dialect = request.method === "POST" ? DIALECTS.find((candidate) => candidate.takes(path, query)) : undefined;
-    const refuse = (refusal: Refusal) => sendJson(refusal.status, (dialect ?? chatCompletions).error(refusal));
+    const refuse = (refusal: Refusal) => {
+      const speaker = dialect ?? (path.startsWith("/v1beta/") ? gemini : chatCompletions);
+      const said = speaker.refusal?.(refusal) ?? refusal;
+      sendJson(said.status, speaker.error(said));
+    };
     const unauthorized = refuseUnauthorized(request.headers);
     if (unauthorized) return refuse(unauthorized);
     if (dialect === undefined) {
