@@ -510,3 +510,19 @@ test("longWaits streams through its own transport", async () => {
   await target.close();
   await json.close();
 });
+
+test("sound is one file, its transcript the text", async () => {
+  const wav = Buffer.from("RIFF....WAVE");
+  const piece = (from: number, to?: number) => delta({ audio: { id: "audio_1", data: wav.subarray(from, to).toString("base64") } });
+  const got = await reply([
+    delta({ audio: { id: "audio_1", transcript: "hel" } }),
+    piece(0, 5),
+    delta({ audio: { transcript: "lo" } }),
+    piece(5),
+    delta({}, "stop"),
+  ]);
+  expect([got.text, got.finish]).toEqual(["hello", "stop"]);
+  expect(got.chunks.filter((chunk) => chunk.type === "file")).toEqual([
+    { type: "file", mediaType: "audio/wav", data: wav.toString("base64") },
+  ]);
+});

@@ -1,5 +1,6 @@
 import { BackendError } from "../../errors.js";
 import type { ToolCallPart } from "../../formatter/messages.js";
+import { audioOf } from "../audio.js";
 import type { BackendChunk } from "../backend.js";
 import { finishReason, isFailure } from "./finish.js";
 import { addDetails, replyMessage } from "./provider-state.js";
@@ -27,7 +28,7 @@ interface Delta {
   annotations?: Json[] | null;
   images?: { image_url?: { url?: string } }[] | null;
   extra_content?: unknown;
-  audio?: unknown;
+  audio?: { id?: string; data?: string; transcript?: string } | null;
 }
 
 /** One event of a chat-completions stream, as any of the servers may send it. */
@@ -78,7 +79,7 @@ export async function* readChatStream(open: () => Promise<ChatStream>, close: ()
     let usage: RawUsage | undefined;
     let finish: string | undefined;
     let refused = false;
-    let audioIgnored = false;
+    const audio: string[] = [];
     let announced = false;
     // Kept only for the `message` chunk; joined strings are ropes, so this copies nothing.
     let text = "";
@@ -146,9 +147,14 @@ export async function* readChatStream(open: () => Promise<ChatStream>, close: ()
             if (delta.annotations) for (const piece of newCitations(delta.annotations, sources)) yield piece;
             if (delta.images) for (const piece of files(delta.images)) yield piece;
             if (delta.extra_content != null) extra = delta.extra_content;
-            if (delta.audio != null && !audioIgnored) {
-              audioIgnored = true;
-              yield { type: "warning", code: "ignored_output", message: "The server sent audio, which is not read on this API." };
+            if (delta.audio) {
+              // Its id could be sent back for an hour; its words, which are text here, can be for ever.
+              const { data, transcript } = delta.audio;
+              if (data) audio.push(data);
+              if (transcript) {
+                text += transcript;
+                yield { type: "text-delta", delta: transcript };
+              }
             }
           }
           if (choice.finish_reason) finish = choice.finish_reason;
@@ -195,6 +201,8 @@ export async function* readChatStream(open: () => Promise<ChatStream>, close: ()
     if (finish?.startsWith("tool") && calls.size === 0) {
       yield { type: "warning", code: "no_tool_calls", message: "The server announced tool calls (finish_reason) but sent none." };
     }
+    const sound = audioOf(audio);
+    if (sound) yield sound;
     const extras = calls.extras;
     if (details.length > 0 || extra !== undefined || extras) {
       const fields = { ...(details.length > 0 && { reasoning_details: details }), ...(extra !== undefined && { extra_content: extra }) };

@@ -1,9 +1,10 @@
 import { BackendError } from "../../errors.js";
 import type { AssistantPart } from "../../formatter/messages.js";
 import type { ResponseItem, ResponsesProviderData } from "../../formatter/openai-responses.js";
+import { audioOf } from "../audio.js";
 import type { BackendChunk, FinishReason } from "../backend.js";
 import { OutputItems } from "./items.js";
-import { audioOf, partialImage } from "./media.js";
+import { partialImage } from "./media.js";
 import { type RawResponsesUsage, toResponsesUsage } from "./usage.js";
 
 /** The reply as a whole, as it stands in the events that begin and end a stream. */
