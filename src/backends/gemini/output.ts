@@ -41,17 +41,16 @@ export class Output {
     return this.sound !== undefined;
   }
 
-  text(text: string, thought: boolean): void {
+  text(text: string, thought: boolean): BackendChunk {
     const last = this.content.at(-1);
     if (thought) {
       if (last?.type === "reasoning") last.text += text;
       else this.content.push({ type: "reasoning", text, kind: "summary" });
-      this.out.push({ type: "reasoning-delta", delta: text, kind: "summary" });
-    } else {
-      if (last?.type === "text") last.text += text;
-      else this.content.push({ type: "text", text });
-      this.out.push({ type: "text-delta", delta: text });
+      return { type: "reasoning-delta", delta: text, kind: "summary" };
     }
+    if (last?.type === "text") last.text += text;
+    else this.content.push({ type: "text", text });
+    return { type: "text-delta", delta: text };
   }
 
   other(part: GeminiPart): void {

@@ -73,10 +73,14 @@ export async function* readGeminiStream(open: () => Promise<GeminiStream>, close
                 if (output.pending || calls.size > 0) {
                   calls.closeOpen(told);
                   output.flush();
+                  for (const piece of told) yield piece;
+                  told.length = 0;
                 }
-                output.text(text, part.thought === true);
+                yield output.text(text, part.thought === true);
               }
-            } else if (part.functionCall) {
+              continue;
+            }
+            if (part.functionCall) {
               output.flush();
               calls.add(part, parts, content, told);
             } else {
