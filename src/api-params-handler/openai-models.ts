@@ -95,6 +95,13 @@ export function modelRule(model: string): ModelRule | undefined {
   return modelRules.find((rule) => rule.match.test(id));
 }
 
+/**
+ * The effort to ask for on chat completions where nobody says one. Later models than these take no effort beside tools there.
+ */
+export function chatDefaultEffort(model: string): Effort | undefined {
+  return /^gpt-5\.[12](-\d{4}-\d{2}-\d{2})?$/.test(model) ? "medium" : undefined;
+}
+
 /** The nearest effort that a model takes: the next stronger one, else its strongest. */
 export function nearestEffort(wanted: string, efforts: readonly Effort[]): Effort | undefined {
   const order = ["none", "minimal", "low", "medium", "high", "xhigh"];

@@ -500,6 +500,31 @@ describe("azure", () => {
   });
 });
 
+describe("GPT-5.x on chat completions", () => {
+  const chat = (model: string, own: Json = {}, fetch?: typeof globalThis.fetch) =>
+    createBackend({ type: "chatcompletion", model, apiKey: "k", fetch, ...own } as never);
+
+  test("reasons at medium effort unless told otherwise, at OpenAI and Azure alone", async () => {
+    const { calls, fetch } = noting({ choices: [{ message: { content: "ok" }, finish_reason: "stop" }] });
+    await collect(chat("gpt-5.2", {}, fetch));
+    await collect(chat("gpt-5.1-2025-11-13", { params: { reasoningEffort: "none" } }, fetch));
+    await collect(chat("gpt-5.2", {}, fetch), { settings: { reasoningEffort: "high" } });
+    await collect(chat("gpt-5.2", { params: { reasoning_effort: null } }, fetch));
+    await collect(chat("gpt-4o", {}, fetch));
+    await collect(chat("gpt-5.2", { baseUrl: "https://elsewhere.example/v1" }, fetch));
+    const azure = { type: "azure_openai", wire: "chat", model: "d", baseModel: "gpt-5.2", baseUrl: "https://r.openai.azure.com" };
+    await collect(chat("d", azure, fetch));
+    expect(calls.map((call) => call.body.reasoning_effort)).toEqual(["medium", "none", "high", undefined, undefined, undefined, "medium"]);
+  });
+
+  test("codex models are sent to the Responses API", () => {
+    expect(() => chat("gpt-5.2-codex")).toThrow(/`type: "openai"`/);
+    const azure = { type: "azure_openai", wire: "chat", baseUrl: "https://r.openai.azure.com" };
+    expect(() => chat("gpt-5-codex", azure)).toThrow(/wire: "responses"/);
+    expect(chat("gpt-5.2-codex", { baseUrl: "https://elsewhere.example/v1" }).model).toBe("gpt-5.2-codex");
+  });
+});
+
 describe("grok on chat", () => {
   test("searches live, cites, and leaves out what its models refuse", async () => {
     const { calls, fetch } = noting({ choices: [{ message: { content: "ok" }, finish_reason: "stop" }], citations: ["https://a.example"] });

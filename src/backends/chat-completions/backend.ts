@@ -129,6 +129,10 @@ export class ChatCompletionsBackend implements Backend {
     const target = { ...preset, type, readersOf };
     const requestParams = request.params ? checkChatParams(request.params, target, "request.params") : {};
     const { stream_options, parallel_tool_calls, ...params } = chatBodyParams(this.config.params, request.settings, requestParams, target);
+    const { defaultEffort } = this.config;
+    // A null of the user's means: not even the default.
+    const said = [this.config.params, requestParams].some((layer) => "reasoning_effort" in layer);
+    if (defaultEffort && !said && !("reasoning_effort" in params)) params.reasoning_effort = defaultEffort;
     const chatTarget = { provider: type, endpoint: baseUrl, model, ...(preset.reasoningBack && { reasoningBack: true }) };
     const body: Record<string, unknown> = {
       ...params,

@@ -1,4 +1,5 @@
 import { type ChatParams, checkChatParams } from "../../api-params-handler/chat-completions.js";
+import { chatDefaultEffort, modelRule } from "../../api-params-handler/openai-models.js";
 import { ConfigError } from "../../errors.js";
 import { nearest } from "../../nearest-key.js";
 import { isPrivateHost, normalizeBaseUrl } from "../connection.js";
@@ -57,6 +58,8 @@ export interface ResolvedChatConfig {
   apiKey?: string | (() => Promise<string>);
   /** Talks to api.openai.com itself. */
   openai: boolean;
+  /** Asked for where nobody names an effort. */
+  defaultEffort?: string;
   model: string;
   headers: Record<string, string>;
   params: Record<string, unknown>;
@@ -97,13 +100,17 @@ export function resolveChatConfig(config: ChatCompletionsConfig, env: NodeJS.Pro
   const key = config.apiKey || keyEnv.map((name) => env[name]).find(Boolean);
   const apiKey = key || (preset.keyless || isPrivateHost(hostname) ? "EMPTY" : undefined);
   const target = { ...preset, type, readersOf };
+  const openai = host === "api.openai.com";
+  if (openai) refuseCodex(config.model ?? "");
+  const defaultEffort = openai ? chatDefaultEffort(config.model ?? "") : undefined;
   return {
     type,
     preset: { ...preset, keyEnv },
     label: preset === unknownServer ? ("provider" in config && config.provider) || host : preset.label,
     baseUrl,
     ...(apiKey !== undefined && { apiKey }),
-    openai: host === "api.openai.com",
+    openai,
+    ...(defaultEffort && { defaultEffort }),
     model: config.model ?? "",
     headers: config.headers ?? {},
     params: checkChatParams(config.params ?? {}, target),
@@ -111,6 +118,13 @@ export function resolveChatConfig(config: ChatCompletionsConfig, env: NodeJS.Pro
     longWaits: config.longWaits ?? false,
     ...(config.fetch && { fetch: config.fetch }),
   };
+}
+
+/** Codex models are not served on chat completions. */
+export function refuseCodex(model: string): void {
+  if (!modelRule(model)?.codex) return;
+  const message = `"${model}" is served on the Responses API only. Take \`type: "openai"\`, or on Azure \`wire: "responses"\`.`;
+  throw new ConfigError("wrong_wire", message, { path: "model" });
 }
 
 function presetType(config: ChatCompletionsConfig): PresetType {

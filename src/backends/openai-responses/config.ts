@@ -1,10 +1,10 @@
 import type { ChatParams } from "../../api-params-handler/chat-completions.js";
 import { checkChatParams } from "../../api-params-handler/chat-completions.js";
-import { type ModelRule, modelRule } from "../../api-params-handler/openai-models.js";
+import { chatDefaultEffort, type ModelRule, modelRule } from "../../api-params-handler/openai-models.js";
 import { checkResponsesParams, type ResponsesParams } from "../../api-params-handler/openai-responses.js";
 import { ConfigError } from "../../errors.js";
 import type { ResponseItem } from "../../formatter/openai-responses.js";
-import type { ResolvedChatConfig } from "../chat-completions/config.js";
+import { type ResolvedChatConfig, refuseCodex } from "../chat-completions/config.js";
 import { checkConfigKeys, type KeyTable } from "../config-keys.js";
 import { isPrivateHost, normalizeBaseUrl } from "../connection.js";
 import type { Preset } from "../presets.js";
@@ -234,7 +234,9 @@ function resolveAzure(
     };
     return { wire, config: resolved };
   }
-  const rule = modelRule(config.baseModel ?? config.model);
+  const behind = config.baseModel ?? config.model;
+  refuseCodex(behind);
+  const defaultEffort = chatDefaultEffort(behind);
   const preset: Preset = {
     label,
     baseUrl,
@@ -242,18 +244,28 @@ function resolveAzure(
     extras: {},
     toolChoice: { required: true, named: true },
     // The older models know only the older name.
-    maxTokens:
-      rule?.efforts || !/^(gpt-35|gpt-3\.5|gpt-4$|gpt-4-)/.test(config.baseModel ?? config.model) ? "max_completion_tokens" : "max_tokens",
+    maxTokens: !/^(gpt-35|gpt-3\.5|gpt-4$|gpt-4-)/.test(behind) ? "max_completion_tokens" : "max_tokens",
   };
   const params = checkChatParams(config.params ?? {}, { ...preset, type: config.type });
   const deployment = named ? baseUrl : `${baseUrl}/deployments/${encodeURIComponent(config.model)}`;
   const client = { baseUrl: deployment, modelsUrl: `${baseUrl}/models`, headers: auth, ...(query && { query }) };
-  return { wire, config: chatConfig(config, { preset, label, baseUrl, params, client, ...(apiKey !== undefined && { apiKey }) }) };
+  return {
+    wire,
+    config: chatConfig(config, {
+      preset,
+      label,
+      baseUrl,
+      params,
+      client,
+      ...(defaultEffort && { defaultEffort }),
+      ...(apiKey !== undefined && { apiKey }),
+    }),
+  };
 }
 
 function chatConfig(
   config: GrokConfig | AzureConfig,
-  own: Pick<ResolvedChatConfig, "preset" | "label" | "baseUrl" | "params" | "client" | "apiKey">,
+  own: Pick<ResolvedChatConfig, "preset" | "label" | "baseUrl" | "params" | "client" | "apiKey" | "defaultEffort">,
 ): ResolvedChatConfig {
   requireModel(config);
   return {
