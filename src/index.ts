@@ -17,6 +17,8 @@ export { ChatCompletionsBackend } from "./backends/chat-completions/backend.js";
 export { ClaudeBackend } from "./backends/claude/backend.js";
 export type { ClaudeConfig } from "./backends/claude/config.js";
 export { type BackendConfig, createBackend } from "./backends/create-backend.js";
+export { GeminiBackend } from "./backends/gemini/backend.js";
+export type { GeminiConfig } from "./backends/gemini/config.js";
 export { OpenAIResponsesBackend } from "./backends/openai-responses/backend.js";
 export { BackendError, type BackendErrorCode, type BackendErrorOptions, ConfigError, type ErrorInfo, MassGenError } from "./errors.js";
 export type * from "./formatter/messages.js";
