@@ -1,6 +1,6 @@
 import { checkGeminiParams, type GeminiParams } from "../../api-params-handler/gemini.js";
 import { ConfigError } from "../../errors.js";
-import { nearest } from "../../nearest-key.js";
+import { checkConfigKeys, type KeyKind } from "../config-keys.js";
 import { isPrivateHost, normalizeBaseUrl } from "../connection.js";
 
 /** Google's Gemini, or a server that speaks its API. */
@@ -64,11 +64,11 @@ const keys = {
   enableUrlContext: "boolean",
   longWaits: "boolean",
   fetch: "function",
-} as const satisfies Record<keyof GeminiConfig, string>;
+} as const satisfies Record<keyof GeminiConfig, KeyKind>;
 
 /** Decides everything that config and environment decide. Throws a `ConfigError` for what cannot work. */
 export function resolveGeminiConfig(config: GeminiConfig, env: NodeJS.ProcessEnv): ResolvedGeminiConfig {
-  checkKeys(config);
+  checkConfigKeys(config, keys, "gemini");
   const { params = {}, headers = {}, longWaits = false, fetch } = config;
   if (!config.model) {
     throw new ConfigError("missing_model", 'A gemini backend needs `model`, e.g. "gemini-2.5-flash".', { path: "model" });
@@ -99,20 +99,4 @@ export function resolveGeminiConfig(config: GeminiConfig, env: NodeJS.ProcessEnv
     longWaits,
     ...(fetch && { fetch }),
   };
-}
-
-function checkKeys(config: GeminiConfig): void {
-  for (const [key, value] of Object.entries(config)) {
-    const kind = Object.hasOwn(keys, key) ? keys[key as keyof GeminiConfig] : undefined;
-    if (kind === undefined) {
-      const meant = nearest(key, Object.keys(keys));
-      const hint = meant ? `Did you mean "${meant}"?` : "Parameters of the API belong under `params`.";
-      throw new ConfigError("unknown_key", `"${key}" is not a key of a gemini backend. ${hint}`, { path: key });
-    }
-    const actual = Array.isArray(value) ? "array" : typeof value;
-    if (value != null && actual !== kind) {
-      const message = `"${key}" must be a ${kind}, not ${value === "" ? "empty" : JSON.stringify(value)}.`;
-      throw new ConfigError("invalid_value", message, { path: key });
-    }
-  }
 }
