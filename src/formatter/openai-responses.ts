@@ -33,11 +33,21 @@ export interface ResponsesProviderData {
 /** Neutral messages as `input`. Throws a `BackendError` `unsupported` that names a part which cannot be sent. */
 export function toResponsesInput(messages: readonly Message[], target: ResponsesTarget): ResponseItem[] {
   const input: ResponseItem[] = [];
+  // Calls of custom tools, which have results of a kind of their own.
+  const custom = new Set<unknown>();
   messages.forEach((message, index) => {
     const path = `messages[${index}]`;
-    if (message.role === "tool") for (const part of message.content) input.push(toolResult(part, path));
-    else if (message.role === "user") input.push(userMessage(message.content, path));
-    else input.push(...assistantItems(message, target, path));
+    if (message.role === "tool") {
+      for (const part of message.content) {
+        const result = toolResult(part, path);
+        input.push(custom.has(part.toolCallId) ? { ...result, type: "custom_tool_call_output" } : result);
+      }
+    } else if (message.role === "user") input.push(userMessage(message.content, path));
+    else {
+      const items = assistantItems(message, target, path);
+      for (const item of items) if (item.type === "custom_tool_call") custom.add(item.call_id);
+      input.push(...items);
+    }
   });
   return input;
 }
@@ -158,7 +168,7 @@ function sentBack(items: readonly ResponseItem[], calls: readonly ToolCallPart[]
   const left = [...calls];
   const out: ResponseItem[] = [];
   for (const item of items) {
-    if (item.type === "function_call") {
+    if (item.type === "function_call" || item.type === "custom_tool_call") {
       const same = left.findIndex((call) => call.toolCallId === item.call_id);
       const at = same >= 0 ? same : left.findIndex((call) => call.toolName === item.name);
       const [call] = at < 0 ? [] : left.splice(at, 1);
@@ -176,7 +186,9 @@ function sentBack(items: readonly ResponseItem[], calls: readonly ToolCallPart[]
 }
 
 function callItem(call: ToolCallPart): ResponseItem {
-  const args = call.invalid === undefined ? (call.input ?? {}) : { invalid_json: call.input };
+  // Arguments have to be an object: what never parsed, or was the text of a custom tool, goes inside one.
+  const input = typeof call.input === "string" ? { input: call.input } : (call.input ?? {});
+  const args = call.invalid === undefined ? input : { invalid_json: call.input };
   return { type: "function_call", call_id: call.toolCallId, name: call.toolName, arguments: JSON.stringify(args) };
 }
 
@@ -188,8 +200,6 @@ function unexecuted(item: ResponseItem): ResponseItem | undefined {
   switch (item.type) {
     case "apply_patch_call":
       return { type: "apply_patch_call_output", call_id, status: "failed", output: NOBODY };
-    case "custom_tool_call":
-      return { type: "custom_tool_call_output", call_id, output: NOBODY };
     case "shell_call":
       // A hosted shell answers itself.
       if (isHosted(item)) return undefined;

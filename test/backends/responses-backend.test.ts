@@ -276,6 +276,22 @@ describe("what a reply may be", () => {
     expect(reply.chunks).toContainEqual(expect.objectContaining({ type: "warning", code: "text_mismatch" }));
   });
 
+  test("a custom tool is called with text as it is", async () => {
+    const item = { type: "custom_tool_call", id: "ctc_1", call_id: "c", name: "code", input: "" };
+    const reply = await served(
+      frames([
+        { type: "response.output_item.added", output_index: 0, item },
+        { type: "response.custom_tool_call_input.delta", output_index: 0, delta: "x = " },
+        { type: "response.custom_tool_call_input.delta", output_index: 0, delta: "1" },
+        { type: "response.custom_tool_call_input.done", output_index: 0, input: "x = 1" },
+        { type: "response.output_item.done", output_index: 0, item: { ...item, input: "x = 1" } },
+        { type: "response.completed", response: { status: "completed" } },
+      ]),
+    );
+    expect(reply.calls).toEqual([{ id: "c", name: "code", input: "x = 1" }]);
+    expect([reply.streamedInputs.c, reply.finish]).toEqual(["x = 1", "tool-calls"]);
+  });
+
   test("equal or missing call ids are told apart", async () => {
     const call = (index: number, call_id: string) => ({
       type: "response.output_item.done",

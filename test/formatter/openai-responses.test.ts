@@ -116,19 +116,22 @@ describe("state of the provider", () => {
   test("calls that nobody carries out are answered", () => {
     const items = [
       { type: "apply_patch_call", id: "a", call_id: "c1", operation: {} },
-      { type: "custom_tool_call", id: "b", call_id: "c2", name: "x", input: "" },
       { type: "shell_call", id: "s", call_id: "c3", environment: { type: "local" } },
       { type: "shell_call", id: "h", call_id: "c4", environment: { type: "container_reference" } },
     ];
     const types = toResponsesInput([assistant([state(items)])], target).map((item) => item.type);
-    expect(types).toEqual([
-      "apply_patch_call",
-      "apply_patch_call_output",
-      "custom_tool_call",
-      "custom_tool_call_output",
-      "shell_call",
-      "shell_call_output",
-      "shell_call",
+    expect(types).toEqual(["apply_patch_call", "apply_patch_call_output", "shell_call", "shell_call_output", "shell_call"]);
+  });
+
+  test("custom tools get results of their kind", () => {
+    const custom = { type: "custom_tool_call", id: "b", call_id: "c", name: "t", input: "x = 1" };
+    const part = { ...callPart, input: "x = 1" };
+    const result = { type: "tool-result" as const, toolCallId: "c", toolName: "t", output: "ok" };
+    const messages: Message[] = [assistant([part, state([custom])]), { role: "tool", content: [result] }];
+    expect(toResponsesInput(messages, target)).toEqual([custom, { type: "custom_tool_call_output", call_id: "c", output: "ok" }]);
+    expect(toResponsesInput(messages, { ...target, model: "n" })).toEqual([
+      { type: "function_call", call_id: "c", name: "t", arguments: '{"input":"x = 1"}' },
+      { type: "function_call_output", call_id: "c", output: "ok" },
     ]);
   });
 

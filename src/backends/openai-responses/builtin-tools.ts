@@ -2,7 +2,7 @@ import type { ResponseItem } from "../../formatter/openai-responses.js";
 import type { BackendChunk } from "../backend.js";
 
 /** Calls that only the caller's side could carry out, and which nothing here does. */
-const OURS = new Set(["apply_patch_call", "custom_tool_call", "local_shell_call", "computer_call", "mcp_approval_request"]);
+const OURS = new Set(["apply_patch_call", "local_shell_call", "computer_call", "mcp_approval_request"]);
 
 function isOurs(item: ResponseItem): boolean {
   if (item.type !== "shell_call") return OURS.has(item.type ?? "");
@@ -13,7 +13,8 @@ function isOurs(item: ResponseItem): boolean {
 /** Whether an item is the call of a tool that the provider runs, or would have somebody run. */
 export function isBuiltinCall(item: ResponseItem): boolean {
   const type = item.type ?? "";
-  return (type.endsWith("_call") && type !== "function_call") || type === "mcp_approval_request";
+  const own = type === "function_call" || type === "custom_tool_call";
+  return (type.endsWith("_call") && !own) || type === "mcp_approval_request";
 }
 
 export function builtinStarted(item: ResponseItem, id: string): BackendChunk {
@@ -42,7 +43,7 @@ export function notCarriedOut(item: ResponseItem): string | undefined {
 }
 
 function toolName(item: ResponseItem): string {
-  const named = item.type === "mcp_call" || item.type === "custom_tool_call" || item.type === "mcp_approval_request";
+  const named = item.type === "mcp_call" || item.type === "mcp_approval_request";
   return named && typeof item.name === "string" ? item.name : (item.type ?? "").replace(/_call$/, "");
 }
 
@@ -54,8 +55,6 @@ function inputOf(item: ResponseItem): unknown {
       return { queries: item.queries };
     case "image_generation_call":
       return item.revised_prompt === undefined ? undefined : { prompt: item.revised_prompt };
-    case "custom_tool_call":
-      return item.input;
     case "apply_patch_call":
       return item.operation;
     default:

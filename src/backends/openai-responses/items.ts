@@ -52,7 +52,7 @@ export class OutputItems {
   added(index: number, item: ResponseItem, out: BackendChunk[]): void {
     const open = this.at(index);
     open.item = item;
-    if (item.type === "function_call") this.announce(open, out);
+    if (isCall(item)) this.announce(open, out);
     else if (isBuiltinCall(item)) {
       open.announced = true;
       out.push(builtinStarted(item, this.idOf(open)));
@@ -86,9 +86,9 @@ export class OutputItems {
     const open = this.at(index);
     open.item = item;
     open.done = true;
-    if (item.type === "function_call") {
+    if (isCall(item)) {
       this.announce(open, out);
-      this.complete(open, "arguments", textOf(item.arguments), out);
+      this.complete(open, "arguments", textOf(item.type === "function_call" ? item.arguments : item.input), out);
     } else if (item.type === "message") this.finishMessage(open, item, out);
     else if (item.type === "reasoning") this.finishReasoning(open, item, out);
     else if (item.type === "compaction") out.push({ type: "compaction", method: "provider" });
@@ -119,11 +119,13 @@ export class OutputItems {
   /** Tool calls in the order of the output. */
   calls(cutByLimit: boolean): ToolCallPart[] {
     return this.inOrder().flatMap((open) => {
-      if (open.item.type !== "function_call") return [];
       const { item } = open;
+      if (!isCall(item)) return [];
       const args = open.parts.get("arguments")?.text ?? "";
       const unfinished = cutByLimit && (!open.done || item.status === "incomplete");
-      const { input, invalid } = parseArguments(String(item.name ?? ""), args, unfinished);
+      // A custom tool takes text as it is.
+      const { input, invalid }: { input: unknown; invalid?: string } =
+        item.type === "custom_tool_call" ? { input: args } : parseArguments(String(item.name ?? ""), args, unfinished);
       const toolCallId = open.callId ?? this.newId("");
       return [
         { type: "tool-call" as const, toolCallId, toolName: String(item.name ?? ""), input, ...(invalid !== undefined && { invalid }) },
@@ -157,7 +159,7 @@ export class OutputItems {
   toSendBack(): ResponseItem[] {
     return this.inOrder().flatMap(({ item, done, callId }) => {
       if (!done) return [];
-      return [item.type === "function_call" && callId !== undefined ? { ...item, call_id: callId } : item];
+      return [isCall(item) && callId !== undefined ? { ...item, call_id: callId } : item];
     });
   }
 
@@ -244,6 +246,11 @@ export class OutputItems {
   private inOrder(): OpenItem[] {
     return [...this.items.values()].sort((a, b) => a.index - b.index);
   }
+}
+
+/** A call that is the caller's to carry out. */
+function isCall(item: ResponseItem): boolean {
+  return item.type === "function_call" || item.type === "custom_tool_call";
 }
 
 function textOf(value: unknown): string {

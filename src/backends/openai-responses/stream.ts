@@ -97,6 +97,7 @@ export async function* readResponsesStream(open: () => Promise<ResponsesStream>,
             break;
           }
           case "response.function_call_arguments.delta":
+          case "response.custom_tool_call_input.delta":
             items.arguments(index, typeof event.delta === "string" ? event.delta : JSON.stringify(event.delta ?? ""), told);
             break;
           case "response.output_text.done":
@@ -114,6 +115,9 @@ export async function* readResponsesStream(open: () => Promise<ResponsesStream>,
             break;
           case "response.function_call_arguments.done":
             items.ended(index, "arguments", event.arguments, told);
+            break;
+          case "response.custom_tool_call_input.done":
+            items.ended(index, "arguments", event.input, told);
             break;
           case "response.output_item.added":
             if (event.item) items.added(index, event.item, told);
