@@ -1,0 +1,79 @@
+import { describe, expect, test } from "vitest";
+import { priceTable } from "../../src/token-manager/price-table.js";
+import { costOf, type ModelPrice, priceOf, pricesAsOf } from "../../src/token-manager/prices.js";
+
+describe("priceOf", () => {
+  test.each([
+    ["openai", "gpt-5.2", { input: 1.75, output: 14 }],
+    ["claude", "claude-sonnet-4-5", { input: 3, output: 15, cachedInput: 0.3, cacheWrite: 3.75 }],
+    ["gemini", "gemini-2.5-flash", { input: 0.3, output: 2.5, cachedInput: 0.03 }],
+    ["gemini", "models/gemini-2.5-flash", { input: 0.3, output: 2.5 }],
+  ])("%s %s by its exact id", (provider, model, price) => {
+    expect(priceOf(provider, model)).toMatchObject(price);
+  });
+
+  test("a date at the end is not part of the name, unless the table has that very day", () => {
+    expect(priceOf("openai", "gpt-5-nano-2025-08-07")).toEqual(priceOf("openai", "gpt-5-nano"));
+    expect(priceOf("openai", "gpt-5-nano")).not.toEqual(priceOf("openai", "gpt-5"));
+    expect(priceOf("claude", "claude-sonnet-4-5-20250929")).toEqual(priceOf("claude", "claude-sonnet-4-5"));
+    expect(priceOf("openai", "gpt-4o-2024-05-13")!.input).toBe(5);
+    expect(priceOf("openai", "gpt-4o-2024-08-06")!.input).toBe(2.5);
+  });
+
+  test("other names count where the table declares them", () => {
+    expect(priceOf("openai", "gpt-5.2-codex")).toEqual(priceOf("openai", "gpt-5.2"));
+    expect(priceOf("azure_openai", "gpt-5.2")).toEqual(priceOf("openai", "gpt-5.2"));
+  });
+
+  test.each([
+    ["openai", ""],
+    ["openai", "gpt-5-nano-but-mine"],
+    ["openai", "my-gpt-4o"],
+    ["openai", "constructor"],
+    ["vllm", "Qwen/Qwen3-4B"],
+    ["nobody", "gpt-5"],
+    ["claude", "gpt-5"],
+  ])("%s %j is unknown, not free and not guessed", (provider, model) => {
+    expect(priceOf(provider, model)).toBeNull();
+  });
+
+  test("overrides come first, for a day as well, and can take a price away", () => {
+    const mine: ModelPrice = { input: 1, output: 2 };
+    const overrides = { vllm: { "Qwen/Qwen3-4B": mine }, openai: { "gpt-5": mine, "gpt-4o": null } };
+    expect(priceOf("vllm", "Qwen/Qwen3-4B", overrides)).toBe(mine);
+    expect(priceOf("openai", "gpt-5-2025-08-07", overrides)).toBe(mine);
+    expect(priceOf("openai", "gpt-4o", overrides)).toBeNull();
+    expect(priceOf("openai", "gpt-5.2", overrides)).toEqual(priceOf("openai", "gpt-5.2"));
+  });
+
+  test("the table has a day, and every line of it reads", () => {
+    expect(pricesAsOf).toMatch(/^20\d\d-\d\d-\d\d$/);
+    const lines = priceTable.split("\n").filter((line) => line && !line.startsWith("#"));
+    expect(lines.length).toBeGreaterThan(300);
+    for (const line of lines) expect(line).toMatch(/^\S+( (\d+(\.\d+)?(e-\d+)?|-)){4}( >\d+( (\d+(\.\d+)?(e-\d+)?|-)){4})?$/);
+  });
+});
+
+describe("costOf", () => {
+  const price: ModelPrice = {
+    input: 2,
+    output: 10,
+    cachedInput: 0.2,
+    cacheWrite: 2.5,
+    above: { inputTokens: 1000, rates: { input: 4, output: 20 } },
+  };
+
+  test("cached, written and other input apart; reasoning is output", () => {
+    const usage = { inputTokens: 1000, cachedInputTokens: 600, cacheWriteTokens: 100, outputTokens: 50, reasoningTokens: 40 };
+    expect(costOf(usage, price)).toBeCloseTo((300 * 2 + 600 * 0.2 + 100 * 2.5 + 50 * 10) / 1e6, 12);
+  });
+
+  test("a long request costs more, all of it; rates that are missing are those of input", () => {
+    expect(costOf({ inputTokens: 1001, cachedInputTokens: 1001, outputTokens: 1 }, price)).toBeCloseTo((1001 * 4 + 20) / 1e6, 12);
+  });
+
+  test("an unknown price is unknown; no tokens cost nothing", () => {
+    expect(costOf({ inputTokens: 5, outputTokens: 5 }, null)).toBeNull();
+    expect(costOf({ inputTokens: 0, outputTokens: 0 }, price)).toBe(0);
+  });
+});
