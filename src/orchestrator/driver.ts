@@ -257,7 +257,10 @@ export class Driver {
       worked: () => this.feed({ type: "worked", turnId }),
       decide: ({ calls, text, worked, finishReason }) =>
         live.ask(() => {
-          if (phase !== "present" || calls.length > 0) return this.feed({ type: "decided", turnId, calls, text, worked });
+          if (phase !== "present" || calls.length > 0) {
+            const spent = live.takeSpent();
+            return this.feed({ type: "decided", turnId, calls, text, worked, ...(spent !== undefined && { spent }) });
+          }
           const alone = live.order.candidate?.alone === true;
           const withheld = !alone && (finishReason === "refusal" || finishReason === "content-filter");
           this.feed({ type: "presented", turnId, text: withheld ? "" : live.presented() });
@@ -286,8 +289,14 @@ export class Driver {
     if (event.type !== "step-finish") return;
     if (phase === "present") live.stepEnded(event.status === "ok");
     const { runSpent, agentSpent } = this.ledger.add(agentId, event.usage);
-    if (agentSpent) this.feed({ type: "budget-spent", agentId });
-    if (runSpent) this.feed({ type: "budget-spent" });
+    if (!runSpent && !agentSpent) return;
+    live.spent = { run: runSpent, ...(agentSpent && { agentId }) };
+    // A decision of this step is put at once and takes it along; without one it is told by itself.
+    queueMicrotask(() => {
+      const { run, agentId: spender } = live.takeSpent() ?? { run: false };
+      if (spender !== undefined) this.feed({ type: "budget-spent", agentId: spender });
+      if (run) this.feed({ type: "budget-spent" });
+    });
   }
 
   /** Frees whatever the run still holds, once it is over. */

@@ -1,6 +1,6 @@
 import type { TurnProgress, TurnUpdate, Verdict } from "../agent/types.js";
 import { noUsage } from "../token-manager/usage.js";
-import type { TurnOrder } from "./core/types.js";
+import type { Spent, TurnOrder } from "./core/types.js";
 
 /** What the driver keeps of a turn under way. */
 export class LiveTurn {
@@ -9,6 +9,8 @@ export class LiveTurn {
   progress: TurnProgress = { partialText: () => "", usage: () => noUsage };
   /** News that wait for the next step. */
   update: (TurnUpdate & { setVersion: number }) | undefined;
+  /** Budgets that its last step has used up, until the core is told. */
+  spent: Spent | undefined;
   readonly #controller = new AbortController();
   #answer: ((verdict: Verdict) => void) | undefined;
   /** Text of the steps that ended well, and of the one in flight. */
@@ -27,6 +29,12 @@ export class LiveTurn {
   abort(reason: string): void {
     this.#controller.abort(reason);
     this.#answer = undefined;
+  }
+
+  takeSpent(): Spent | undefined {
+    const { spent } = this;
+    this.spent = undefined;
+    return spent;
   }
 
   /** Waits for what becomes of a decision. */

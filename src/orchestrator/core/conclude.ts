@@ -186,14 +186,16 @@ function stopAllTurns(ctx: Context, reason: Parameters<typeof interruptTurn>[2])
 
 function noAnswer(state: CoreState, cause: string): ErrorInfo {
   const why = {
-    votes: "Every agent failed before it had answered",
+    votes: "Every agent was out before it had answered",
     deadline: "The deadline came before any agent had answered: raise timeout.run, or use faster models",
     budget: "The budget was spent before any agent had answered: raise it",
     "finished-early": "finish() was called before any agent had answered",
   }[cause];
-  const errors = state.agents.flatMap(({ lastError }, i) =>
-    lastError ? [`${state.config.agents[i]!.agentId}: ${lastError.message}`] : [],
-  );
+  const errors = state.agents.flatMap(({ lastError, out }, i) => {
+    const { agentId } = state.config.agents[i]!;
+    if (out === "budget") return [`${agentId}: its budget was spent`];
+    return lastError ? [`${agentId}: ${lastError.message}`] : [];
+  });
   return { name: "MassGenError", code: "no_answer", message: [why, ...errors].join(". ") };
 }
 

@@ -5,7 +5,7 @@ import { countAbstention, outIfTooMany, turnDecided } from "./decisions.js";
 import { turnFailed } from "./failures.js";
 import { settle } from "./settle.js";
 import { interruptTurn, putOut, takeUpdate } from "./turns.js";
-import type { CoreConfig, CoreInput, CoreState, Transition } from "./types.js";
+import type { CoreConfig, CoreInput, CoreState, Spent, Transition } from "./types.js";
 
 const EMPTY = { name: "MassGenError", code: "empty_presentation", message: "The model presented nothing.", retryable: true };
 
@@ -73,7 +73,9 @@ function apply(ctx: Context, input: CoreInput): void {
     case "broken":
       return fail(ctx, input.error);
     default:
-      return onTurn(ctx, input);
+      onTurn(ctx, input);
+      // What spent the last of a budget still counts, so the budget comes after the decision.
+      if (input.type === "decided" && input.spent !== undefined) onSpent(ctx, input.spent);
   }
 }
 
@@ -140,6 +142,11 @@ function onBudget(ctx: Context, agentId: string | undefined): void {
   if (state.stage !== "drafting" && state.stage !== "evaluating") return;
   if (agentId === undefined) return decide(ctx, "budget");
   for (const agent of indices(state, (_, index) => state.config.agents[index]!.agentId === agentId)) putOut(ctx, agent, "budget");
+}
+
+function onSpent(ctx: Context, { run, agentId }: Spent): void {
+  if (agentId !== undefined) onBudget(ctx, agentId);
+  if (run) onBudget(ctx, undefined);
 }
 
 function onFinish(ctx: Context): void {

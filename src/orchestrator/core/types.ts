@@ -162,7 +162,7 @@ export type CoreInput = { time: number } & (
   | { type: "writing"; turnId: string; on: boolean }
   | { type: "worked"; turnId: string }
   | { type: "updated"; turnId: string; setVersion: number }
-  | { type: "decided"; turnId: string; calls: WorkflowCall[]; text: string; worked: boolean }
+  | { type: "decided"; turnId: string; calls: WorkflowCall[]; text: string; worked: boolean; spent?: Spent }
   | { type: "presented"; turnId: string; text: string }
   | { type: "turn-failed"; turnId: string; error: ErrorInfo }
   | { type: "turn-stopped"; turnId: string }
@@ -172,6 +172,12 @@ export type CoreInput = { time: number } & (
   | { type: "abort"; reason: string }
   | { type: "broken"; error: ErrorInfo }
 );
+
+/** Budgets whose last tokens a step has spent: the run's, that of the agent named. */
+export interface Spent {
+  run: boolean;
+  agentId?: string;
+}
 
 /** A call of a workflow tool as the model made it. */
 export interface WorkflowCall {
