@@ -3,9 +3,10 @@ import type { StepEvent, TurnHooks, Verdict } from "../agent/types.js";
 import type { ModelSettings } from "../backends/backend.js";
 import { errorInfo } from "../errors.js";
 import type { ToolChoice, ToolDefinition } from "../formatter/messages.js";
+import type { Usage } from "../token-manager/usage.js";
 import type { Tool } from "../tools/tool.js";
 import { initialState, step } from "./core/step.js";
-import type { CoreInput, CoreState, Effect, Offer, TurnOrder } from "./core/types.js";
+import type { CoreInput, CoreState, Effect, Offer, Transition, TurnOrder } from "./core/types.js";
 import type { EventLog } from "./event-log/event-log.js";
 import type { CoordinationEventBody } from "./events.js";
 import { InputDesk } from "./input-desk.js";
@@ -103,10 +104,20 @@ export class Driver {
   }
 
   #step(fact: Fact): void {
-    const transition = step(this.#state, { ...fact, time: this.#options.runtime.now() } as CoreInput);
+    const time = this.#options.runtime.now();
+    const transition = this.#transition({ ...fact, time } as CoreInput);
     this.#state = transition.state;
     for (const event of transition.events) this.#publish(event);
     for (const effect of transition.effects) this.#carryOut(effect);
+  }
+
+  /** A rule or a text of the caller's that throws ends the run. */
+  #transition(input: CoreInput): Transition {
+    try {
+      return step(this.#state, input);
+    } catch (error) {
+      return step(this.#state, { type: "broken", error: errorInfo(error), time: input.time });
+    }
   }
 
   /** Adds to the core's events what only the driver knows. */
@@ -288,7 +299,7 @@ export class Driver {
     this.#log.append({ ...event, agentId, turnId, phase, attempt, epoch });
     if (event.type !== "step-finish") return;
     if (phase === "present") live.stepEnded(event.status === "ok");
-    const { runSpent, agentSpent } = this.ledger.add(agentId, event.usage);
+    const { runSpent, agentSpent } = this.#book(agentId, event.usage);
     if (!runSpent && !agentSpent) return;
     live.spent = { run: runSpent, ...(agentSpent && { agentId }) };
     // A decision of this step is put at once and takes it along; without one it is told by itself.
@@ -297,6 +308,15 @@ export class Driver {
       if (spender !== undefined) this.feed({ type: "budget-spent", agentId: spender });
       if (run) this.feed({ type: "budget-spent" });
     });
+  }
+
+  #book(agentId: string, usage: Usage): { runSpent: boolean; agentSpent: boolean } {
+    try {
+      return this.ledger.add(agentId, usage);
+    } catch (error) {
+      this.feed({ type: "broken", error: errorInfo(error) });
+      return { runSpent: false, agentSpent: false };
+    }
   }
 
   /** Frees whatever the run still holds, once it is over. */
