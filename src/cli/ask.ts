@@ -126,11 +126,13 @@ async function jobOf(flags: Flags, demo: boolean, { env }: Io, signal: AbortSign
   }
   const { startDemo } = await import("./demo.js");
   const { agents, close } = await startDemo();
-  const why = demo ? "This is a demonstration" : "No API key and no local model server was found, so this is a demonstration";
+  const why = demo ? "This is a demonstration" : "No API key and no local model server was found: a demonstration";
   const notice = [
-    `${why}: the replies below are SIMULATED, no model is asked.`,
-    "For real ones set a key (OPENAI_API_KEY, GROQ_API_KEY, OPENROUTER_API_KEY, …), start vLLM, SGLang or LM Studio,",
-    "or write a team and run: massgen --config team.yaml",
+    `${why}:`,
+    "the replies below are SIMULATED, no model is asked. For real ones",
+    "  - set a key: OPENAI_API_KEY, GROQ_API_KEY, OPENROUTER_API_KEY, …",
+    "  - or start vLLM, SGLang or LM Studio on this machine",
+    "  - or write a team: massgen --config team.yaml",
   ].join("\n");
   return { options: { agents }, notice, close };
 }

@@ -27,11 +27,12 @@ export interface TeamView {
   attempt: number;
   /** Tokens of the steps that are over. */
   tokens: number;
-  deadline: boolean;
+  /** Votes that a new answer has voided since the last epoch began. */
+  voided: number;
 }
 
 export function emptyTeam(): TeamView {
-  return { agents: [], startedAt: 0, epoch: 0, attempt: 1, tokens: 0, deadline: false };
+  return { agents: [], startedAt: 0, epoch: 0, attempt: 1, tokens: 0, voided: 0 };
 }
 
 const started: Record<Phase, string> = {
@@ -85,6 +86,7 @@ export function watch(view: TeamView, event: CoordinationEvent): void {
   switch (event.type) {
     case "turn-start":
       row.written = 0;
+      if (event.phase === "evaluate") view.voided = 0;
       set("busy", event.phase === "evaluate" ? `comparing ${event.labels.length} answers` : started[event.phase]);
       return;
     case "turn-update":
@@ -114,6 +116,7 @@ export function watch(view: TeamView, event: CoordinationEvent): void {
       return;
     case "vote-void":
       delete row.vote;
+      if (event.reason === "new-answer") view.voided++;
       if (row.mood === "done")
         set("idle", event.reason === "new-answer" ? "its vote is void: a new answer came" : "votes again: no majority");
       return;
@@ -127,7 +130,6 @@ export function watch(view: TeamView, event: CoordinationEvent): void {
       if (event.phase === "review") set("done", event.outcome === "sent-back" ? "sent the answer back" : "accepted the answer");
       return;
     case "turn-interrupt":
-      if (event.reason === "deadline") view.deadline = true;
       if (row.mood === "busy" || row.mood === "trouble") set("idle", cuts[event.reason] ?? "stopped");
       return;
     case "turn-error":
