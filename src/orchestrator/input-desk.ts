@@ -23,6 +23,8 @@ export class InputDesk {
   }
 
   #askOne(agentId: string, turnId: string, call: ExternalCall, signal: AbortSignal): Promise<ToolOutcome> {
+    const stopped = { output: "The turn was stopped.", isError: true };
+    if (signal.aborted) return Promise.resolve(stopped); // whoever heard of the call before it has stopped the run
     const requestId = `request-${++this.#asked}`;
     return new Promise((resolve) => {
       const settle = (outcome: ToolOutcome) => {
@@ -31,7 +33,7 @@ export class InputDesk {
         signal.removeEventListener("abort", onAbort);
         resolve(outcome);
       };
-      const onAbort = () => settle({ output: "The turn was stopped.", isError: true });
+      const onAbort = () => settle(stopped);
       const deny = () => settle({ output: `The caller gave no result within ${this.#timeoutMs} ms.`, isError: true });
       const cancel = Number.isFinite(this.#timeoutMs) ? this.#runtime.setTimer(this.#timeoutMs, deny) : undefined;
       signal.addEventListener("abort", onAbort, { once: true });
