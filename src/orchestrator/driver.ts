@@ -8,7 +8,7 @@ import type { Tool } from "../tools/tool.js";
 import { initialState, step } from "./core/step.js";
 import type { CoreInput, CoreState, Effect, Offer, Transition, TurnOrder } from "./core/types.js";
 import type { EventLog } from "./event-log/event-log.js";
-import type { CoordinationEventBody } from "./events.js";
+import type { CoordinationEvent, CoordinationEventBody } from "./events.js";
 import { InputDesk } from "./input-desk.js";
 import { Ledger } from "./ledger.js";
 import { LiveTurn } from "./live-turn.js";
@@ -293,7 +293,22 @@ export class Driver {
     const { epoch } = this.#state;
     if (event.type === "text-delta") {
       const delta = phase === "present" ? live.addPresented(event.delta) : event.delta;
-      this.#log.append({ type: "text-delta", agentId, turnId, stepId: event.stepId, phase, attempt, epoch, delta });
+      const { runId } = this.#spec;
+      // With room for the stamps: an object that grows later costs a second allocation for every delta.
+      const stamped: CoordinationEvent = {
+        type: "text-delta",
+        runId,
+        seq: 0,
+        time: 0,
+        agentId,
+        turnId,
+        stepId: event.stepId,
+        phase,
+        attempt,
+        epoch,
+        delta,
+      };
+      this.#log.append(stamped);
       return;
     }
     this.#log.append({ ...event, agentId, turnId, phase, attempt, epoch });
