@@ -46,8 +46,7 @@ export async function ask(words: readonly string[], flags: Flags, io: Io, help: 
   });
   let left = false;
   const onOutputError = (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    // Whoever read the output has gone.
+    if (error.code !== "EPIPE") return;
     left = true;
     stop.abort("nobody reads the output");
   };

@@ -38,10 +38,10 @@ function textOf(event: CoordinationEvent, view: TeamView, style: Style): string 
     case "turn-finish":
       return event.outcome === "abstain" ? style.dim("abstains") : undefined;
     case "turn-error":
-      return `${style.bad(event.willRetry ? "error, will try again" : "failed")}: ${oneLine(event.error.message)}`;
+      return `${style.bad(event.willRetry ? "error, will try again" : "failed")}: ${errorOf(event.agentId, view)}`;
     case "step-finish":
       if (event.status !== "retry") return undefined;
-      return `${style.bad("trying again")}: ${oneLine(event.error?.message ?? "the step failed")}`;
+      return `${style.bad("trying again")}: ${errorOf(event.agentId, view)}`;
     case "warning":
       return style.dim(`warning: ${oneLine(event.message)}`);
     case "input-request":
@@ -55,6 +55,12 @@ function textOf(event: CoordinationEvent, view: TeamView, style: Style): string 
     default:
       return undefined;
   }
+}
+
+/** An error in full where it is news. */
+function errorOf(agentId: string, view: TeamView): string {
+  const { message = "", again = false } = rowOf(view, agentId)?.error ?? {};
+  return again ? "the same error" : message;
 }
 
 function decision(event: CoordinationEvent & { type: "consensus" }, view: TeamView, style: Style): string {

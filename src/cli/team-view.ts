@@ -17,6 +17,8 @@ export interface AgentRow {
   answer?: string;
   /** Label its counted vote is for. */
   vote?: string;
+  /** Its latest error, and whether the one before was the same. */
+  error?: { message: string; again: boolean };
 }
 
 /** Everything a display shows of a run. */
@@ -51,9 +53,9 @@ const cuts: Record<string, string> = {
   "finished-early": "stopped: finished early",
 };
 const reasonsOut = {
-  failed: "failed too often",
-  abstained: "abstained too often",
-  late: "too late",
+  failed: "it failed",
+  abstained: "it abstained too often",
+  late: "it was too late",
   budget: "its budget is spent",
 } as const;
 
@@ -104,7 +106,7 @@ export function watch(view: TeamView, event: CoordinationEvent): void {
       return;
     case "step-finish":
       view.tokens += event.usage.inputTokens + event.usage.outputTokens;
-      if (event.status === "retry") set("trouble", `trying again: ${oneLine(event.error?.message ?? "the step failed")}`);
+      if (event.status === "retry") set("trouble", `trying again: ${erred(row, event.error?.message ?? "the step failed")}`);
       return;
     case "answer":
       row.answer = event.label;
@@ -133,11 +135,17 @@ export function watch(view: TeamView, event: CoordinationEvent): void {
       if (row.mood === "busy" || row.mood === "trouble") set("idle", cuts[event.reason] ?? "stopped");
       return;
     case "turn-error":
-      set("trouble", `${event.willRetry ? "will try again" : "failed"}: ${oneLine(event.error.message)}`);
+      set("trouble", `${event.willRetry ? "will try again" : "failed"}: ${erred(row, event.error.message)}`);
       return;
     case "agent-out":
       set("out", `out: ${reasonsOut[event.reason]}`);
   }
+}
+
+function erred(row: AgentRow, text: string): string {
+  const message = oneLine(text);
+  row.error = { message, again: row.error?.message === message };
+  return message;
 }
 
 export function rowOf(view: TeamView, agentId: string): AgentRow | undefined {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { CoordinationEvent } from "../../src/orchestrator/events.js";
 import { type Emulator, type ReplyRule, simulatedTeam, startEmulator } from "../../src/testing/index.js";
 import { gate, run, start, teamFile } from "./support.js";
@@ -198,13 +198,46 @@ describe("the exit code", () => {
   });
 });
 
-describe("the demonstration", () => {
-  it("says that its replies are simulated and what to set for real ones", { timeout: 60_000 }, async () => {
-    const { code, out, err } = await run(["demo"], { env: { OPENAI_API_KEY: "never used here" } });
+describe("the demonstration", { timeout: 60_000 }, () => {
+  it("runs when there is no key and no server; it says that it is simulated and what to set for real replies", async () => {
+    const real = globalThis.fetch;
+    const usual = /^http:\/\/localhost:(8000|30000|1234)\//;
+    vi.stubGlobal("fetch", (url: string | URL | Request, init?: RequestInit) =>
+      usual.test(String(url)) ? Promise.reject(new TypeError("nobody listens")) : real(url, init),
+    );
+    onTestFinished(() => {
+      vi.unstubAllGlobals();
+    });
+    const { code, out, err } = await run(["Which index?"]);
     expect(code).toBe(0);
-    expect(err).toMatch(/SIMULATED[\s\S]*OPENAI_API_KEY[\s\S]*vLLM[\s\S]*--config/);
+    expect(err).toMatch(/^No API key and no local model server[\s\S]*SIMULATED[\s\S]*OPENAI_API_KEY[\s\S]*vLLM[\s\S]*--config/);
     expect(out).toContain("brisk (simulated-brisk-v2), careful (simulated-careful-7b), thorough (simulated-thorough-8b)");
+    expect(out).toMatch(/has a better answer/);
     expect(out).toContain(FINAL);
+  });
+
+  it.each([[["demo"]], [["demo", "Which index?"]], [["--demo", "Which index?"]]])("%j runs it, whatever keys are set", async (args) => {
+    const program = start(args, { env: { OPENAI_API_KEY: "never used here" } });
+    await program.saw("agent1 brisk: drafting");
+    program.interrupt("SIGTERM");
+    expect(await program.exit).toBe(4);
+    expect(program.err()).toContain("SIMULATED");
+    expect(program.out()).toContain(args.length === 1 ? "on “Should a small team" : "on “Which index?”");
+  });
+});
+
+describe("a provider's error", () => {
+  it("is told in full once", async () => {
+    const broken: ReplyRule = () => ({ fault: { type: "status", status: 503, message: "Overloaded today." } });
+    await withServer(broken, async ({ baseUrl }) => {
+      const config = teamFile(baseUrl, ["ada"], { orchestrator: { max_agent_failures: 1, max_step_retries: 2 } });
+      const { code, out } = await run(["--config", config, "q"]);
+      expect(code).toBe(2);
+      expect(out.match(/Overloaded today/g)).toHaveLength(1);
+      expect(out).toMatch(
+        /trying again: .*Overloaded today[\s\S]*trying again: the same error[\s\S]*failed: the same error[\s\S]*out: it failed/,
+      );
+    });
   });
 });
 
