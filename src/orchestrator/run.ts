@@ -64,6 +64,8 @@ export class Run implements AsyncIterable<CoordinationEvent> {
   /** What the caller wants before the run has started. */
   #early: Fact[] | undefined = [];
   #consensus: EventOfType<"consensus"> | undefined;
+  /** What the first abort gave as its reason. */
+  #aborted: { reason: unknown } | undefined;
   #files: { turnId: string; file: { mediaType: string; data: string } }[] = [];
 
   constructor(options: ResolvedOptions, spec: RunSpec, signal: AbortSignal | undefined) {
@@ -87,7 +89,7 @@ export class Run implements AsyncIterable<CoordinationEvent> {
         signal?.removeEventListener("abort", onAbort);
         this.#driver.dispose();
         if (event.type === "run-finish") resolve(this.#resultOf(event));
-        else reject(this.#errorOf(event, signal));
+        else reject(this.#errorOf(event));
       };
       for (const type of ["run-finish", "run-error", "run-abort"] as const) this.#log.on(type, onEnd);
     });
@@ -96,7 +98,7 @@ export class Run implements AsyncIterable<CoordinationEvent> {
     });
     // On a microtask, so that no listener misses anything.
     queueMicrotask(() => {
-      if (signal?.aborted) this.#early?.unshift({ type: "abort", reason: reasonText(signal.reason) });
+      if (signal?.aborted) onAbort();
       else signal?.addEventListener("abort", onAbort, { once: true });
       const early = this.#early ?? [];
       this.#early = undefined;
@@ -139,6 +141,7 @@ export class Run implements AsyncIterable<CoordinationEvent> {
 
   /** Stop everything. `result` rejects with `aborted`. */
   abort(reason?: unknown): void {
+    this.#aborted ??= { reason };
     this.#tell({ type: "abort", reason: reasonText(reason) });
   }
 
@@ -187,9 +190,9 @@ export class Run implements AsyncIterable<CoordinationEvent> {
     };
   }
 
-  #errorOf(event: EventOfType<"run-error" | "run-abort">, signal: AbortSignal | undefined): RunError {
+  #errorOf(event: EventOfType<"run-error" | "run-abort">): RunError {
     if (event.type === "run-error") return new RunError(event.error.code, event.error.message, this.#soFar());
-    return new RunError("aborted", `The run was aborted: ${event.reason}`, this.#soFar(), { cause: signal?.reason });
+    return new RunError("aborted", `The run was aborted: ${event.reason}`, this.#soFar(), { cause: this.#aborted?.reason });
   }
 }
 

@@ -240,12 +240,15 @@ describe("the result", () => {
     const { orchestrator, runtime } = team({ a: [newAnswer("A"), vote("agent1"), hang()], b: [newAnswer("B"), vote("agent1")] });
     const run = orchestrator.run("Task");
     await runtime.flush();
-    run.abort(new Error("no longer needed"));
+    const cause = new Error("no longer needed");
+    run.abort(cause);
+    run.abort("too late to matter");
     const error = await run.result.catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(RunError);
     expect(error).toMatchObject({
       code: "aborted",
       message: "The run was aborted: no longer needed",
+      cause,
       partial: {
         runId: run.runId,
         answers: [{ content: "A", winner: true, score: 1 }, { content: "B" }],
