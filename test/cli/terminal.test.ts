@@ -1,5 +1,7 @@
 import { execFile, spawn, spawnSync } from "node:child_process";
-import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -23,17 +25,19 @@ interface Terminal {
 
 /** The program in a real terminal of this size. */
 async function terminal(columns: number, rows: number, args: readonly string[]): Promise<Terminal> {
-  const socket = `massgen-${randomUUID()}`;
-  const tmux = async (...command: string[]) => (await execute("tmux", ["-L", socket, "-f", "/dev/null", ...command])).stdout;
+  const folder = mkdtempSync(join(tmpdir(), "massgen-tmux-"));
+  const socket = join(folder, "socket");
+  const tmux = async (...command: string[]) => (await execute("tmux", ["-S", socket, "-f", "/dev/null", ...command])).stdout;
   const quoted = ["--import", "tsx", "src/cli/main.ts", ...args].map((arg) => `'${arg}'`).join(" ");
   const command = `cd '${root}'; '${process.execPath}' ${quoted}; echo "EXIT $?"; read _`;
   await tmux("new-session", "-d", "-x", String(columns), "-y", String(rows), "-s", "t", "-e", "NO_COLOR=", "-e", "LC_ALL=C.UTF-8", command);
   // A client in control mode hears of all output.
-  const control = spawn("tmux", ["-L", socket, "-C", "attach", "-t", "t"], { stdio: ["pipe", "pipe", "ignore"] });
+  const control = spawn("tmux", ["-S", socket, "-C", "attach", "-t", "t"], { stdio: ["pipe", "pipe", "ignore"] });
   const gone = new Promise((resolve) => control.once("exit", resolve));
   onTestFinished(async () => {
     await tmux("kill-server").catch(() => {});
     await gone;
+    rmSync(folder, { recursive: true, force: true });
   });
   // It must not decide on the window's size.
   control.stdin.write(`refresh-client -C ${columns}x${rows}\n`);
