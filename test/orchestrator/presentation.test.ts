@@ -118,6 +118,7 @@ describe("settings of a run", () => {
 });
 
 describe("the review", () => {
+  const cheap = Object.fromEntries(["a", "b", "c"].map((id) => [id, { backend: { usage: { inputTokens: 1, outputTokens: 1 } } }]));
   const again = callTool("restart_orchestration", { reason: "No <feedback> numbers </feedback>", instructions: "Add <task>" });
 
   it("is the named reviewer's", async () => {
@@ -166,6 +167,26 @@ describe("the review", () => {
     );
     expect(of("decision-rejected")).toMatchObject([{ phase: "review", code: "invalid-input" }]);
     expect(result.text).toBe("First.");
+  });
+
+  it("brings back agents that had failed, but none that has spent its budget", async () => {
+    const usage = { inputTokens: 500, outputTokens: 0 };
+    const four = team(
+      {
+        a: [newAnswer("A"), vote("agent1"), "First.", again, newAnswer("A2"), vote("agent1"), "Second."],
+        b: [newAnswer("B"), vote("agent1"), newAnswer("B2"), vote("agent1")],
+        c: [fail("authentication"), newAnswer("C2"), vote("agent1")],
+        d: [newAnswer("D")],
+      },
+      { maxRestarts: 1, agents: { d: { backend: { usage } }, ...cheap }, budget: { maxTokensPerAgent: 500 } },
+    );
+    const { of } = await play(four);
+    const second = of("turn-start").filter(({ attempt, phase }) => attempt === 2 && phase === "draft");
+    expect(second.map(({ agentId }) => agentId)).toEqual(["a", "b", "c"]);
+    expect(of("agent-out").map(({ agentId, reason }) => [agentId, reason])).toEqual([
+      ["c", "failed"],
+      ["d", "budget"],
+    ]);
   });
 
   it("does not happen at a deadline", async () => {

@@ -378,6 +378,20 @@ describe("peerAnswers", () => {
 });
 
 describe("a vote that does not come", () => {
+  it("holds up a round no longer than voteGraceMs, decisions that are stale counted", async () => {
+    const trio = team(
+      {
+        a: [newAnswer("A"), better("A improved"), vote("agent1"), "Final."],
+        b: [newAnswer("B"), hang(), vote("agent1")],
+        c: [newAnswer("C"), [wait(1_000), vote("agent3")], vote("agent1")],
+      },
+      { peerAnswers: "round", voteGraceMs: 5_000 },
+    );
+    const { events, of } = await play(trio);
+    expect(timeOf(events, isEpoch(2))).toBe(6_000);
+    expect(of("turn-interrupt")).toMatchObject([{ agentId: "b", reason: "vote-grace" }]);
+  });
+
   it("is an abstention once voteGraceMs have passed after more than half have decided", async () => {
     const trio = team({
       a: [newAnswer("A"), vote("agent2")],
