@@ -10,7 +10,6 @@ import { makeStyle } from "./style.js";
 import { discoverTeam, teamOf } from "./team.js";
 
 /** What an orchestrator allows when nothing is said. */
-const DEFAULT_RUN_MS = 1_800_000;
 
 type DisplayType = "rich_terminal" | "terminal" | "simple" | "silent" | undefined;
 
@@ -63,13 +62,8 @@ export async function ask(words: readonly string[], flags: Flags, io: Io, help: 
     await using orchestrator = new Orchestrator(job.options);
     display = displayOf(flags, job.display, question, io);
     run = orchestrator.run(question, { signal: stop.signal });
-    const allowed = job.options.timeout?.run ?? DEFAULT_RUN_MS;
-    let startedAt = 0;
-    let deadline = false;
     for await (const event of run) {
       if (event.type === "answer") answered = true;
-      if (event.type === "run-start") startedAt = event.time;
-      if (event.type === "run-error") deadline = event.error.code === "no_answer" && event.time - startedAt >= allowed;
       if (!left) await display.show(event);
     }
     try {
@@ -85,7 +79,7 @@ export async function ask(words: readonly string[], flags: Flags, io: Io, help: 
         return EXIT.interrupted;
       }
       io.stderr.write(`massgen: ${error.message}\n`);
-      return deadline ? EXIT.timeout : EXIT.execution;
+      return error.code === "deadline" ? EXIT.timeout : EXIT.execution;
     }
   } catch (error) {
     if (stop.signal.aborted && !(error instanceof ConfigError)) return EXIT.interrupted;

@@ -209,8 +209,7 @@ export class Driver {
 
   /** The presenter alone may call what belongs to the caller. */
   #toolsOf(agent: number, phase: TurnOrder["phase"]): Tool[] {
-    const own = this.#options.agents[agent]!.tools;
-    const all = [...own, ...this.#spec.tools.filter(({ name }) => !own.some((tool) => tool.name === name))];
+    const all = [...this.#options.agents[agent]!.tools, ...this.#spec.tools];
     return phase === "present" ? all : all.filter((tool) => tool.execute !== undefined);
   }
 

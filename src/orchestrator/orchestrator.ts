@@ -46,6 +46,12 @@ export class Orchestrator implements AsyncDisposable {
         });
       }
     }
+    for (const agent of this.#options.agents) {
+      const taken = tools.find(({ name }) => agent.tools.some((own) => own.name === name));
+      if (taken === undefined) continue;
+      const problem = `run(): agent "${agent.id}" has a tool named "${taken.name}" of its own; rename one of them`;
+      throw new ConfigError("duplicate_tool", problem, { path: "tools" });
+    }
     const runId = this.#options.runtime.newId("run");
     const run = new Run(this.#options, { runId, task: taskOf(input), tools, toolChoice, settings, context }, signal);
     this.#running.add(run);

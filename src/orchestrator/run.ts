@@ -1,3 +1,4 @@
+import type { FinishReason } from "../backends/backend.js";
 import { MassGenError } from "../errors.js";
 import type { Usage } from "../token-manager/usage.js";
 import { aliasOf } from "./core/types.js";
@@ -30,6 +31,8 @@ export interface RunResult {
   answers: FinalAnswer[];
   /** The votes that decided. */
   votes: VoteRecord[];
+  /** How the presentation ended; `length`: the text was cut by an output limit. */
+  finishReason: FinishReason;
   /** What models generated besides text, in the presentation. */
   files: { mediaType: string; data: string }[];
   /** Tokens of all steps, interrupted and failed ones included. */
@@ -43,7 +46,7 @@ export interface RunResult {
 /** What there was when a run ended without a result. */
 export type PartialResult = Pick<RunResult, "runId" | "answers" | "votes" | "usage" | "cost" | "attempts" | "epochs">;
 
-/** A run that ended without a result: `aborted`, `no_answer`, or the code of what broke. */
+/** A run that ended without a result: `aborted`, `deadline` or `no_answer` when nobody had answered, or the code of what broke. */
 export class RunError extends MassGenError {
   /** Answers, votes and usage up to then. */
   readonly partial: PartialResult;
@@ -66,6 +69,7 @@ export class Run implements AsyncIterable<CoordinationEvent> {
   #consensus: EventOfType<"consensus"> | undefined;
   /** What the first abort gave as its reason. */
   #aborted: { reason: unknown } | undefined;
+  #finishReason: FinishReason = "stop";
   #files: { turnId: string; file: { mediaType: string; data: string } }[] = [];
 
   constructor(options: ResolvedOptions, spec: RunSpec, signal: AbortSignal | undefined) {
@@ -80,6 +84,13 @@ export class Run implements AsyncIterable<CoordinationEvent> {
       this.#log.on("run-restart", () => {
         this.#consensus = undefined;
         this.#files = [];
+      });
+      this.#log.on("step-finish", ({ phase, status, finishReason }) => {
+        if (phase === "present" && status === "ok") this.#finishReason = finishReason ?? "other";
+      });
+      // The voted answer, delivered as it is, was whole.
+      this.#log.on("turn-error", ({ phase }) => {
+        if (phase === "present") this.#finishReason = "stop";
       });
       this.#log.on("file", ({ phase, turnId, mediaType, data }) => {
         if (phase === "present") this.#files.push({ turnId, file: { mediaType, data } });
@@ -159,7 +170,7 @@ export class Run implements AsyncIterable<CoordinationEvent> {
     const { text, reason, winner, label } = event;
     const lastTurn = this.#files.at(-1)?.turnId;
     const files = this.#files.filter(({ turnId }) => turnId === lastTurn).map(({ file }) => file);
-    return { text, reason, winner, label, files, ...this.#soFar() };
+    return { text, reason, winner, label, finishReason: this.#finishReason, files, ...this.#soFar() };
   }
 
   #soFar(): PartialResult {

@@ -1,10 +1,11 @@
 import { describe, expect, expectTypeOf, it } from "vitest";
 import type { EventOfType, Phase } from "../../src/orchestrator/events.js";
 import { type CoordinationEvent, isTerminal } from "../../src/orchestrator/events.js";
+import { Orchestrator } from "../../src/orchestrator/orchestrator.js";
 import { type Run, RunError } from "../../src/orchestrator/run.js";
 import type { ScriptedRule } from "../../src/testing/index.js";
-import { callTool, fail, hang, newAnswer, type ScriptedStep, say, vote, wait } from "../../src/testing/index.js";
-import { tool } from "../../src/tools/tool.js";
+import { callTool, fail, finish, hang, newAnswer, type ScriptedStep, say, scriptedBackend, vote, wait } from "../../src/testing/index.js";
+import { type Tool, tool } from "../../src/tools/tool.js";
 import {
   finished,
   gate,
@@ -228,6 +229,7 @@ describe("the result", () => {
         { agentId: "b", targetAgentId: "b", label: "agent2.1", reason: "Mine." },
         { agentId: "c", targetAgentId: "c", label: "agent3.1", reason: "Mine too." },
       ],
+      finishReason: "stop",
       files: [{ mediaType: "image/png", data: "aGk=" }],
       usage: { ...used(7), byAgent: { a: used(2), b: used(3), c: used(2) } },
       cost: { usd: null, complete: false },
@@ -649,5 +651,19 @@ describe("isolation", () => {
     const outcomes = await runtime.runUntil(Promise.allSettled(runs.map(({ result }) => result)));
     expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
     expect(events.map((each) => story(each).at(-1))).toEqual(["run-finish", "run-abort", "run-finish"]);
+  });
+});
+
+describe("what must not pass in silence", () => {
+  it("a presentation cut by an output limit says so in the result", async () => {
+    const backend = scriptedBackend([[say("It is Par"), finish("length")]]);
+    const result = await new Orchestrator({ agents: [{ id: "a", backend }] }).run("capital?").result;
+    expect(result).toMatchObject({ text: "It is Par", finishReason: "length" });
+  });
+
+  it("a tool of the run must not hide one of an agent", () => {
+    const search: Tool = { name: "search", description: "searches", inputSchema: { type: "object" } };
+    const orchestrator = new Orchestrator({ agents: [{ id: "a", backend: scriptedBackend([]), tools: [search] }] });
+    expect(() => orchestrator.run("x", { tools: [search] })).toThrow(expect.objectContaining({ code: "duplicate_tool" }));
   });
 });

@@ -196,7 +196,8 @@ function noAnswer(state: CoreState, cause: string): ErrorInfo {
     if (out === "budget") return [`${agentId}: its budget was spent`];
     return lastError ? [`${agentId}: ${lastError.message}`] : [];
   });
-  return { name: "MassGenError", code: "no_answer", message: [why, ...errors].join(". ") };
+  const sentences = [why, ...errors].map((sentence) => sentence?.replace(/\.$/, ""));
+  return { name: "MassGenError", code: cause === "deadline" ? "deadline" : "no_answer", message: `${sentences.join(". ")}.` };
 }
 
 // ---- the clock of the run stands still while an answer is presented and reviewed
