@@ -1,4 +1,5 @@
 import type { TurnProgress, TurnUpdate, Verdict } from "../agent/types.js";
+import { TextBuffer } from "../text-buffer.js";
 import { noUsage } from "../token-manager/usage.js";
 import type { Spent, TurnOrder } from "./core/types.js";
 
@@ -15,7 +16,8 @@ export class LiveTurn {
   #answer: ((verdict: Verdict) => void) | undefined;
   /** Text of the steps that ended well, and of the one in flight. */
   #kept = "";
-  #current: string[] = [];
+  readonly #current = new TextBuffer();
+  #begun = false;
 
   constructor(order: TurnOrder, agentId: string) {
     this.order = order;
@@ -52,14 +54,16 @@ export class LiveTurn {
 
   /** Takes a delta of the final text; returns it with the gap to the text of the step before, where there is one. */
   addPresented(delta: string): string {
-    const gap = this.#current.length === 0 && this.#kept !== "" ? "\n\n" : "";
-    this.#current.push(gap + delta);
-    return gap + delta;
+    const piece = this.#begun || this.#kept === "" ? delta : `\n\n${delta}`;
+    this.#begun = true;
+    this.#current.add(piece);
+    return piece;
   }
 
   stepEnded(ok: boolean): void {
-    if (ok) this.#kept += this.#current.join("");
-    this.#current = [];
+    const text = this.#current.drain();
+    if (ok) this.#kept += text;
+    this.#begun = false;
   }
 
   presented(): string {
