@@ -1,7 +1,7 @@
 import { startTurn } from "../agent/turn.js";
 import type { StepEvent, TurnHooks, Verdict } from "../agent/types.js";
 import type { ModelSettings } from "../backends/backend.js";
-import { errorInfo } from "../errors.js";
+import { type ErrorInfo, errorInfo } from "../errors.js";
 import type { ToolChoice, ToolDefinition } from "../formatter/messages.js";
 import type { Usage } from "../token-manager/usage.js";
 import type { Tool } from "../tools/tool.js";
@@ -36,6 +36,8 @@ export interface RunSpec {
 export class Driver {
   readonly ledger: Ledger;
   readonly desk: InputDesk;
+  /** What code of the caller's threw and ended the run. */
+  brokenBy: unknown;
   readonly #options: ResolvedOptions;
   readonly #spec: RunSpec;
   readonly #log: EventLog;
@@ -75,6 +77,10 @@ export class Driver {
 
   /** Starts the run; `early` is what its caller has asked for already. */
   start(early: Fact[]): void {
+    const stopped = early.find((fact) => fact.type === "abort");
+    this.#inbox.push(...(stopped === undefined ? [{ type: "start" } as const, ...early] : [stopped]));
+    // What a listener of this first event asks for comes after the start.
+    this.#busy = true;
     this.#log.append({
       type: "run-start",
       agents: this.#options.agents.map(({ id, backend }, i) => ({
@@ -84,14 +90,17 @@ export class Driver {
         model: backend.model,
       })),
     });
-    if (early.some((fact) => fact.type === "abort")) return this.feed(early.find((fact) => fact.type === "abort")!);
-    this.feed({ type: "start" });
-    for (const fact of early) this.feed(fact);
+    this.#busy = false;
+    this.#work();
   }
 
   /** Hands a fact to the core. Facts that come up meanwhile wait their turn. */
   feed(fact: Fact): void {
     this.#inbox.push(fact);
+    this.#work();
+  }
+
+  #work(): void {
     if (this.#busy) return;
     this.#busy = true;
     try {
@@ -114,7 +123,7 @@ export class Driver {
     try {
       return step(this.#state, input);
     } catch (error) {
-      return step(this.#state, { type: "broken", error: errorInfo(error), time: input.time });
+      return step(this.#state, { type: "broken", error: this.#breakage(error), time: input.time });
     }
   }
 
@@ -155,13 +164,17 @@ export class Driver {
       case "continue-turn":
         return this.#guard(effect.turnId, (turn) => {
           // News that come with the reply are newer than any that still wait.
-          if (effect.update !== undefined) turn.update = undefined;
+          if (effect.update !== undefined) {
+            turn.update = undefined;
+            turn.epoch = effect.update.epoch;
+          }
           turn.reply(this.#verdict(effect));
         });
       case "update-turn":
         return this.#guard(effect.turnId, (turn) => {
           turn.update = {
             setVersion: effect.order.setVersion,
+            epoch: effect.order.epoch,
             note: composeUpdate(this.#composer, effect.order),
             ...this.#offer(effect.order.offer),
           };
@@ -187,7 +200,7 @@ export class Driver {
     try {
       act(turn);
     } catch (error) {
-      this.feed({ type: "broken", error: errorInfo(error) });
+      this.feed({ type: "broken", error: this.#breakage(error) });
     }
   }
 
@@ -203,7 +216,7 @@ export class Driver {
   #offer(offer: Offer, forced?: "required"): { decisions: ToolDefinition[]; toolChoice?: ToolChoice } {
     const decisions = workflowTools(offer, this.#options.core.rule);
     const onlyVote = offer.voteFor.length > 0 && !offer.newAnswer;
-    const toolChoice = onlyVote ? { toolName: "vote" } : forced;
+    const toolChoice = onlyVote ? { toolName: "vote" } : decisions.length > 0 ? forced : undefined;
     return { decisions, ...(toolChoice !== undefined && { toolChoice }) };
   }
 
@@ -252,7 +265,10 @@ export class Driver {
       live.progress = progress;
       done.then(
         () => undefined,
-        (error) => this.feed({ type: "turn-failed", turnId: order.turnId, error: errorInfo(error) }),
+        (error) => {
+          this.feed({ type: "turn-failed", turnId: order.turnId, error: errorInfo(error) });
+          this.#turns.delete(order.turnId);
+        },
       );
     });
   }
@@ -267,7 +283,8 @@ export class Driver {
         live.ask(() => {
           if (phase !== "present" || calls.length > 0) {
             const spent = live.takeSpent();
-            return this.feed({ type: "decided", turnId, calls, text, worked, ...(spent !== undefined && { spent }) });
+            const cut = finishReason === "length";
+            return this.feed({ type: "decided", turnId, calls, text, cut, worked, ...(spent !== undefined && { spent }) });
           }
           const alone = live.order.candidate?.alone === true;
           const withheld = !alone && (finishReason === "refusal" || finishReason === "content-filter");
@@ -277,10 +294,12 @@ export class Driver {
         const update = live.update;
         if (update === undefined) return undefined;
         live.update = undefined;
+        live.epoch = update.epoch;
         this.feed({ type: "updated", turnId, setVersion: update.setVersion });
         return update;
       },
-      external: (calls, signal) => this.desk.ask(live.agentId, turnId, calls, signal),
+      external: (calls, signal) =>
+        this.desk.ask({ agentId: live.agentId, turnId, phase, attempt: live.order.attempt, epoch: live.epoch }, calls, signal),
     };
   }
 
@@ -288,14 +307,14 @@ export class Driver {
     const { turnId, phase, attempt } = live.order;
     const { agentId } = live;
     const { runId } = this.#spec;
-    const { epoch } = this.#state;
+    const { epoch } = live;
     // Every delta passes here. On Node 20 an object that gains keys after a spread gets a hidden class of its own, thirty times as
     // dear: so the spread comes last, and the log's stamps have their places.
     const body = { runId, seq: 0, time: 0, agentId, turnId, phase, attempt, epoch, ...event } as CoordinationEvent;
     if (body.type === "text-delta" && phase === "present") body.delta = live.addPresented(body.delta);
     this.#log.append(body);
     if (event.type !== "step-finish") return;
-    if (phase === "present") live.stepEnded(event.status === "ok");
+    if (phase === "present") live.stepEnded(event.status === "ok", event.finishReason === "pause");
     const { runSpent, agentSpent } = this.#book(agentId, event.usage);
     if (!runSpent && !agentSpent) return;
     live.spent = { run: runSpent, ...(agentSpent && { agentId }) };
@@ -307,11 +326,20 @@ export class Driver {
     });
   }
 
+  /** Code of the caller's (a prompt, a rule, a budget check) threw. */
+  #breakage(error: unknown): ErrorInfo {
+    this.brokenBy ??= error;
+    const info = errorInfo(error);
+    return info.code === "unknown"
+      ? { ...info, code: "option_threw", message: `A function given as an option threw: ${info.message}` }
+      : info;
+  }
+
   #book(agentId: string, usage: Usage): { runSpent: boolean; agentSpent: boolean } {
     try {
       return this.ledger.add(agentId, usage);
     } catch (error) {
-      this.feed({ type: "broken", error: errorInfo(error) });
+      this.feed({ type: "broken", error: this.#breakage(error) });
       return { runSpent: false, agentSpent: false };
     }
   }

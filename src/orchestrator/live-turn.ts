@@ -9,19 +9,24 @@ export class LiveTurn {
   readonly agentId: string;
   progress: TurnProgress = { partialText: () => "", usage: () => noUsage };
   /** News that wait for the next step. */
-  update: (TurnUpdate & { setVersion: number }) | undefined;
+  update: (TurnUpdate & { setVersion: number; epoch: number }) | undefined;
+  /** The epoch of the answers it reads. */
+  epoch: number;
   /** Budgets that its last step has used up, until the core is told. */
   spent: Spent | undefined;
   readonly #controller = new AbortController();
   #answer: ((verdict: Verdict) => void) | undefined;
   /** Text of the steps that ended well, and of the one in flight. */
   #kept = "";
+  /** The step before was only paused by its provider: its text goes on where it stopped. */
+  #paused = false;
   readonly #current = new TextBuffer();
   #begun = false;
 
   constructor(order: TurnOrder, agentId: string) {
     this.order = order;
     this.agentId = agentId;
+    this.epoch = order.epoch;
   }
 
   get signal(): AbortSignal {
@@ -29,7 +34,8 @@ export class LiveTurn {
   }
 
   abort(reason: string): void {
-    this.#controller.abort(reason);
+    // As `fetch` and everybody else aborts.
+    this.#controller.abort(new DOMException(`The turn was stopped: ${reason}.`, "AbortError"));
     this.#answer = undefined;
   }
 
@@ -54,13 +60,14 @@ export class LiveTurn {
 
   /** Takes a delta of the final text; returns it with the gap to the text of the step before, where there is one. */
   addPresented(delta: string): string {
-    const piece = this.#begun || this.#kept === "" ? delta : `\n\n${delta}`;
+    const piece = this.#begun || this.#paused || this.#kept === "" ? delta : `\n\n${delta}`;
     this.#begun = true;
     this.#current.add(piece);
     return piece;
   }
 
-  stepEnded(ok: boolean): void {
+  stepEnded(ok: boolean, paused: boolean): void {
+    this.#paused = paused;
     const text = this.#current.drain();
     if (ok) this.#kept += text;
     this.#begun = false;

@@ -4,7 +4,7 @@ import type { Usage } from "../token-manager/usage.js";
 import { aliasOf } from "./core/types.js";
 import { Driver, type Fact, type RunSpec } from "./driver.js";
 import { type EventListener, EventLog, type ListenerType } from "./event-log/event-log.js";
-import { type CoordinationEvent, type EventOfType, type FinishedReason, isTerminal, type VoteRecord } from "./events.js";
+import { type CoordinationEvent, type EventOfType, type FinishedReason, isTerminal, type TurnScope, type VoteRecord } from "./events.js";
 import type { ResolvedOptions } from "./options.js";
 
 /** An agent's answer as it stood at the end. */
@@ -70,7 +70,7 @@ export class Run implements AsyncIterable<CoordinationEvent> {
   /** What the first abort gave as its reason. */
   #aborted: { reason: unknown } | undefined;
   #finishReason: FinishReason = "stop";
-  #files: { turnId: string; file: { mediaType: string; data: string } }[] = [];
+  #files: { stepId: string; file: { mediaType: string; data: string } }[] = [];
 
   constructor(options: ResolvedOptions, spec: RunSpec, signal: AbortSignal | undefined) {
     this.runId = spec.runId;
@@ -83,17 +83,23 @@ export class Run implements AsyncIterable<CoordinationEvent> {
       });
       this.#log.on("run-restart", () => {
         this.#consensus = undefined;
+        this.#finishReason = "stop";
         this.#files = [];
       });
-      this.#log.on("step-finish", ({ phase, status, finishReason }) => {
-        if (phase === "present" && status === "ok") this.#finishReason = finishReason ?? "other";
+      this.#log.on("step-finish", ({ phase, stepId, status, finishReason }) => {
+        if (phase !== "present") return;
+        if (status === "ok") this.#finishReason = finishReason ?? "other";
+        else this.#files = this.#files.filter((each) => each.stepId !== stepId);
       });
       // The voted answer, delivered as it is, was whole.
-      this.#log.on("turn-error", ({ phase }) => {
-        if (phase === "present") this.#finishReason = "stop";
-      });
-      this.#log.on("file", ({ phase, turnId, mediaType, data }) => {
-        if (phase === "present") this.#files.push({ turnId, file: { mediaType, data } });
+      const voidTurn = ({ phase }: TurnScope) => {
+        if (phase !== "present") return;
+        this.#finishReason = "stop";
+        this.#files = [];
+      };
+      this.#log.on("turn-error", voidTurn).on("turn-interrupt", voidTurn);
+      this.#log.on("file", ({ phase, stepId, mediaType, data }) => {
+        if (phase === "present") this.#files.push({ stepId, file: { mediaType, data } });
       });
       const onEnd = (event: CoordinationEvent) => {
         if (!isTerminal(event)) return;
@@ -126,7 +132,14 @@ export class Run implements AsyncIterable<CoordinationEvent> {
    * `result` rejects with, or `text_voided` when the presentation failed after part of it had been given out.
    */
   get textStream(): AsyncIterable<string> {
-    return this.#log.textStream();
+    const text = this.#log.textStream();
+    return {
+      [Symbol.asyncIterator]: () => {
+        const iterator = text[Symbol.asyncIterator]();
+        const next = () => iterator.next().catch((error: unknown) => this.#textError(error));
+        return { next, return: () => iterator.return?.() ?? Promise.resolve({ done: true, value: undefined }) };
+      },
+    };
   }
 
   /** Calls the listener at every event of the type, `"*"` for all of them. An error it throws is the process's, not the run's. */
@@ -168,8 +181,7 @@ export class Run implements AsyncIterable<CoordinationEvent> {
 
   #resultOf(event: EventOfType<"run-finish">): RunResult {
     const { text, reason, winner, label } = event;
-    const lastTurn = this.#files.at(-1)?.turnId;
-    const files = this.#files.filter(({ turnId }) => turnId === lastTurn).map(({ file }) => file);
+    const files = this.#files.map(({ file }) => file);
     return { text, reason, winner, label, finishReason: this.#finishReason, files, ...this.#soFar() };
   }
 
@@ -201,8 +213,17 @@ export class Run implements AsyncIterable<CoordinationEvent> {
     };
   }
 
+  /** A run without a result fails its text as it fails `result`. */
+  async #textError(error: unknown): Promise<never> {
+    if (!(error instanceof MassGenError) || error.code !== "text_voided") await this.result;
+    throw error;
+  }
+
   #errorOf(event: EventOfType<"run-error" | "run-abort">): RunError {
-    if (event.type === "run-error") return new RunError(event.error.code, event.error.message, this.#soFar());
+    if (event.type === "run-error") {
+      const { brokenBy } = this.#driver;
+      return new RunError(event.error.code, event.error.message, this.#soFar(), brokenBy === undefined ? undefined : { cause: brokenBy });
+    }
     return new RunError("aborted", `The run was aborted: ${event.reason}`, this.#soFar(), { cause: this.#aborted?.reason });
   }
 }

@@ -59,7 +59,7 @@ describe("the presentation", () => {
     expect(of("step-finish").filter(({ phase, status }) => phase === "present" && status !== "ok")).toHaveLength(1);
     expect(duo.backends.a?.requests).toHaveLength(3);
     expect(presentedText(events)).toBe("A");
-    expect(of("text-delta").at(-1)).toMatchObject({ delta: "A", stepId: "reuse" });
+    expect(of("text-delta").at(-1)).toMatchObject({ delta: "A", stepId: "reuse-1" });
   });
 
   it("that fails before a word is started again, within its turn", async () => {
