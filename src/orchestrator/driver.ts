@@ -1,33 +1,19 @@
 import { startTurn } from "../agent/turn.js";
-import type { StepEvent, TurnHooks, Verdict } from "../agent/types.js";
-import type { ModelSettings } from "../backends/backend.js";
+import type { StepEvent, TurnHooks } from "../agent/types.js";
 import { type ErrorInfo, errorInfo } from "../errors.js";
-import type { ToolChoice, ToolDefinition } from "../formatter/messages.js";
 import type { Usage } from "../token-manager/usage.js";
-import type { Tool } from "../tools/tool.js";
+import { Briefing, type RunSpec } from "./briefing.js";
 import { initialState, step } from "./core/step.js";
-import type { CoreInput, CoreState, Effect, Offer, Transition, TurnOrder } from "./core/types.js";
+import type { CoreInput, CoreState, Effect, Transition, TurnOrder } from "./core/types.js";
 import type { EventLog } from "./event-log/event-log.js";
 import type { CoordinationEvent, CoordinationEventBody } from "./events.js";
 import { InputDesk } from "./input-desk.js";
 import { Ledger } from "./ledger.js";
 import { LiveTurn } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
-import { type Composer, composeTurn, composeUpdate, type Task } from "./prompts/compose.js";
-import { WORKFLOW_TOOLS, workflowTools } from "./prompts/workflow-tools.js";
 
 type Unstamped<T> = T extends unknown ? Omit<T, "time"> : never;
 export type Fact = Unstamped<CoreInput>;
-
-/** What one run is about. */
-export interface RunSpec {
-  runId: string;
-  task: Task;
-  tools: Tool[];
-  toolChoice: ToolChoice | undefined;
-  settings: ModelSettings | undefined;
-  context: unknown;
-}
 
 /**
  * Carries out the wishes of the core and feeds the facts back, one at a time. All I/O of a run hangs below this:
@@ -41,8 +27,7 @@ export class Driver {
   readonly #options: ResolvedOptions;
   readonly #spec: RunSpec;
   readonly #log: EventLog;
-  readonly #composer: Composer;
-  readonly #callerTools: Tool[];
+  readonly #brief: Briefing;
   readonly #turns = new Map<string, LiveTurn>();
   readonly #timers = new Map<string, () => void>();
   readonly #inbox: Fact[] = [];
@@ -53,19 +38,12 @@ export class Driver {
     this.#options = options;
     this.#spec = spec;
     this.#log = log;
-    this.#callerTools = spec.tools.filter((tool) => tool.execute === undefined);
-    this.#composer = {
-      prompts: options.prompts,
-      task: spec.task,
-      votingSensitivity: options.votingSensitivity,
-      core: options.core,
-      callerTools: this.#callerTools,
-    };
+    this.#brief = new Briefing(options, spec);
     this.ledger = new Ledger(options.budget);
     this.desk = new InputDesk(options.runtime, options.inputTimeoutMs, (event) => this.#publish(event));
     const agents = options.agents.map((agent, index) => ({
       agentId: agent.id,
-      hasTools: this.#toolsOf(index, "draft").length > 0,
+      hasTools: this.#brief.tools(index, "draft").length > 0,
       stepBoundaries: agent.backend.capabilities.wholeAgent !== true,
     }));
     this.#state = initialState({ agents, ...options.core });
@@ -168,16 +146,11 @@ export class Driver {
             turn.update = undefined;
             turn.epoch = effect.update.epoch;
           }
-          turn.reply(this.#verdict(effect));
+          turn.reply(this.#brief.verdict(effect));
         });
       case "update-turn":
         return this.#guard(effect.turnId, (turn) => {
-          turn.update = {
-            setVersion: effect.order.setVersion,
-            epoch: effect.order.epoch,
-            note: composeUpdate(this.#composer, effect.order),
-            ...this.#offer(effect.order.offer),
-          };
+          turn.update = this.#brief.update(effect.order);
         });
       case "set-timer": {
         const cancel = this.#options.runtime.setTimer(effect.ms, () => {
@@ -204,64 +177,11 @@ export class Driver {
     }
   }
 
-  #verdict(effect: Extract<Effect, { type: "continue-turn" }>): Verdict {
-    const { results, note, update, offer } = effect;
-    const news = update === undefined ? [] : [composeUpdate(this.#composer, update)];
-    const notes = [...(note === undefined ? [] : [note]), ...news];
-    const forced = update === undefined ? ("required" as const) : undefined;
-    return { type: "continue", results, ...(notes.length > 0 && { note: notes.join("\n\n") }), ...this.#offer(offer, forced) };
-  }
-
-  /** A choice is forced where a vote is all there is, or after a rejection. */
-  #offer(offer: Offer, forced?: "required"): { decisions: ToolDefinition[]; toolChoice?: ToolChoice } {
-    const decisions = workflowTools(offer, this.#options.core.rule);
-    const onlyVote = offer.voteFor.length > 0 && !offer.newAnswer;
-    const toolChoice = onlyVote ? { toolName: "vote" } : decisions.length > 0 ? forced : undefined;
-    return { decisions, ...(toolChoice !== undefined && { toolChoice }) };
-  }
-
-  /** The presenter alone may call what belongs to the caller. */
-  #toolsOf(agent: number, phase: TurnOrder["phase"]): Tool[] {
-    const all = [...this.#options.agents[agent]!.tools, ...this.#spec.tools];
-    return phase === "present" ? all : all.filter((tool) => tool.execute !== undefined);
-  }
-
   #startTurn(order: TurnOrder): void {
-    const { options, spec } = { options: this.#options, spec: this.#spec };
-    const agent = options.agents[order.agent]!;
-    const presents = order.phase === "present";
-    const live = new LiveTurn(order, agent.id);
+    const live = new LiveTurn(order, this.#options.agents[order.agent]!.id);
     this.#turns.set(order.turnId, live);
     this.#guard(order.turnId, () => {
-      const { maxOutputTokens, stop, responseFormat, ...always } = spec.settings ?? {};
-      const settings = { ...agent.settings, ...(presents ? spec.settings : always) };
-      const { decisions, toolChoice } = this.#offer(order.offer);
-      const choice = presents ? spec.toolChoice : toolChoice;
-      const { progress, done } = startTurn(
-        {
-          runId: spec.runId,
-          agentId: agent.id,
-          turnId: order.turnId,
-          backend: agent.backend,
-          ...composeTurn(this.#composer, agent.systemMessage, order),
-          tools: this.#toolsOf(order.agent, order.phase),
-          decisions,
-          knownDecisions: [...WORKFLOW_TOOLS],
-          ...(choice !== undefined && { toolChoice: choice }),
-          settings,
-          ...(agent.params !== undefined && { params: agent.params }),
-          streamedArgument: { toolName: "new_answer", field: "content" },
-          timeouts: options.timeout,
-          maxSteps: options.maxSteps,
-          maxStepRetries: options.maxStepRetries,
-          // What has been streamed as final cannot be unsaid: the voted answer takes over instead.
-          retryAfterOutput: !presents,
-          context: spec.context,
-          runtime: options.runtime,
-          signal: live.signal,
-        },
-        this.#hooks(live),
-      );
+      const { progress, done } = startTurn(this.#brief.request(order, live.signal), this.#hooks(live));
       live.progress = progress;
       done.then(
         () => undefined,

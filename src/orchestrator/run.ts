@@ -1,8 +1,9 @@
 import type { FinishReason } from "../backends/backend.js";
 import { MassGenError } from "../errors.js";
 import type { Usage } from "../token-manager/usage.js";
+import type { RunSpec } from "./briefing.js";
 import { aliasOf } from "./core/types.js";
-import { Driver, type Fact, type RunSpec } from "./driver.js";
+import { Driver, type Fact } from "./driver.js";
 import { type EventListener, EventLog, type ListenerType } from "./event-log/event-log.js";
 import { type CoordinationEvent, type EventOfType, type FinishedReason, isTerminal, type TurnScope, type VoteRecord } from "./events.js";
 import type { ResolvedOptions } from "./options.js";
