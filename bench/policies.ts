@@ -19,7 +19,9 @@ const sections: [string, string][] = [
   ["maxAnswersPerAgent-restless", optionTable(sweep, "maxAnswersPerAgent", { improve: 0.6, restlessness: 0.9 })],
   ["voteGraceMs", optionTable(sweep, "voteGraceMs")],
   ["voteGraceMs-hanging", optionTable(sweep, "voteGraceMs", { hangingVoter: true })],
+  ["voteGraceMs-slow", optionTable(sweep, "voteGraceMs", { slowness: 4 })],
   ["draftGraceMs", optionTable(sweep, "draftGraceMs")],
+  ["draftGraceMs-slow", optionTable(sweep, "draftGraceMs", { slowness: 4 })],
   ["coalesceMs", optionTable(sweep, "coalesceMs")],
   ["coalesceMs-eager", optionTable(sweep, "coalesceMs", { improve: 0.6 })],
 ];

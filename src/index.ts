@@ -24,12 +24,13 @@ export { BackendError, type BackendErrorCode, type BackendErrorOptions, ConfigEr
 export type * from "./formatter/messages.js";
 export { type AgentView, emptyView, fold, type RunView } from "./orchestrator/core/fold.js";
 export type { AnswerNovelty, PeerAnswers, Presentation, SelfVote } from "./orchestrator/core/types.js";
+export type { EventListener, ListenerType } from "./orchestrator/event-log/event-log.js";
 export type * from "./orchestrator/events.js";
 export { isDelta, isTerminal } from "./orchestrator/events.js";
-export type { AgentConfig, OrchestratorOptions, Timeouts } from "./orchestrator/options.js";
-export { Orchestrator, type RunOptions } from "./orchestrator/orchestrator.js";
+export type { AgentConfig, OrchestratorOptions, RunOptions, Timeouts } from "./orchestrator/options.js";
+export { Orchestrator } from "./orchestrator/orchestrator.js";
 export { defaultPrompts, escapeData, type Prompts, type ReadableAnswer, type VotingSensitivity } from "./orchestrator/prompts/prompts.js";
-export { type FinalAnswer, type PartialResult, Run, RunError, type RunResult } from "./orchestrator/run.js";
+export { type FinalAnswer, type PartialResult, type Run, RunError, type RunResult } from "./orchestrator/run.js";
 export { approval, type Ballot, borda, type Candidate, type DecisionRule, plurality, unanimity } from "./orchestrator/voting/rule.js";
 export { type Runtime, systemRuntime } from "./runtime.js";
 export type { Budget } from "./token-manager/budget.js";

@@ -12,11 +12,21 @@ export interface Behaviour {
   tools: number;
   /** Each improvement that went into the best answer leaves this share of the wish to improve it. */
   restlessness: number;
+  /** Factor on how long models and tools take. */
+  slowness: number;
   /** The last agent drafts, and then hangs in every evaluation. */
   hangingVoter: boolean;
 }
 
-export const USUAL: Behaviour = { improve: 0.3, agree: 0.8, stall: 0.01, tools: 0.3, restlessness: 0.5, hangingVoter: false };
+export const USUAL: Behaviour = {
+  improve: 0.3,
+  agree: 0.8,
+  stall: 0.01,
+  tools: 0.3,
+  restlessness: 0.5,
+  slowness: 1,
+  hangingVoter: false,
+};
 
 /** What the sweep does not vary. Times in ms, sizes in tokens; `spread` is the sigma of a log-normal distribution. */
 export const MODEL = {
@@ -86,7 +96,7 @@ export class Player {
     this.agent = agent;
     this.#behaviour = behaviour;
     this.#random = seededRandom(Math.imul(seed, 0x9e3779b1) ^ Math.imul(agent + 1, 0x85ebca6b));
-    this.#speed = MODEL.tokensPerSecond * this.#spread(MODEL.speedSpread);
+    this.#speed = (MODEL.tokensPerSecond / behaviour.slowness) * this.#spread(MODEL.speedSpread);
     this.#usesTools = this.#random() < behaviour.tools;
     this.#hangs = behaviour.hangingVoter && agent === count - 1;
   }
@@ -101,7 +111,8 @@ export class Player {
 
   /** What the next call of a turn does. `seen` is empty for a draft; `before` is what the turn's conversation holds already. */
   plan(seen: readonly SimAnswer[], mayAnswer: boolean, usesTool: boolean, before: number): StepPlan {
-    const firstTokenMs = MODEL.firstTokenMs * this.#spread(MODEL.sizeSpread);
+    const { slowness } = this.#behaviour;
+    const firstTokenMs = slowness * MODEL.firstTokenMs * this.#spread(MODEL.sizeSpread);
     const inputTokens = MODEL.promptTokens + seen.reduce((sum, answer) => sum + answer.tokens, 0) + before;
     const base = { firstTokenMs, inputTokens };
     const stalls = (this.#hangs && seen.length > 0) || this.#random() < this.#behaviour.stall;
@@ -109,7 +120,7 @@ export class Player {
     if (usesTool) {
       const outputTokens = this.#size(MODEL.toolCallTokens);
       const replyMs = firstTokenMs + this.#writingMs(outputTokens);
-      return { ...base, ms: replyMs + MODEL.toolMs * this.#spread(MODEL.sizeSpread), replyMs, outputTokens, stalls };
+      return { ...base, ms: replyMs + slowness * MODEL.toolMs * this.#spread(MODEL.sizeSpread), replyMs, outputTokens, stalls };
     }
     const thinking = this.#size(seen.length === 0 ? MODEL.draftThinking : MODEL.evaluateThinking);
     const decision = this.#decide(seen, mayAnswer);

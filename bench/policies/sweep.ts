@@ -19,6 +19,7 @@ export const BEHAVIOURS: readonly (readonly [string, Partial<Behaviour>])[] = [
   ["stall 0.05", { stall: 0.05 }],
   ["tools 0", { tools: 0 }],
   ["tools 1", { tools: 1 }],
+  ["slowness 4", { slowness: 4 }],
   ["calm: improve 0.1, agree 1, stall 0", { improve: 0.1, agree: 1, stall: 0 }],
   ["stormy: improve 0.6, agree 0.5, stall 0.05", { improve: 0.6, agree: 0.5, stall: 0.05 }],
   ["one voter always hangs", { hangingVoter: true }],

@@ -98,7 +98,7 @@ const WITNESSES: Record<OptionName, [string, (s: Summary) => string]> = {
   maxAnswersPerAgent: ["answers; improvements", (s) => `${s.answers.toFixed(1)}; ${s.level.toFixed(2)}`],
   voteGraceMs: ["cut off; improvements", (s) => `${s.cutOff.toFixed(2)}; ${s.level.toFixed(2)}`],
   draftGraceMs: ["drafts; late", (s) => `${s.drafts.toFixed(2)}; ${s.late.toFixed(2)}`],
-  coalesceMs: ["answers; wasted %", (s) => `${s.answers.toFixed(1)}; ${percent(s.wasted)}`],
+  coalesceMs: ["answers; improvements; wasted %", (s) => `${s.answers.toFixed(1)}; ${s.level.toFixed(2)}; ${percent(s.wasted)}`],
 };
 
 /** One option over its values, all else at its default: calls / k tokens / median s / p95 s, and what the option is there for. */

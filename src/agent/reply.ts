@@ -1,5 +1,6 @@
 import type { BackendChunk, FinishReason } from "../backends/backend.js";
 import type { AssistantMessage, AssistantPart, ReasoningPart, TextPart } from "../formatter/messages.js";
+import { TextBuffer } from "../text-buffer.js";
 import type { Usage } from "../token-manager/usage.js";
 import { type StringFieldDecoder, stringFieldDecoder } from "./string-field-decoder.js";
 import type { StepEvent } from "./types.js";
@@ -24,7 +25,10 @@ interface OpenCall {
 /** What one step has brought so far. */
 export interface Reply {
   stepId: string;
+  /** Read them with `partsOf`. */
   parts: AssistantPart[];
+  /** What the last part, a text or reasoning, goes on with. */
+  tail: TextBuffer;
   calls: ReplyCall[];
   open: Map<string, OpenCall>;
   /** Decoded text of the streamed argument, by call. */
@@ -56,6 +60,7 @@ export function newReply(stepId: string): Reply {
   return {
     stepId,
     parts: [],
+    tail: new TextBuffer(),
     calls: [],
     open: new Map(),
     answers: new Map(),
@@ -77,8 +82,8 @@ export function takeChunk(reply: Reply, chunk: BackendChunk, sink: ReplySink): v
     case "text-delta": {
       if (chunk.delta === "") return;
       const last = parts[parts.length - 1];
-      if (last?.type === "text") last.text += chunk.delta;
-      else parts.push({ type: "text", text: chunk.delta } satisfies TextPart);
+      if (last?.type === "text") reply.tail.add(chunk.delta);
+      else addPart(reply, { type: "text", text: chunk.delta } satisfies TextPart);
       reply.spoke = true;
       sink.emit({ type: "text-delta", stepId, delta: chunk.delta });
       return;
@@ -86,8 +91,8 @@ export function takeChunk(reply: Reply, chunk: BackendChunk, sink: ReplySink): v
     case "reasoning-delta": {
       if (chunk.delta === "") return;
       const last = parts[parts.length - 1];
-      if (last?.type === "reasoning" && last.kind === chunk.kind) last.text += chunk.delta;
-      else parts.push({ type: "reasoning", text: chunk.delta, ...(chunk.kind && { kind: chunk.kind }) } satisfies ReasoningPart);
+      if (last?.type === "reasoning" && last.kind === chunk.kind) reply.tail.add(chunk.delta);
+      else addPart(reply, { type: "reasoning", text: chunk.delta, ...(chunk.kind && { kind: chunk.kind }) } satisfies ReasoningPart);
       if (chunk.kind === undefined) sink.emit({ type: "reasoning-delta", stepId, delta: chunk.delta });
       else sink.emit({ type: "reasoning-delta", stepId, delta: chunk.delta, kind: chunk.kind });
       return;
@@ -108,7 +113,7 @@ export function takeChunk(reply: Reply, chunk: BackendChunk, sink: ReplySink): v
       takeBuiltin(reply, chunk, sink);
       return;
     case "file":
-      if (!chunk.partial) parts.push({ type: "file", mediaType: chunk.mediaType, data: chunk.data });
+      if (!chunk.partial) addPart(reply, { type: "file", mediaType: chunk.mediaType, data: chunk.data });
       sink.emit({ ...chunk, stepId });
       return;
     case "source":
@@ -168,7 +173,7 @@ function closeCall(reply: Reply, chunk: ToolCallChunk, sink: ReplySink): void {
   reply.open.delete(sentId);
   const toolCallId = open?.toolCallId ?? claimId(reply, sentId, sink.usedIds);
   reply.calls.push({ toolCallId, sentId, toolName, input, ...(invalid !== undefined && { invalid }) });
-  reply.parts.push({ type: "tool-call", toolCallId, toolName, input, ...(invalid !== undefined && { invalid }) });
+  addPart(reply, { type: "tool-call", toolCallId, toolName, input, ...(invalid !== undefined && { invalid }) });
   if (toolName !== sink.streamed?.toolName) return;
   sink.writing();
   // What the decoder has not shown: all of it where the backend sent no deltas, the rest where it mended the JSON.
@@ -183,10 +188,21 @@ function addAnswer(reply: Reply, toolCallId: string, delta: string, sink: ReplyS
   sink.emit({ type: "answer-delta", stepId: reply.stepId, delta, toolCallId });
 }
 
+function addPart(reply: Reply, part: AssistantPart): void {
+  partsOf(reply).push(part);
+}
+
+/** What has been said so far, whole. */
+export function partsOf(reply: Reply): AssistantPart[] {
+  const last = reply.parts.at(-1);
+  if (last?.type === "text" || last?.type === "reasoning") last.text += reply.tail.drain();
+  return reply.parts;
+}
+
 /** The reply's plain text. */
 export function replyText(reply: Reply): string {
   let text = "";
-  for (const part of reply.parts) if (part.type === "text") text += part.text;
+  for (const part of partsOf(reply)) if (part.type === "text") text += part.text;
   return text;
 }
 
@@ -198,7 +214,10 @@ export function partialText(reply: Reply): string {
 /** The reply as a message to send back: as the backend gave it, else built from the chunks. Nothing, if it is empty. */
 export function replyMessage(reply: Reply): AssistantMessage | undefined {
   const message = reply.message;
-  if (message === undefined) return reply.parts.length === 0 ? undefined : { role: "assistant", content: reply.parts };
+  if (message === undefined) {
+    const content = partsOf(reply);
+    return content.length === 0 ? undefined : { role: "assistant", content };
+  }
   if (message.content.length === 0) return undefined;
   if (typeof message.content === "string" || reply.calls.every((call) => call.sentId === call.toolCallId)) return message;
   const calls = [...reply.calls];

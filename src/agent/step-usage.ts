@@ -1,7 +1,7 @@
 import type { BackendRequest } from "../backends/backend.js";
 import { estimateTokens } from "../token-manager/estimate.js";
 import type { Usage } from "../token-manager/usage.js";
-import type { Reply } from "./reply.js";
+import { partsOf, type Reply } from "./reply.js";
 
 /** What an image or document counts; its base64 text says nothing about its tokens. */
 const TOKENS_PER_FILE = 1000;
@@ -19,7 +19,7 @@ export function estimateInput(request: BackendRequest): number {
 
 function estimateOutput(reply: Reply): number {
   let text = "";
-  for (const part of reply.parts) {
+  for (const part of partsOf(reply)) {
     if (part.type === "text" || part.type === "reasoning") text += part.text;
     else if (part.type === "tool-call") text += typeof part.input === "string" ? part.input : (JSON.stringify(part.input) ?? "");
   }

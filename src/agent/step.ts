@@ -34,7 +34,6 @@ export function startStep(options: StepOptions): StepRun {
   const { backend, request, trace, onChunk } = options;
   const { controller, unlink } = linkedController(options.signal);
   let over = false;
-  let finished = false;
   let iterator: AsyncIterator<BackendChunk> | undefined;
   let resolve: (end: StepEnd) => void;
   const ended = new Promise<StepEnd>((r) => {
@@ -46,8 +45,7 @@ export function startStep(options: StepOptions): StepRun {
     over = true;
     watchdog.stop();
     unlink();
-    // A reply that came whole stays whole: what goes wrong after `finish` is only the backend's tidying up.
-    resolve(result.type === "failed" && finished ? { type: "ok" } : result);
+    resolve(result);
   }
 
   function abandon(result: StepEnd, reason: unknown): void {
@@ -73,13 +71,16 @@ export function startStep(options: StepOptions): StepRun {
     for await (const chunk of { [Symbol.asyncIterator]: () => held }) {
       if (over) return;
       watchdog.touch(chunk.type !== "response-metadata" && chunk.type !== "warning");
-      if (chunk.type === "finish") finished = true;
       onChunk(chunk);
+      if (chunk.type !== "finish") continue;
+      // The reply is whole: how long its connection takes to close, or how, does not matter any more.
+      end({ type: "ok" });
+      return;
     }
   }
 
   pump().then(
-    () => end(finished ? { type: "ok" } : { type: "failed", error: truncated(backend) }),
+    () => end({ type: "failed", error: truncated(backend) }),
     (error: unknown) => end({ type: "failed", error }),
   );
 

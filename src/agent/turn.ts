@@ -246,7 +246,11 @@ export function startTurn(request: TurnRequest, hooks: TurnHooks): { progress: T
       if (steps >= request.maxSteps) throw tooManySteps(request);
       const reply = await step(paused ? () => {} : takeUpdate);
       if (reply === undefined) return;
-      worked ||= reply.builtins.size > 0;
+      if (reply.builtins.size > 0) {
+        worked = true;
+        hooks.worked();
+      }
+      if (over) return;
       paused = reply.finish === "pause" && reply.calls.length === 0;
       if (paused) {
         finishStep("ok");

@@ -5,6 +5,12 @@ type Fetch = typeof globalThis.fetch;
 /** What is kept of a reply's bytes: enough to see how it ended. */
 const KEEP = 32 * 1024;
 
+/**
+ * The most bytes the SDK is handed at once. After each event it copies all the bytes it still holds, so that what a large piece
+ * costs it grows with the square of its size.
+ */
+const PIECE = 1024;
+
 /** Watches a reply's bytes go by, for what the SDK does not tell: the closing marker, and the whole of the last event. */
 export class Tail {
   private older: Uint8Array[] = [];
@@ -116,17 +122,25 @@ function watched(response: Response, onBytes?: (bytes: Uint8Array) => void): Res
   const iterable = {
     [Symbol.asyncIterator]() {
       const reader = body.getReader();
+      let rest: Uint8Array | undefined;
+      const cut = (bytes: Uint8Array) => {
+        const longer = bytes.length > PIECE;
+        rest = longer ? bytes.subarray(PIECE) : undefined;
+        return { done: false as const, value: longer ? bytes.subarray(0, PIECE) : bytes };
+      };
       const note = (result: ReadableStreamReadResult<Uint8Array>) => {
-        if (result.done) tail.end();
-        else {
-          onBytes?.(result.value);
-          tail.push(result.value);
+        if (result.done) {
+          tail.end();
+          return result;
         }
-        return result;
+        onBytes?.(result.value);
+        tail.push(result.value);
+        return cut(result.value);
       };
       return {
-        next: () => reader.read().then(note),
+        next: () => (rest === undefined ? reader.read().then(note) : Promise.resolve(cut(rest))),
         async return() {
+          rest = undefined;
           await reader.cancel();
           return { done: true, value: undefined };
         },

@@ -9,6 +9,8 @@ import type { Flags } from "./program.js";
 import { makeStyle } from "./style.js";
 import { discoverTeam, teamOf } from "./team.js";
 
+/** What an orchestrator allows when nothing is said. */
+
 type DisplayType = "rich_terminal" | "terminal" | "simple" | "silent" | undefined;
 
 interface Job {
@@ -43,8 +45,7 @@ export async function ask(words: readonly string[], flags: Flags, io: Io, help: 
   });
   let left = false;
   const onOutputError = (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    // Whoever read the output has gone.
+    if (error.code !== "EPIPE") return;
     left = true;
     stop.abort("nobody reads the output");
   };
@@ -61,10 +62,8 @@ export async function ask(words: readonly string[], flags: Flags, io: Io, help: 
     await using orchestrator = new Orchestrator(job.options);
     display = displayOf(flags, job.display, question, io);
     run = orchestrator.run(question, { signal: stop.signal });
-    let deadline = false;
     for await (const event of run) {
       if (event.type === "answer") answered = true;
-      if (event.type === "turn-interrupt" && event.reason === "deadline") deadline = true;
       if (!left) await display.show(event);
     }
     try {
@@ -80,7 +79,7 @@ export async function ask(words: readonly string[], flags: Flags, io: Io, help: 
         return EXIT.interrupted;
       }
       io.stderr.write(`massgen: ${error.message}\n`);
-      return deadline ? EXIT.timeout : EXIT.execution;
+      return error.code === "deadline" ? EXIT.timeout : EXIT.execution;
     }
   } catch (error) {
     if (stop.signal.aborted && !(error instanceof ConfigError)) return EXIT.interrupted;
@@ -126,11 +125,13 @@ async function jobOf(flags: Flags, demo: boolean, { env }: Io, signal: AbortSign
   }
   const { startDemo } = await import("./demo.js");
   const { agents, close } = await startDemo();
-  const why = demo ? "This is a demonstration" : "No API key and no local model server was found, so this is a demonstration";
+  const why = demo ? "This is a demonstration" : "No API key and no local model server was found: a demonstration";
   const notice = [
-    `${why}: the replies below are SIMULATED, no model is asked.`,
-    "For real ones set a key (OPENAI_API_KEY, GROQ_API_KEY, OPENROUTER_API_KEY, …), start vLLM, SGLang or LM Studio,",
-    "or write a team and run: massgen --config team.yaml",
+    `${why}:`,
+    "the replies below are SIMULATED, no model is asked. For real ones",
+    "  - set a key: OPENAI_API_KEY, GROQ_API_KEY, OPENROUTER_API_KEY, …",
+    "  - or start vLLM, SGLang or LM Studio on this machine",
+    "  - or write a team: massgen --config team.yaml",
   ].join("\n");
   return { options: { agents }, notice, close };
 }

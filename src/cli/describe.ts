@@ -20,27 +20,28 @@ export function describe(event: CoordinationEvent, view: TeamView, style: Style)
 function textOf(event: CoordinationEvent, view: TeamView, style: Style): string | undefined {
   switch (event.type) {
     case "epoch-start":
-      return style.dim(`Epoch ${event.epoch}: ${event.labels.join(", ")}${event.voteOnly ? "; votes only from here on" : ""}`);
+      return style.dim(
+        `Epoch ${event.epoch}: ${event.labels.join(", ")}${view.voided > 0 ? `; ${plural(view.voided, "vote")} void` : ""}${event.voteOnly ? "; votes only from here on" : ""}`,
+      );
     case "answer": {
-      const better = event.phase === "evaluate" ? "a better answer" : "answer";
+      const better = event.phase === "evaluate" ? "has a better answer," : "answers";
       const why = event.lacking === undefined ? "" : style.dim(` (what the others lacked: ${clip(oneLine(event.lacking), 120)})`);
-      return `${better} ${style.bold(event.label)}: ${clip(oneLine(event.content), 160)}${why}`;
+      return `${better} ${style.bold(event.label)}: ${clip(oneLine(event.content), 120)}${why}`;
     }
     case "vote":
-      return `vote for ${style.bold(event.label)}: ${clip(oneLine(event.reason), 200)}`;
+      return `votes for ${style.bold(event.label)}: ${clip(oneLine(event.reason), 200)}`;
     case "vote-void":
-      return style.dim(
-        `the vote for ${event.label} is void, ${event.reason === "new-answer" ? "a new answer came" : "there was no majority"}`,
-      );
+      // A new answer's are counted in the line of its epoch.
+      return event.reason === "new-answer" ? undefined : style.dim(`the vote for ${event.label} is void, there was no majority`);
     case "decision-rejected":
       return style.dim(`the decision was refused (${event.code})`);
     case "turn-finish":
       return event.outcome === "abstain" ? style.dim("abstains") : undefined;
     case "turn-error":
-      return `${style.bad(event.willRetry ? "error, will try again" : "failed")}: ${oneLine(event.error.message)}`;
+      return `${style.bad(event.willRetry ? "error, will try again" : "failed")}: ${errorOf(event.agentId, view)}`;
     case "step-finish":
       if (event.status !== "retry") return undefined;
-      return `${style.bad("trying again")}: ${oneLine(event.error?.message ?? "the step failed")}`;
+      return `${style.bad("trying again")}: ${errorOf(event.agentId, view)}`;
     case "warning":
       return style.dim(`warning: ${oneLine(event.message)}`);
     case "input-request":
@@ -54,6 +55,12 @@ function textOf(event: CoordinationEvent, view: TeamView, style: Style): string 
     default:
       return undefined;
   }
+}
+
+/** An error in full where it is news. */
+function errorOf(agentId: string, view: TeamView): string {
+  const { message = "", again = false } = rowOf(view, agentId)?.error ?? {};
+  return again ? "the same error" : message;
 }
 
 function decision(event: CoordinationEvent & { type: "consensus" }, view: TeamView, style: Style): string {

@@ -5,7 +5,7 @@ import type { Output } from "./io.js";
 import { liveRegion } from "./live-region.js";
 import type { Style } from "./style.js";
 import { type AgentRow, emptyTeam, watch } from "./team-view.js";
-import { displayWidth, harmless, oneLine, padded, plural, truncate, wrap } from "./text.js";
+import { displayWidth, harmless, oneLine, padded, plural, streamWrapper, truncate, wrap } from "./text.js";
 
 const FRAME_MS = 100;
 const SPINNER = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
@@ -14,14 +14,16 @@ const SPINNER = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", 
 export function liveDisplay(out: Output, question: string, style: Style): Display {
   const region = liveRegion(out);
   const view = emptyTeam();
+  const columns = () => out.columns ?? 80;
   let frame = 0;
   let hint = "Ctrl-C takes the best answer so far";
   let decided = false;
   /** The final text as far as it is on the screen. */
   let streamed: string | undefined;
+  let wrapper = streamWrapper(columns);
 
-  const columns = () => out.columns ?? 80;
-  const print = (text: string) => region.print(wrap(text, columns() - 1, "    "));
+  const nameWidth = () => Math.min(24, Math.max(...view.agents.map((row) => displayWidth(nameOf(row, style)))));
+  const print = (text: string, indent = 2) => region.print(wrap(text, columns() - 1, " ".repeat(indent)));
 
   function paint(): void {
     if (streamed !== undefined || view.agents.length === 0) return;
@@ -55,7 +57,7 @@ export function liveDisplay(out: Output, question: string, style: Style): Displa
   function withdraw(why: string): void {
     if (streamed === undefined) return;
     streamed = undefined;
-    out.write(`\n${style.dim(`(the text above is void: ${why})`)}\n\n`);
+    out.write(`${wrapper.end()}\n${style.dim(`(the text above is void: ${why})`)}\n\n`);
   }
 
   function stream(event: EventOfType<"text-delta">): void {
@@ -63,9 +65,10 @@ export function liveDisplay(out: Output, question: string, style: Style): Displa
       region.close();
       out.write("\n");
       streamed = "";
+      wrapper = streamWrapper(columns);
     }
     streamed += event.delta;
-    out.write(harmless(event.delta));
+    out.write(wrapper.push(harmless(event.delta)));
   }
 
   function voids(event: CoordinationEvent): string | undefined {
@@ -81,9 +84,9 @@ export function liveDisplay(out: Output, question: string, style: Style): Displa
     show(event) {
       watch(view, event);
       if (event.type === "run-start") {
-        const team = view.agents.map((row) => `${nameOf(row, style)} ${style.dim(row.model)}`);
+        const team = view.agents.map((row) => `${style.agent(row.index, row.agentId)} ${style.dim(`(${row.model})`)}`);
         out.write(`${style.bold(truncate(oneLine(question), columns() - 1))}\n`);
-        out.write(`${wrap(team.join(style.dim(", ")), columns() - 1, "    ")}\n`);
+        out.write(`${wrap(team.join(", "), columns() - 1, "  ")}\n`);
         out.write("\n");
       }
       const why = voids(event);
@@ -93,8 +96,10 @@ export function liveDisplay(out: Output, question: string, style: Style): Displa
       if (event.type === "text-delta" && event.phase === "present") stream(event);
       const told = describe(event, view, style);
       if (told !== undefined) {
-        const line = told.row ? `${nameOf(told.row, style)}  ${told.text}` : told.text;
-        if (streamed === undefined) print(line);
+        const indent = told.row && columns() >= 60 ? nameWidth() + 2 : 2;
+        const name = told.row && nameOf(told.row, style);
+        const line = name === undefined ? told.text : `${columns() >= 60 ? padded(name, nameWidth()) : name}  ${told.text}`;
+        if (streamed === undefined) print(event.type === "consensus" ? `\n${line}` : line, indent);
         else if (event.type !== "warning") out.write(`\n${line}\n`);
         paint();
       }
@@ -109,8 +114,9 @@ export function liveDisplay(out: Output, question: string, style: Style): Displa
       region.close();
       if (streamed?.trim() !== result.text.trim()) {
         withdraw("the final text is this");
-        out.write(`\n${endLine(harmless(result.text))}`);
-      } else out.write(streamed.endsWith("\n") ? "" : "\n");
+        wrapper = streamWrapper(columns);
+        out.write(`\n${endLine(wrapper.push(harmless(result.text)) + wrapper.end())}`);
+      } else out.write(`${wrapper.end()}${streamed.endsWith("\n") ? "" : "\n"}`);
       out.write(`\n${summary(result, Date.now() - view.startedAt, style)}\n`);
     },
     close() {

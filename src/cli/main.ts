@@ -5,6 +5,12 @@ import { readFileSync } from "node:fs";
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
 const { main } = await import("./program.js");
 const { stdin, stdout, stderr, env } = process;
+for (const stream of [stdout, stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    // Whoever read it has gone, as `| head` does; a run hears of it and stops.
+    if (error.code !== "EPIPE") throw error;
+  });
+}
 process.exitCode = await main(process.argv.slice(2), {
   stdin,
   stdout,

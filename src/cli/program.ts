@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { ConfigError } from "../errors.js";
+import { ConfigError, MassGenError } from "../errors.js";
 import { EXIT, type Io } from "./io.js";
 
 export interface Flags {
@@ -60,8 +60,8 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     const { ask } = await import("./ask.js");
     return await ask(program.args, program.opts<Flags>(), io, () => program.helpInformation());
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    io.stderr.write(`massgen: ${error.message}\n`);
-    return EXIT.config;
+    const told = error instanceof MassGenError ? error.message : error instanceof Error ? error.stack : String(error);
+    io.stderr.write(`massgen: ${told}\n`);
+    return error instanceof ConfigError ? EXIT.config : EXIT.execution;
   }
 }

@@ -17,6 +17,8 @@ export interface AgentRow {
   answer?: string;
   /** Label its counted vote is for. */
   vote?: string;
+  /** Its latest error, and whether the one before was the same. */
+  error?: { message: string; again: boolean };
 }
 
 /** Everything a display shows of a run. */
@@ -27,11 +29,12 @@ export interface TeamView {
   attempt: number;
   /** Tokens of the steps that are over. */
   tokens: number;
-  deadline: boolean;
+  /** Votes that a new answer has voided since the last epoch began. */
+  voided: number;
 }
 
 export function emptyTeam(): TeamView {
-  return { agents: [], startedAt: 0, epoch: 0, attempt: 1, tokens: 0, deadline: false };
+  return { agents: [], startedAt: 0, epoch: 0, attempt: 1, tokens: 0, voided: 0 };
 }
 
 const started: Record<Phase, string> = {
@@ -50,9 +53,9 @@ const cuts: Record<string, string> = {
   "finished-early": "stopped: finished early",
 };
 const reasonsOut = {
-  failed: "failed too often",
-  abstained: "abstained too often",
-  late: "too late",
+  failed: "it failed",
+  abstained: "it abstained too often",
+  late: "it was too late",
   budget: "its budget is spent",
 } as const;
 
@@ -85,6 +88,7 @@ export function watch(view: TeamView, event: CoordinationEvent): void {
   switch (event.type) {
     case "turn-start":
       row.written = 0;
+      if (event.phase === "evaluate") view.voided = 0;
       set("busy", event.phase === "evaluate" ? `comparing ${event.labels.length} answers` : started[event.phase]);
       return;
     case "turn-update":
@@ -102,7 +106,7 @@ export function watch(view: TeamView, event: CoordinationEvent): void {
       return;
     case "step-finish":
       view.tokens += event.usage.inputTokens + event.usage.outputTokens;
-      if (event.status === "retry") set("trouble", `trying again: ${oneLine(event.error?.message ?? "the step failed")}`);
+      if (event.status === "retry") set("trouble", `trying again: ${erred(row, event.error?.message ?? "the step failed")}`);
       return;
     case "answer":
       row.answer = event.label;
@@ -114,6 +118,7 @@ export function watch(view: TeamView, event: CoordinationEvent): void {
       return;
     case "vote-void":
       delete row.vote;
+      if (event.reason === "new-answer") view.voided++;
       if (row.mood === "done")
         set("idle", event.reason === "new-answer" ? "its vote is void: a new answer came" : "votes again: no majority");
       return;
@@ -127,15 +132,20 @@ export function watch(view: TeamView, event: CoordinationEvent): void {
       if (event.phase === "review") set("done", event.outcome === "sent-back" ? "sent the answer back" : "accepted the answer");
       return;
     case "turn-interrupt":
-      if (event.reason === "deadline") view.deadline = true;
       if (row.mood === "busy" || row.mood === "trouble") set("idle", cuts[event.reason] ?? "stopped");
       return;
     case "turn-error":
-      set("trouble", `${event.willRetry ? "will try again" : "failed"}: ${oneLine(event.error.message)}`);
+      set("trouble", `${event.willRetry ? "will try again" : "failed"}: ${erred(row, event.error.message)}`);
       return;
     case "agent-out":
       set("out", `out: ${reasonsOut[event.reason]}`);
   }
+}
+
+function erred(row: AgentRow, text: string): string {
+  const message = oneLine(text);
+  row.error = { message, again: row.error?.message === message };
+  return message;
 }
 
 export function rowOf(view: TeamView, agentId: string): AgentRow | undefined {

@@ -51,7 +51,6 @@ export function padded(line: string, width: number): string {
 
 /** Breaks a line at spaces so that it fits; what follows the first line is indented. */
 export function wrap(line: string, width: number, indent: string): string {
-  if (displayWidth(line) <= width) return line;
   const lines: string[] = [];
   let current = "";
   for (const word of line.split(" ")) {
@@ -62,6 +61,41 @@ export function wrap(line: string, width: number, indent: string): string {
     } else current = longer;
   }
   return [...lines, current].join("\n");
+}
+
+/** Breaks text at spaces while it streams in. Code between ``` lines stays as it is. */
+export function streamWrapper(columns: () => number): { push(delta: string): string; end(): string } {
+  let line = "";
+  let word = "";
+  let code = false;
+
+  function place(): string {
+    if (word === "") return "";
+    const fits = code || line.trim() === "" || displayWidth(line + word) < columns();
+    const text = fits ? word : `\n${word.trimStart()}`;
+    line = fits ? line + word : word.trimStart();
+    word = "";
+    return text;
+  }
+
+  return {
+    push(delta) {
+      let out = "";
+      for (const char of delta) {
+        // A word begins with the space before it.
+        if (char === " " || char === "\n") out += place();
+        if (char !== "\n") {
+          word += char;
+          continue;
+        }
+        if (line.trimStart().startsWith("```")) code = !code;
+        line = "";
+        out += char;
+      }
+      return out;
+    },
+    end: place,
+  };
 }
 
 /** A model's words, without the control characters that could take over the terminal. */

@@ -1,32 +1,19 @@
 import { startTurn } from "../agent/turn.js";
-import type { StepEvent, TurnHooks, Verdict } from "../agent/types.js";
-import type { ModelSettings } from "../backends/backend.js";
-import { errorInfo } from "../errors.js";
-import type { ToolChoice, ToolDefinition } from "../formatter/messages.js";
-import type { Tool } from "../tools/tool.js";
+import type { StepEvent, TurnHooks } from "../agent/types.js";
+import { type ErrorInfo, errorInfo } from "../errors.js";
+import type { Usage } from "../token-manager/usage.js";
+import { Briefing, type RunSpec } from "./briefing.js";
 import { initialState, step } from "./core/step.js";
-import type { CoreInput, CoreState, Effect, Offer, TurnOrder } from "./core/types.js";
+import type { CoreInput, CoreState, Effect, Transition, TurnOrder } from "./core/types.js";
 import type { EventLog } from "./event-log/event-log.js";
-import type { CoordinationEventBody } from "./events.js";
+import type { CoordinationEvent, CoordinationEventBody } from "./events.js";
 import { InputDesk } from "./input-desk.js";
 import { Ledger } from "./ledger.js";
 import { LiveTurn } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
-import { type Composer, composeTurn, composeUpdate, type Task } from "./prompts/compose.js";
-import { WORKFLOW_TOOLS, workflowTools } from "./prompts/workflow-tools.js";
 
 type Unstamped<T> = T extends unknown ? Omit<T, "time"> : never;
 export type Fact = Unstamped<CoreInput>;
-
-/** What one run is about. */
-export interface RunSpec {
-  runId: string;
-  task: Task;
-  tools: Tool[];
-  toolChoice: ToolChoice | undefined;
-  settings: ModelSettings | undefined;
-  context: unknown;
-}
 
 /**
  * Carries out the wishes of the core and feeds the facts back, one at a time. All I/O of a run hangs below this:
@@ -35,11 +22,12 @@ export interface RunSpec {
 export class Driver {
   readonly ledger: Ledger;
   readonly desk: InputDesk;
+  /** What code of the caller's threw and ended the run. */
+  brokenBy: unknown;
   readonly #options: ResolvedOptions;
   readonly #spec: RunSpec;
   readonly #log: EventLog;
-  readonly #composer: Composer;
-  readonly #callerTools: Tool[];
+  readonly #brief: Briefing;
   readonly #turns = new Map<string, LiveTurn>();
   readonly #timers = new Map<string, () => void>();
   readonly #inbox: Fact[] = [];
@@ -50,24 +38,15 @@ export class Driver {
     this.#options = options;
     this.#spec = spec;
     this.#log = log;
-    this.#callerTools = spec.tools.filter((tool) => tool.execute === undefined);
-    this.#composer = {
-      prompts: options.prompts,
-      task: spec.task,
-      votingSensitivity: options.votingSensitivity,
-      core: options.core,
-      callerTools: this.#callerTools,
-    };
+    this.#brief = new Briefing(options, spec);
     this.ledger = new Ledger(options.budget);
     this.desk = new InputDesk(options.runtime, options.inputTimeoutMs, (event) => this.#publish(event));
-    this.#state = initialState({
-      ...options.core,
-      agents: options.agents.map((agent, index) => ({
-        agentId: agent.id,
-        hasTools: this.#toolsOf(index, "draft").length > 0,
-        stepBoundaries: agent.backend.capabilities.wholeAgent !== true,
-      })),
-    });
+    const agents = options.agents.map((agent, index) => ({
+      agentId: agent.id,
+      hasTools: this.#brief.tools(index, "draft").length > 0,
+      stepBoundaries: agent.backend.capabilities.wholeAgent !== true,
+    }));
+    this.#state = initialState({ agents, ...options.core });
   }
 
   get state(): CoreState {
@@ -76,6 +55,10 @@ export class Driver {
 
   /** Starts the run; `early` is what its caller has asked for already. */
   start(early: Fact[]): void {
+    const stopped = early.find((fact) => fact.type === "abort");
+    this.#inbox.push(...(stopped === undefined ? [{ type: "start" } as const, ...early] : [stopped]));
+    // What a listener of this first event asks for comes after the start.
+    this.#busy = true;
     this.#log.append({
       type: "run-start",
       agents: this.#options.agents.map(({ id, backend }, i) => ({
@@ -85,14 +68,17 @@ export class Driver {
         model: backend.model,
       })),
     });
-    if (early.some((fact) => fact.type === "abort")) return this.feed(early.find((fact) => fact.type === "abort")!);
-    this.feed({ type: "start" });
-    for (const fact of early) this.feed(fact);
+    this.#busy = false;
+    this.#work();
   }
 
   /** Hands a fact to the core. Facts that come up meanwhile wait their turn. */
   feed(fact: Fact): void {
     this.#inbox.push(fact);
+    this.#work();
+  }
+
+  #work(): void {
     if (this.#busy) return;
     this.#busy = true;
     try {
@@ -103,10 +89,20 @@ export class Driver {
   }
 
   #step(fact: Fact): void {
-    const transition = step(this.#state, { ...fact, time: this.#options.runtime.now() } as CoreInput);
+    const time = this.#options.runtime.now();
+    const transition = this.#transition({ ...fact, time } as CoreInput);
     this.#state = transition.state;
     for (const event of transition.events) this.#publish(event);
     for (const effect of transition.effects) this.#carryOut(effect);
+  }
+
+  /** A rule or a text of the caller's that throws ends the run. */
+  #transition(input: CoreInput): Transition {
+    try {
+      return step(this.#state, input);
+    } catch (error) {
+      return step(this.#state, { type: "broken", error: this.#breakage(error), time: input.time });
+    }
   }
 
   /** Adds to the core's events what only the driver knows. */
@@ -146,16 +142,15 @@ export class Driver {
       case "continue-turn":
         return this.#guard(effect.turnId, (turn) => {
           // News that come with the reply are newer than any that still wait.
-          if (effect.update !== undefined) turn.update = undefined;
-          turn.reply(this.#verdict(effect));
+          if (effect.update !== undefined) {
+            turn.update = undefined;
+            turn.epoch = effect.update.epoch;
+          }
+          turn.reply(this.#brief.verdict(effect));
         });
       case "update-turn":
         return this.#guard(effect.turnId, (turn) => {
-          turn.update = {
-            setVersion: effect.order.setVersion,
-            note: composeUpdate(this.#composer, effect.order),
-            ...this.#offer(effect.order.offer),
-          };
+          turn.update = this.#brief.update(effect.order);
         });
       case "set-timer": {
         const cancel = this.#options.runtime.setTimer(effect.ms, () => {
@@ -178,73 +173,22 @@ export class Driver {
     try {
       act(turn);
     } catch (error) {
-      this.feed({ type: "broken", error: errorInfo(error) });
+      this.feed({ type: "broken", error: this.#breakage(error) });
     }
   }
 
-  #verdict(effect: Extract<Effect, { type: "continue-turn" }>): Verdict {
-    const { results, note, update, offer } = effect;
-    const news = update === undefined ? [] : [composeUpdate(this.#composer, update)];
-    const notes = [...(note === undefined ? [] : [note]), ...news];
-    const forced = update === undefined ? ("required" as const) : undefined;
-    return { type: "continue", results, ...(notes.length > 0 && { note: notes.join("\n\n") }), ...this.#offer(offer, forced) };
-  }
-
-  /** A choice is forced where a vote is all there is, or after a rejection. */
-  #offer(offer: Offer, forced?: "required"): { decisions: ToolDefinition[]; toolChoice?: ToolChoice } {
-    const decisions = workflowTools(offer, this.#options.core.rule);
-    const onlyVote = offer.voteFor.length > 0 && !offer.newAnswer;
-    const toolChoice = onlyVote ? { toolName: "vote" } : forced;
-    return { decisions, ...(toolChoice !== undefined && { toolChoice }) };
-  }
-
-  /** The presenter alone may call what belongs to the caller. */
-  #toolsOf(agent: number, phase: TurnOrder["phase"]): Tool[] {
-    const own = this.#options.agents[agent]!.tools;
-    const all = [...own, ...this.#spec.tools.filter(({ name }) => !own.some((tool) => tool.name === name))];
-    return phase === "present" ? all : all.filter((tool) => tool.execute !== undefined);
-  }
-
   #startTurn(order: TurnOrder): void {
-    const { options, spec } = { options: this.#options, spec: this.#spec };
-    const agent = options.agents[order.agent]!;
-    const presents = order.phase === "present";
-    const live = new LiveTurn(order, agent.id);
+    const live = new LiveTurn(order, this.#options.agents[order.agent]!.id);
     this.#turns.set(order.turnId, live);
     this.#guard(order.turnId, () => {
-      const { maxOutputTokens, stop, responseFormat, ...always } = spec.settings ?? {};
-      const settings = { ...agent.settings, ...(presents ? spec.settings : always) };
-      const { decisions, toolChoice } = this.#offer(order.offer);
-      const choice = presents ? spec.toolChoice : toolChoice;
-      const { progress, done } = startTurn(
-        {
-          runId: spec.runId,
-          agentId: agent.id,
-          turnId: order.turnId,
-          backend: agent.backend,
-          ...composeTurn(this.#composer, agent.systemMessage, order),
-          tools: this.#toolsOf(order.agent, order.phase),
-          decisions,
-          knownDecisions: [...WORKFLOW_TOOLS],
-          ...(choice !== undefined && { toolChoice: choice }),
-          settings,
-          ...(agent.params !== undefined && { params: agent.params }),
-          streamedArgument: { toolName: "new_answer", field: "content" },
-          timeouts: options.timeout,
-          maxSteps: options.maxSteps,
-          maxStepRetries: options.maxStepRetries,
-          // What has been streamed as final cannot be unsaid: the voted answer takes over instead.
-          retryAfterOutput: !presents,
-          context: spec.context,
-          runtime: options.runtime,
-          signal: live.signal,
-        },
-        this.#hooks(live),
-      );
+      const { progress, done } = startTurn(this.#brief.request(order, live.signal), this.#hooks(live));
       live.progress = progress;
       done.then(
         () => undefined,
-        (error) => this.feed({ type: "turn-failed", turnId: order.turnId, error: errorInfo(error) }),
+        (error) => {
+          this.feed({ type: "turn-failed", turnId: order.turnId, error: errorInfo(error) });
+          this.#turns.delete(order.turnId);
+        },
       );
     });
   }
@@ -257,7 +201,11 @@ export class Driver {
       worked: () => this.feed({ type: "worked", turnId }),
       decide: ({ calls, text, worked, finishReason }) =>
         live.ask(() => {
-          if (phase !== "present" || calls.length > 0) return this.feed({ type: "decided", turnId, calls, text, worked });
+          if (phase !== "present" || calls.length > 0) {
+            const spent = live.takeSpent();
+            const cut = finishReason === "length";
+            return this.feed({ type: "decided", turnId, calls, text, cut, worked, ...(spent !== undefined && { spent }) });
+          }
           const alone = live.order.candidate?.alone === true;
           const withheld = !alone && (finishReason === "refusal" || finishReason === "content-filter");
           this.feed({ type: "presented", turnId, text: withheld ? "" : live.presented() });
@@ -266,28 +214,54 @@ export class Driver {
         const update = live.update;
         if (update === undefined) return undefined;
         live.update = undefined;
+        live.epoch = update.epoch;
         this.feed({ type: "updated", turnId, setVersion: update.setVersion });
         return update;
       },
-      external: (calls, signal) => this.desk.ask(live.agentId, turnId, calls, signal),
+      external: (calls, signal) =>
+        this.desk.ask({ agentId: live.agentId, turnId, phase, attempt: live.order.attempt, epoch: live.epoch }, calls, signal),
     };
   }
 
   #onStepEvent(live: LiveTurn, event: StepEvent): void {
     const { turnId, phase, attempt } = live.order;
     const { agentId } = live;
-    const { epoch } = this.#state;
-    if (event.type === "text-delta") {
-      const delta = phase === "present" ? live.addPresented(event.delta) : event.delta;
-      this.#log.append({ type: "text-delta", agentId, turnId, stepId: event.stepId, phase, attempt, epoch, delta });
-      return;
-    }
-    this.#log.append({ ...event, agentId, turnId, phase, attempt, epoch });
+    const { runId } = this.#spec;
+    const { epoch } = live;
+    // Every delta passes here. On Node 20 an object that gains keys after a spread gets a hidden class of its own, thirty times as
+    // dear: so the spread comes last, and the log's stamps have their places.
+    const body = { runId, seq: 0, time: 0, agentId, turnId, phase, attempt, epoch, ...event } as CoordinationEvent;
+    if (body.type === "text-delta" && phase === "present") body.delta = live.addPresented(body.delta);
+    this.#log.append(body);
     if (event.type !== "step-finish") return;
-    if (phase === "present") live.stepEnded(event.status === "ok");
-    const { runSpent, agentSpent } = this.ledger.add(agentId, event.usage);
-    if (agentSpent) this.feed({ type: "budget-spent", agentId });
-    if (runSpent) this.feed({ type: "budget-spent" });
+    if (phase === "present") live.stepEnded(event.status === "ok", event.finishReason === "pause");
+    const { runSpent, agentSpent } = this.#book(agentId, event.usage);
+    if (!runSpent && !agentSpent) return;
+    live.spent = { run: runSpent, ...(agentSpent && { agentId }) };
+    // A decision of this step is put at once and takes it along; without one it is told by itself.
+    queueMicrotask(() => {
+      const { run, agentId: spender } = live.takeSpent() ?? { run: false };
+      if (spender !== undefined) this.feed({ type: "budget-spent", agentId: spender });
+      if (run) this.feed({ type: "budget-spent" });
+    });
+  }
+
+  /** Code of the caller's (a prompt, a rule, a budget check) threw. */
+  #breakage(error: unknown): ErrorInfo {
+    this.brokenBy ??= error;
+    const info = errorInfo(error);
+    return info.code === "unknown"
+      ? { ...info, code: "option_threw", message: `A function given as an option threw: ${info.message}` }
+      : info;
+  }
+
+  #book(agentId: string, usage: Usage): { runSpent: boolean; agentSpent: boolean } {
+    try {
+      return this.ledger.add(agentId, usage);
+    } catch (error) {
+      this.feed({ type: "broken", error: this.#breakage(error) });
+      return { runSpent: false, agentSpent: false };
+    }
   }
 
   /** Frees whatever the run still holds, once it is over. */

@@ -71,7 +71,10 @@ export interface ConsensusEvent {
   label: string;
   /** Score by label under the rule, e.g. votes under plurality. */
   tally: Record<string, number>;
+  /** The votes counted. */
   votes: VoteRecord[];
+  /** They were given on an earlier set, and counted for the current answers of the same agents. */
+  carried?: boolean;
   /** Name of the decision rule; `single` where there was nothing to decide. */
   rule: string;
   /** Set when a tie had to be broken, naming how. */
@@ -91,6 +94,9 @@ export interface InputRequestEvent {
   requestId: string;
   agentId: string;
   turnId: string;
+  phase: Phase;
+  attempt: number;
+  epoch: number;
   kind: "tool-result" | "approval" | "question";
   /** For `tool-result`: the call the caller must carry out. For `approval`: the call that waits. */
   toolCallId?: string;
@@ -304,6 +310,14 @@ export interface DecisionRejectedEvent extends TurnScope {
   message: string;
 }
 
+/** A voter that was waiting to try again when the vote grace was over: it has no turn that could end as `abstain`. */
+export interface AbstainEvent {
+  type: "abstain";
+  agentId: string;
+  attempt: number;
+  epoch: number;
+}
+
 export interface AgentOutEvent {
   type: "agent-out";
   agentId: string;
@@ -341,6 +355,7 @@ export type CoordinationEventBody =
   | VoteEvent
   | VoteVoidEvent
   | DecisionRejectedEvent
+  | AbstainEvent
   | AgentOutEvent;
 
 /** Everything a run tells, as one flat, JSON-safe union: switch on `type`. */

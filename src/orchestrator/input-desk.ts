@@ -1,7 +1,7 @@
 import type { ExternalCall, ToolOutcome } from "../agent/types.js";
 import { MassGenError } from "../errors.js";
 import type { Runtime } from "../runtime.js";
-import type { InputRequestEvent } from "./events.js";
+import type { InputRequestEvent, TurnScope } from "./events.js";
 
 /** Puts questions to the caller of the run, and takes the answers. */
 export class InputDesk {
@@ -18,11 +18,13 @@ export class InputDesk {
   }
 
   /** Has the caller carry out calls of its own tools. Calls it does not answer in time are denied. */
-  ask(agentId: string, turnId: string, calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]> {
-    return Promise.all(calls.map((call) => this.#askOne(agentId, turnId, call, signal)));
+  ask(scope: TurnScope, calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]> {
+    return Promise.all(calls.map((call) => this.#askOne(scope, call, signal)));
   }
 
-  #askOne(agentId: string, turnId: string, call: ExternalCall, signal: AbortSignal): Promise<ToolOutcome> {
+  #askOne(scope: TurnScope, call: ExternalCall, signal: AbortSignal): Promise<ToolOutcome> {
+    const stopped = { output: "The turn was stopped.", isError: true };
+    if (signal.aborted) return Promise.resolve(stopped); // whoever heard of the call before it has stopped the run
     const requestId = `request-${++this.#asked}`;
     return new Promise((resolve) => {
       const settle = (outcome: ToolOutcome) => {
@@ -31,7 +33,7 @@ export class InputDesk {
         signal.removeEventListener("abort", onAbort);
         resolve(outcome);
       };
-      const onAbort = () => settle({ output: "The turn was stopped.", isError: true });
+      const onAbort = () => settle(stopped);
       const deny = () => settle({ output: `The caller gave no result within ${this.#timeoutMs} ms.`, isError: true });
       const cancel = Number.isFinite(this.#timeoutMs) ? this.#runtime.setTimer(this.#timeoutMs, deny) : undefined;
       signal.addEventListener("abort", onAbort, { once: true });
@@ -41,8 +43,7 @@ export class InputDesk {
       this.#publish({
         type: "input-request",
         requestId,
-        agentId,
-        turnId,
+        ...scope,
         kind: "tool-result",
         toolCallId: call.toolCallId,
         toolName: call.toolName,

@@ -1,6 +1,7 @@
 import type { TurnProgress, TurnUpdate, Verdict } from "../agent/types.js";
+import { TextBuffer } from "../text-buffer.js";
 import { noUsage } from "../token-manager/usage.js";
-import type { TurnOrder } from "./core/types.js";
+import type { Spent, TurnOrder } from "./core/types.js";
 
 /** What the driver keeps of a turn under way. */
 export class LiveTurn {
@@ -8,16 +9,24 @@ export class LiveTurn {
   readonly agentId: string;
   progress: TurnProgress = { partialText: () => "", usage: () => noUsage };
   /** News that wait for the next step. */
-  update: (TurnUpdate & { setVersion: number }) | undefined;
+  update: (TurnUpdate & { setVersion: number; epoch: number }) | undefined;
+  /** The epoch of the answers it reads. */
+  epoch: number;
+  /** Budgets that its last step has used up, until the core is told. */
+  spent: Spent | undefined;
   readonly #controller = new AbortController();
   #answer: ((verdict: Verdict) => void) | undefined;
   /** Text of the steps that ended well, and of the one in flight. */
   #kept = "";
-  #current: string[] = [];
+  /** The step before was only paused by its provider: its text goes on where it stopped. */
+  #paused = false;
+  readonly #current = new TextBuffer();
+  #begun = false;
 
   constructor(order: TurnOrder, agentId: string) {
     this.order = order;
     this.agentId = agentId;
+    this.epoch = order.epoch;
   }
 
   get signal(): AbortSignal {
@@ -25,8 +34,15 @@ export class LiveTurn {
   }
 
   abort(reason: string): void {
-    this.#controller.abort(reason);
+    // As `fetch` and everybody else aborts.
+    this.#controller.abort(new DOMException(`The turn was stopped: ${reason}.`, "AbortError"));
     this.#answer = undefined;
+  }
+
+  takeSpent(): Spent | undefined {
+    const { spent } = this;
+    this.spent = undefined;
+    return spent;
   }
 
   /** Waits for what becomes of a decision. */
@@ -44,14 +60,17 @@ export class LiveTurn {
 
   /** Takes a delta of the final text; returns it with the gap to the text of the step before, where there is one. */
   addPresented(delta: string): string {
-    const gap = this.#current.length === 0 && this.#kept !== "" ? "\n\n" : "";
-    this.#current.push(gap + delta);
-    return gap + delta;
+    const piece = this.#begun || this.#paused || this.#kept === "" ? delta : `\n\n${delta}`;
+    this.#begun = true;
+    this.#current.add(piece);
+    return piece;
   }
 
-  stepEnded(ok: boolean): void {
-    if (ok) this.#kept += this.#current.join("");
-    this.#current = [];
+  stepEnded(ok: boolean, paused: boolean): void {
+    this.#paused = paused;
+    const text = this.#current.drain();
+    if (ok) this.#kept += text;
+    this.#begun = false;
   }
 
   presented(): string {

@@ -1,11 +1,13 @@
 import { Agent, type AgentOptions } from "../agent/agent.js";
 import type { TurnTimeouts } from "../agent/types.js";
-import type { Backend } from "../backends/backend.js";
+import type { Backend, ModelSettings } from "../backends/backend.js";
 import { type BackendConfig, createBackend } from "../backends/create-backend.js";
 import { ConfigError } from "../errors.js";
+import type { ToolChoice } from "../formatter/messages.js";
 import { nearest } from "../nearest-key.js";
 import { type Runtime, systemRuntime } from "../runtime.js";
 import type { Budget } from "../token-manager/budget.js";
+import { RESERVED_TOOL_NAMES, type Tool } from "../tools/tool.js";
 import type { AnswerNovelty, CoreConfig, PeerAnswers, Presentation, SelfVote } from "./core/types.js";
 import { defaultPrompts, type Prompts, type VotingSensitivity } from "./prompts/prompts.js";
 import { approval, borda, type DecisionRule, plurality, unanimity } from "./voting/rule.js";
@@ -48,7 +50,7 @@ export interface OrchestratorOptions {
   maxDecisionRetries?: number;
   /** Failed turns, or abstentions, after which an agent is out. Default 3. */
   maxAgentFailures?: number;
-  /** Default: half the smallest context window of the team (128,000 where unknown), shared by all answers. */
+  /** Default: a third of the smallest context window of the team (128,000 where unknown), shared by all answers. */
   maxAnswerTokens?: number;
   /** Model steps in one turn. Default 50. */
   maxSteps?: number;
@@ -101,7 +103,23 @@ const KNOWN_KEYS: Record<keyof OrchestratorOptions, true> = {
   prompts: true,
   runtime: true,
 };
+const BUDGET_KEYS = ["maxTokens", "maxTokensPerAgent", "isSpent"];
+const SETTING_KEYS = ["maxOutputTokens", "temperature", "topP", "stop", "responseFormat", "seed", "reasoningEffort"];
+const RUN_KEYS = ["signal", "tools", "toolChoice", "settings", "context"];
 const AGENT_KEYS = ["id", "systemMessage", "backend", "tools", "settings", "params"];
+
+export interface RunOptions {
+  /** Aborts the run, down to every socket. */
+  signal?: AbortSignal;
+  /** Tools for this run. Those without `execute` belong to you: only the presenter calls them, and you answer its `input-request`. */
+  tools?: Tool[];
+  /** For the presentation. */
+  toolChoice?: ToolChoice;
+  /** Override the agents' own. `maxOutputTokens`, `stop` and `responseFormat` apply to the presentation alone. */
+  settings?: ModelSettings;
+  /** Handed to every tool as it is. */
+  context?: unknown;
+}
 
 /** Everything a run needs to know, checked and with the defaults filled in. */
 export interface ResolvedOptions {
@@ -128,11 +146,13 @@ const NODE_FETCH_LIMIT_MS = 300_000;
 export function resolveOptions(options: OrchestratorOptions): ResolvedOptions {
   knownKeys(options, Object.keys(KNOWN_KEYS), "");
   const ownBackends: Backend[] = [];
-  const timeout = { ...DEFAULT_TIMEOUT, ...options.timeout };
+  const timeout = { ...DEFAULT_TIMEOUT, ...given("timeout", options.timeout) };
   knownKeys(timeout, Object.keys(DEFAULT_TIMEOUT), "timeout");
   for (const [key, value] of Object.entries(timeout)) atLeast(`timeout.${key}`, value, key === "run" ? 0 : 1, true);
-  knownKeys(options.prompts ?? {}, Object.keys(defaultPrompts), "prompts");
-  const prompts = { ...defaultPrompts, ...options.prompts };
+  const prompts = { ...defaultPrompts, ...given("prompts", options.prompts) };
+  knownKeys(prompts, Object.keys(defaultPrompts), "prompts");
+  for (const [key, text] of Object.entries(prompts))
+    if (typeof text !== "function") throw bad(`prompts.${key}`, "must be a function that returns the text");
   const agents = resolveAgents(options.agents, ownBackends, Math.max(timeout.firstChunk, timeout.chunk) > NODE_FETCH_LIMIT_MS);
   const count = agents.length;
   const reviewer = options.reviewer === undefined ? undefined : agents.findIndex(({ id }) => id === options.reviewer);
@@ -169,7 +189,7 @@ export function resolveOptions(options: OrchestratorOptions): ResolvedOptions {
     maxSteps: atLeast("maxSteps", options.maxSteps ?? 50, 1),
     maxStepRetries: atLeast("maxStepRetries", options.maxStepRetries ?? 2, 0),
     inputTimeoutMs: atLeast("inputTimeoutMs", options.inputTimeoutMs ?? 600_000, 0, true),
-    budget: options.budget,
+    budget: resolveBudget(options.budget),
     runtime: options.runtime ?? systemRuntime,
   };
 }
@@ -179,6 +199,10 @@ function resolveAgents(given: OrchestratorOptions["agents"], ownBackends: Backen
   const agents = given.map((agent, i) => {
     if (agent instanceof Agent) return agent;
     knownKeys(agent, AGENT_KEYS, `agents[${i}]`);
+    knownKeys(agent.settings ?? {}, SETTING_KEYS, `agents[${i}].settings`);
+    const reserved = agent.tools?.find(({ name }) => RESERVED_TOOL_NAMES.includes(name));
+    if (reserved !== undefined)
+      throw bad(`agents[${i}].tools`, `"${reserved.name}" is one of massgen's own tools; give yours another name`);
     if (typeof agent.backend !== "object" || agent.backend === null) {
       throw bad(
         `agents[${i}].backend`,
@@ -198,19 +222,67 @@ function resolveAgents(given: OrchestratorOptions["agents"], ownBackends: Backen
 
 const isBackend = (backend: Backend | BackendConfig): backend is Backend => typeof (backend as Backend).stream === "function";
 
-/** Half the smallest window, shared by all answers: what every member of the team can still read. */
+/** A third of the smallest window, shared by all answers: they are all read at once, and new versions may follow in the same turn. */
 function answerShare(agents: Agent[]): number {
   const windows = agents.map(({ backend }) => backend.capabilities.contextWindow ?? UNKNOWN_WINDOW);
-  return Math.max(1, Math.floor(Math.min(...windows) / 2 / agents.length));
+  return Math.max(1, Math.floor(Math.min(...windows) / 3 / agents.length));
 }
 
 function resolveRule(rule: OrchestratorOptions["decisionRule"]): DecisionRule {
-  if (typeof rule === "object") return rule;
+  if (typeof rule === "object" && rule !== null) {
+    const fine =
+      typeof rule.score === "function" && typeof rule.name === "string" && ["single", "approval", "ranking"].includes(rule.ballot);
+    if (!fine)
+      throw bad("decisionRule", 'must be a name, or { name, ballot: "single" | "approval" | "ranking", score(ballots, candidates) }');
+    return rule;
+  }
   const rules = { plurality, approval, borda, unanimity: unanimity() };
   return rules[oneOf("decisionRule", rule, ["plurality", "approval", "borda", "unanimity"])];
 }
 
+function resolveBudget(budget: Budget | undefined): Budget | undefined {
+  if (budget === undefined) return undefined;
+  const { maxTokens, maxTokensPerAgent, isSpent } = given("budget", budget);
+  knownKeys(budget, BUDGET_KEYS, "budget");
+  if (maxTokens !== undefined) atLeast("budget.maxTokens", maxTokens, 1);
+  if (maxTokensPerAgent !== undefined) atLeast("budget.maxTokensPerAgent", maxTokensPerAgent, 1);
+  if (isSpent !== undefined && typeof isSpent !== "function") throw bad("budget.isSpent", "must be a function");
+  return budget;
+}
+
+/** Checks what `run` is given. */
+export function checkRunOptions(options: RunOptions, agents: readonly Agent[]): void {
+  given("run options", options);
+  knownKeys(options, RUN_KEYS, "");
+  const { signal, tools = [], settings = {} } = options;
+  if (signal !== undefined && typeof signal?.addEventListener !== "function") {
+    throw bad("signal", "must be an AbortSignal; of an AbortController, pass `controller.signal`");
+  }
+  knownKeys(settings, SETTING_KEYS, "settings");
+  const names = tools.map(({ name }) => name);
+  for (const [i, name] of names.entries()) {
+    const path = `tools[${i}]`;
+    if (RESERVED_TOOL_NAMES.includes(name))
+      throw new ConfigError("reserved_tool", `${path}: "${name}" is one of massgen's own tools; give yours another name`, { path });
+    const owner = agents.find((agent) => agent.tools.some((own) => own.name === name));
+    if (owner !== undefined)
+      throw new ConfigError("duplicate_tool", `${path}: agent "${owner.id}" has a tool named "${name}" of its own; rename one of them`, {
+        path,
+      });
+    if (names.indexOf(name) !== i)
+      throw new ConfigError("duplicate_tool", `${path}: two tools are named "${name}"; rename one of them`, { path });
+  }
+}
+
 // ---- checks
+
+/** The keys that have a value; `undefined` means the default. */
+function given<T extends object>(path: string, value: T | undefined): Partial<T> {
+  if (value === undefined) return {};
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw bad(path, `must be an object, not ${JSON.stringify(value)}`);
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Partial<T>;
+}
 
 const bad = (path: string, problem: string): ConfigError => new ConfigError("bad_option", `${path}: ${problem}`, { path });
 

@@ -1,24 +1,10 @@
 import type { Agent } from "../agent/agent.js";
-import type { ModelSettings } from "../backends/backend.js";
+
 import { ConfigError } from "../errors.js";
-import type { Message, ToolChoice } from "../formatter/messages.js";
-import { RESERVED_TOOL_NAMES, type Tool } from "../tools/tool.js";
-import { type OrchestratorOptions, type ResolvedOptions, resolveOptions } from "./options.js";
+import type { Message } from "../formatter/messages.js";
+import { checkRunOptions, type OrchestratorOptions, type ResolvedOptions, type RunOptions, resolveOptions } from "./options.js";
 import { taskOf } from "./prompts/compose.js";
 import { Run } from "./run.js";
-
-export interface RunOptions {
-  /** Aborts the run, down to every socket. */
-  signal?: AbortSignal;
-  /** Tools for this run. Those without `execute` belong to you: only the presenter calls them, and you answer its `input-request`. */
-  tools?: Tool[];
-  /** For the presentation. */
-  toolChoice?: ToolChoice;
-  /** Override the agents' own. `maxOutputTokens`, `stop` and `responseFormat` apply to the presentation alone. */
-  settings?: ModelSettings;
-  /** Handed to every tool as it is. */
-  context?: unknown;
-}
 
 /** A team of agents. Every `run` is isolated from every other. */
 export class Orchestrator implements AsyncDisposable {
@@ -38,14 +24,8 @@ export class Orchestrator implements AsyncDisposable {
   /** Starts a run, on the next microtask. `input` is a text, or a conversation that ends with a user message. */
   run(input: string | Message[], options: RunOptions = {}): Run {
     if (this.#closed) throw new ConfigError("closed", "run(): this orchestrator is closed; make a new one");
+    checkRunOptions(options, this.agents);
     const { signal, tools = [], toolChoice, settings, context } = options;
-    for (const { name } of tools) {
-      if (RESERVED_TOOL_NAMES.includes(name)) {
-        throw new ConfigError("reserved_tool", `run(): "${name}" is one of massgen's own tools; give yours another name`, {
-          path: "tools",
-        });
-      }
-    }
     const runId = this.#options.runtime.newId("run");
     const run = new Run(this.#options, { runId, task: taskOf(input), tools, toolChoice, settings, context }, signal);
     this.#running.add(run);

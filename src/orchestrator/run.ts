@@ -1,9 +1,11 @@
+import type { FinishReason } from "../backends/backend.js";
 import { MassGenError } from "../errors.js";
 import type { Usage } from "../token-manager/usage.js";
+import type { RunSpec } from "./briefing.js";
 import { aliasOf } from "./core/types.js";
-import { Driver, type Fact, type RunSpec } from "./driver.js";
+import { Driver, type Fact } from "./driver.js";
 import { type EventListener, EventLog, type ListenerType } from "./event-log/event-log.js";
-import { type CoordinationEvent, type EventOfType, type FinishedReason, isTerminal, type VoteRecord } from "./events.js";
+import { type CoordinationEvent, type EventOfType, type FinishedReason, isTerminal, type TurnScope, type VoteRecord } from "./events.js";
 import type { ResolvedOptions } from "./options.js";
 
 /** An agent's answer as it stood at the end. */
@@ -30,6 +32,8 @@ export interface RunResult {
   answers: FinalAnswer[];
   /** The votes that decided. */
   votes: VoteRecord[];
+  /** How the presentation ended; `length`: the text was cut by an output limit. */
+  finishReason: FinishReason;
   /** What models generated besides text, in the presentation. */
   files: { mediaType: string; data: string }[];
   /** Tokens of all steps, interrupted and failed ones included. */
@@ -43,7 +47,7 @@ export interface RunResult {
 /** What there was when a run ended without a result. */
 export type PartialResult = Pick<RunResult, "runId" | "answers" | "votes" | "usage" | "cost" | "attempts" | "epochs">;
 
-/** A run that ended without a result: `aborted`, `no_answer`, or the code of what broke. */
+/** A run that ended without a result: `aborted`, `deadline` or `no_answer` when nobody had answered, or the code of what broke. */
 export class RunError extends MassGenError {
   /** Answers, votes and usage up to then. */
   readonly partial: PartialResult;
@@ -64,7 +68,10 @@ export class Run implements AsyncIterable<CoordinationEvent> {
   /** What the caller wants before the run has started. */
   #early: Fact[] | undefined = [];
   #consensus: EventOfType<"consensus"> | undefined;
-  #files: { turnId: string; file: { mediaType: string; data: string } }[] = [];
+  /** What the first abort gave as its reason. */
+  #aborted: { reason: unknown } | undefined;
+  #finishReason: FinishReason = "stop";
+  #files: { stepId: string; file: { mediaType: string; data: string } }[] = [];
 
   constructor(options: ResolvedOptions, spec: RunSpec, signal: AbortSignal | undefined) {
     this.runId = spec.runId;
@@ -77,17 +84,30 @@ export class Run implements AsyncIterable<CoordinationEvent> {
       });
       this.#log.on("run-restart", () => {
         this.#consensus = undefined;
+        this.#finishReason = "stop";
         this.#files = [];
       });
-      this.#log.on("file", ({ phase, turnId, mediaType, data }) => {
-        if (phase === "present") this.#files.push({ turnId, file: { mediaType, data } });
+      this.#log.on("step-finish", ({ phase, stepId, status, finishReason }) => {
+        if (phase !== "present") return;
+        if (status === "ok") this.#finishReason = finishReason ?? "other";
+        else this.#files = this.#files.filter((each) => each.stepId !== stepId);
+      });
+      // The voted answer, delivered as it is, was whole.
+      const voidTurn = ({ phase }: TurnScope) => {
+        if (phase !== "present") return;
+        this.#finishReason = "stop";
+        this.#files = [];
+      };
+      this.#log.on("turn-error", voidTurn).on("turn-interrupt", voidTurn);
+      this.#log.on("file", ({ phase, stepId, mediaType, data }) => {
+        if (phase === "present") this.#files.push({ stepId, file: { mediaType, data } });
       });
       const onEnd = (event: CoordinationEvent) => {
         if (!isTerminal(event)) return;
         signal?.removeEventListener("abort", onAbort);
         this.#driver.dispose();
         if (event.type === "run-finish") resolve(this.#resultOf(event));
-        else reject(this.#errorOf(event, signal));
+        else reject(this.#errorOf(event));
       };
       for (const type of ["run-finish", "run-error", "run-abort"] as const) this.#log.on(type, onEnd);
     });
@@ -96,7 +116,7 @@ export class Run implements AsyncIterable<CoordinationEvent> {
     });
     // On a microtask, so that no listener misses anything.
     queueMicrotask(() => {
-      if (signal?.aborted) this.#early?.unshift({ type: "abort", reason: reasonText(signal.reason) });
+      if (signal?.aborted) onAbort();
       else signal?.addEventListener("abort", onAbort, { once: true });
       const early = this.#early ?? [];
       this.#early = undefined;
@@ -113,7 +133,14 @@ export class Run implements AsyncIterable<CoordinationEvent> {
    * `result` rejects with, or `text_voided` when the presentation failed after part of it had been given out.
    */
   get textStream(): AsyncIterable<string> {
-    return this.#log.textStream();
+    const text = this.#log.textStream();
+    return {
+      [Symbol.asyncIterator]: () => {
+        const iterator = text[Symbol.asyncIterator]();
+        const next = () => iterator.next().catch((error: unknown) => this.#textError(error));
+        return { next, return: () => iterator.return?.() ?? Promise.resolve({ done: true, value: undefined }) };
+      },
+    };
   }
 
   /** Calls the listener at every event of the type, `"*"` for all of them. An error it throws is the process's, not the run's. */
@@ -139,6 +166,7 @@ export class Run implements AsyncIterable<CoordinationEvent> {
 
   /** Stop everything. `result` rejects with `aborted`. */
   abort(reason?: unknown): void {
+    this.#aborted ??= { reason };
     this.#tell({ type: "abort", reason: reasonText(reason) });
   }
 
@@ -154,9 +182,8 @@ export class Run implements AsyncIterable<CoordinationEvent> {
 
   #resultOf(event: EventOfType<"run-finish">): RunResult {
     const { text, reason, winner, label } = event;
-    const lastTurn = this.#files.at(-1)?.turnId;
-    const files = this.#files.filter(({ turnId }) => turnId === lastTurn).map(({ file }) => file);
-    return { text, reason, winner, label, files, ...this.#soFar() };
+    const files = this.#files.map(({ file }) => file);
+    return { text, reason, winner, label, finishReason: this.#finishReason, files, ...this.#soFar() };
   }
 
   #soFar(): PartialResult {
@@ -187,9 +214,18 @@ export class Run implements AsyncIterable<CoordinationEvent> {
     };
   }
 
-  #errorOf(event: EventOfType<"run-error" | "run-abort">, signal: AbortSignal | undefined): RunError {
-    if (event.type === "run-error") return new RunError(event.error.code, event.error.message, this.#soFar());
-    return new RunError("aborted", `The run was aborted: ${event.reason}`, this.#soFar(), { cause: signal?.reason });
+  /** A run without a result fails its text as it fails `result`. */
+  async #textError(error: unknown): Promise<never> {
+    if (!(error instanceof MassGenError) || error.code !== "text_voided") await this.result;
+    throw error;
+  }
+
+  #errorOf(event: EventOfType<"run-error" | "run-abort">): RunError {
+    if (event.type === "run-error") {
+      const { brokenBy } = this.#driver;
+      return new RunError(event.error.code, event.error.message, this.#soFar(), brokenBy === undefined ? undefined : { cause: brokenBy });
+    }
+    return new RunError("aborted", `The run was aborted: ${event.reason}`, this.#soFar(), { cause: this.#aborted?.reason });
   }
 }
 

@@ -389,10 +389,10 @@ describe("9: the deadline", () => {
     expect(duo.runtime.pending).toBe(0);
   });
 
-  it("before any answer: no_answer", async () => {
+  it("before any answer: deadline", async () => {
     const duo = team({ a: [hang()], b: [hang()] }, { timeout: { run: 5_000 } });
     const { error } = await play(duo);
-    expect(error).toMatchObject({ code: "no_answer", message: expect.stringContaining("timeout.run") });
+    expect(error).toMatchObject({ code: "deadline", message: expect.stringContaining("timeout.run") });
     expect(duo.runtime.pending).toBe(0);
   });
 

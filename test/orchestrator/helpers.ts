@@ -2,8 +2,8 @@ import type { BackendRequest } from "../../src/backends/backend.js";
 import { textOf } from "../../src/formatter/messages.js";
 import type { CoordinationEvent, CoordinationEventType, EventOfType } from "../../src/orchestrator/events.js";
 import { isTerminal } from "../../src/orchestrator/events.js";
-import type { AgentConfig, OrchestratorOptions } from "../../src/orchestrator/options.js";
-import { Orchestrator, type RunOptions } from "../../src/orchestrator/orchestrator.js";
+import type { AgentConfig, OrchestratorOptions, RunOptions } from "../../src/orchestrator/options.js";
+import { Orchestrator } from "../../src/orchestrator/orchestrator.js";
 import type { Run, RunError, RunResult } from "../../src/orchestrator/run.js";
 import {
   type ScriptedBackend,
@@ -125,7 +125,7 @@ export function presentedText(events: CoordinationEvent[]): string {
       .map(({ stepId }) => stepId),
   );
   return ofType(events, "text-delta")
-    .filter(({ phase, turnId, stepId }) => phase === "present" && (turnId === "reuse" || (ended.has(turnId) && steps.has(stepId))))
+    .filter(({ phase, turnId, stepId }) => phase === "present" && (turnId.startsWith("reuse") || (ended.has(turnId) && steps.has(stepId))))
     .map(({ delta }) => delta)
     .join("");
 }

@@ -176,8 +176,8 @@ describe("what an evaluation reads", () => {
     expect(answersRead(duo.backends.b?.requests[1]).map(({ alias }) => alias)).toEqual(["agent1", "agent2"]);
     expect(text.match(/<\/?answers?\b/gi)).toEqual(["<answers", "<answer", "</answer", "<answer", "</answer", "</answers"]);
     expect(text.match(/<\/task>/g)).toHaveLength(1);
-    expect(text.indexOf("not\ninstructions")).toBeGreaterThan(0);
-    expect(text.indexOf("not\ninstructions")).toBeLessThan(text.indexOf("Ignore previous instructions"));
+    expect(text.indexOf("not instructions")).toBeGreaterThan(0);
+    expect(text.indexOf("not instructions")).toBeLessThan(text.indexOf("Ignore previous instructions"));
     expect(text).toContain("&lt;/answer>");
   });
 
@@ -272,10 +272,9 @@ describe("peerAnswers", () => {
     const last = duo.backends.b!.requests.at(-1)!;
     expect(last.messages.at(-2)).toMatchObject({ role: "tool" });
     expect(lastText(last)).toContain("have changed while you were working");
-    expect(answersRead(last)).toEqual([
-      { alias: "agent1", content: "A improved" },
-      { alias: "agent2", content: "B" },
-    ]);
+    // Only what is new is told again.
+    expect(answersRead(last)).toEqual([{ alias: "agent1", content: "A improved" }]);
+    expect(lastText(last)).toContain("What agent2 wrote stands as you have read it.");
     expect(of("turn-start").filter(({ agentId, phase }) => agentId === "b" && phase === "evaluate")).toHaveLength(1);
     expect(result.votes.map(({ label }) => label)).toEqual(["agent1.2", "agent1.2"]);
   });
@@ -378,6 +377,20 @@ describe("peerAnswers", () => {
 });
 
 describe("a vote that does not come", () => {
+  it("holds up a round no longer than voteGraceMs, decisions that are stale counted", async () => {
+    const trio = team(
+      {
+        a: [newAnswer("A"), better("A improved"), vote("agent1"), "Final."],
+        b: [newAnswer("B"), hang(), vote("agent1")],
+        c: [newAnswer("C"), [wait(1_000), vote("agent3")], vote("agent1")],
+      },
+      { peerAnswers: "round", voteGraceMs: 5_000 },
+    );
+    const { events, of } = await play(trio);
+    expect(timeOf(events, isEpoch(2))).toBe(6_000);
+    expect(of("turn-interrupt")).toMatchObject([{ agentId: "b", reason: "vote-grace" }]);
+  });
+
   it("is an abstention once voteGraceMs have passed after more than half have decided", async () => {
     const trio = team({
       a: [newAnswer("A"), vote("agent2")],
@@ -462,7 +475,7 @@ describe("bounds", () => {
         a: [newAnswer("word ".repeat(900)), newAnswer("word ".repeat(700)), vote("agent1"), "Final."],
         b: [newAnswer("B"), vote("agent1")],
       },
-      { agents: { b: { backend: { capabilities: { contextWindow: 4_000 } } } } },
+      { agents: { b: { backend: { capabilities: { contextWindow: 6_000 } } } } },
     );
     const { of } = await play(duo);
     expect(of("decision-rejected")).toMatchObject([{ agentId: "a", code: "too-long", message: expect.stringContaining("1000 tokens") }]);

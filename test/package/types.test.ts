@@ -1,5 +1,5 @@
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { beforeAll, describe, expect, inject, it } from "vitest";
 import { run } from "../../scripts/npm.mjs";
 
@@ -37,7 +37,10 @@ describe("the declarations, for a consumer with @types/node and without skipLibC
 
   it("name no provider SDK", () => {
     const dist = join(project, "node_modules/massgen/dist");
-    const declarations = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".d.ts"));
+    const entries = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((file) =>
+      /^(index|[a-z-]+[\\/]index)\.d\.ts$/.test(file),
+    );
+    const declarations = reachable(dist, entries);
     expect(declarations).toContain("index.d.ts");
     const sdk = /(?:from |import\()["'](openai|@anthropic-ai\/|@google\/|@modelcontextprotocol\/|undici)/;
     expect(declarations.filter((file) => sdk.test(readFileSync(join(dist, file), "utf8")))).toEqual([]);
@@ -51,6 +54,19 @@ describe("the declarations, for a consumer with @types/node and without skipLibC
     expect(() => tsc("wrong.ts", { module: "nodenext", skipLibCheck: true })).toThrow(/wrong\.ts/);
   });
 });
+
+/** The declarations that a consumer of the entries comes to read. */
+function reachable(dist: string, entries: string[]): string[] {
+  const found = new Set<string>();
+  const visit = (file: string) => {
+    if (found.has(file)) return;
+    found.add(file);
+    const text = readFileSync(join(dist, file), "utf8");
+    for (const [, path = ""] of text.matchAll(/["'](\.{1,2}\/[^"']+)\.js["']/g)) visit(join(dirname(file), `${path}.d.ts`));
+  };
+  for (const entry of entries) visit(entry);
+  return [...found];
+}
 
 describe("the cost of the types", () => {
   it("is at most 5,000 instantiations for an orchestrator of three agents", () => {

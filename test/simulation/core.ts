@@ -323,7 +323,9 @@ class World {
     }
     if (!turn.over) turn.waiting = true;
     const { calls, text } = random.chance(m.wrong) ? this.#wrong(turn) : this.#right(turn);
-    return { type: "decided", turnId: turn.turnId, calls, text, worked: turn.worked };
+    const agentId = this.#config.agents[turn.agent]!.agentId;
+    const spent = random.chance(m.caller) ? { spent: random.pick([{ run: true }, { run: false, agentId }]) } : {};
+    return { type: "decided", turnId: turn.turnId, calls, text, worked: turn.worked, ...spent };
   }
 
   #text(): string {

@@ -203,8 +203,8 @@ class StepWatcher {
         return;
       }
       case "text-delta":
-        if (event.turnId === "reuse") {
-          this.#presented.push({ turnId: "reuse", text: event.delta });
+        if (event.turnId.startsWith("reuse")) {
+          this.#presented.push({ turnId: event.turnId, text: event.delta });
           return;
         }
         check(this.#open.has(event.stepId), "text outside a step");

@@ -156,11 +156,10 @@ export class HostileBackend implements Backend {
       check(foreign.length === 0, "a draft was sent a peer's answer");
     }
     check(!/\ba\d\b/.test(all + (request.system ?? "")), "a model read the id of an agent");
-    const lists = all.split("<answers>");
-    if (lists.length > 1) {
-      const list = lists.at(-1)!.split("</answers>")[0]!;
-      this.lastRead = [...list.matchAll(/<answer id="(agent\d+)">\n([\s\S]*?)\n<\/answer>/g)].map((m) => ({ alias: m[1]!, text: m[2]! }));
-    }
+    // What a model knows of the answers: the first list, and the news that came later.
+    const read = new Map<string, string>();
+    for (const match of all.matchAll(/<answer id="(agent\d+)">\n([\s\S]*?)\n<\/answer>/g)) read.set(match[1]!, match[2]!);
+    if (read.size > 0) this.lastRead = [...read].map(([alias, text]) => ({ alias, text }));
   }
 
   #text(): string {

@@ -86,7 +86,8 @@ export class Watcher {
         break;
       case "consensus":
         check(event.rule === "earlier-attempt" || this.currentLabels.includes(event.label), "a winner without an answer");
-        for (const vote of event.votes) check(before.agents[vote.agentId]!.vote === vote.label, "consensus counts a vote that is void");
+        if (event.carried !== true)
+          for (const vote of event.votes) check(before.agents[vote.agentId]!.vote === vote.label, "consensus counts a vote that is void");
         break;
       case "run-restart":
         this.#answers.clear();

@@ -1,5 +1,6 @@
 import { BackendError } from "../../errors.js";
 import type { ToolCallPart } from "../../formatter/messages.js";
+import { TextBuffer } from "../../text-buffer.js";
 import { audioOf } from "../audio.js";
 import type { BackendChunk } from "../backend.js";
 import { finishReason, isFailure } from "./finish.js";
@@ -81,9 +82,9 @@ export async function* readChatStream(open: () => Promise<ChatStream>, close: ()
     let refused = false;
     const audio: string[] = [];
     let announced = false;
-    // Kept only for the `message` chunk; joined strings are ropes, so this copies nothing.
-    let text = "";
-    let reasoning = "";
+    // Kept only for the `message` chunk.
+    const text = new TextBuffer();
+    const reasoning = new TextBuffer();
 
     try {
       for await (const chunk of context.events) {
@@ -107,7 +108,7 @@ export async function* readChatStream(open: () => Promise<ChatStream>, close: ()
           if (delta) {
             const thought = delta.reasoning_content || delta.reasoning;
             if (thought && typeof thought === "string") {
-              reasoning += thought;
+              reasoning.add(thought);
               yield { type: "reasoning-delta", delta: thought };
             }
             if (delta.reasoning_details?.length) {
@@ -116,7 +117,7 @@ export async function* readChatStream(open: () => Promise<ChatStream>, close: ()
                 for (const detail of delta.reasoning_details) {
                   const piece = detailText(detail);
                   if (!piece) continue;
-                  reasoning += piece.delta;
+                  reasoning.add(piece.delta);
                   yield piece;
                 }
               }
@@ -124,19 +125,19 @@ export async function* readChatStream(open: () => Promise<ChatStream>, close: ()
             const content = delta.content;
             if (content) {
               if (typeof content === "string" && !think) {
-                text += content;
+                text.add(content);
                 yield { type: "text-delta", delta: content };
               } else {
                 for (const piece of contentPieces(content, think)) {
-                  if (piece.type === "text-delta") text += piece.delta;
-                  else if (piece.type === "reasoning-delta") reasoning += piece.delta;
+                  if (piece.type === "text-delta") text.add(piece.delta);
+                  else if (piece.type === "reasoning-delta") reasoning.add(piece.delta);
                   yield piece;
                 }
               }
             }
             if (delta.refusal) {
               refused = true;
-              text += delta.refusal;
+              text.add(delta.refusal);
               yield { type: "text-delta", delta: delta.refusal };
             }
             if (delta.tool_calls || delta.function_call) {
@@ -170,8 +171,8 @@ export async function* readChatStream(open: () => Promise<ChatStream>, close: ()
 
     if (think) {
       for (const piece of pieces(think.flush())) {
-        if (piece.type === "text-delta") text += piece.delta;
-        else reasoning += piece.delta;
+        if (piece.type === "text-delta") text.add(piece.delta);
+        else reasoning.add(piece.delta);
         yield piece;
       }
     }
@@ -208,7 +209,14 @@ export async function* readChatStream(open: () => Promise<ChatStream>, close: ()
       const fields = { ...(details.length > 0 && { reasoning_details: details }), ...(extra !== undefined && { extra_content: extra }) };
       const data = { ...(Object.keys(fields).length > 0 && { message: fields }), ...(extras && { toolCalls: extras }) };
       const { provider, endpoint, model } = context;
-      yield { type: "message", message: replyMessage({ text, reasoning, calls: callParts }, data, { provider, endpoint, model }) };
+      yield {
+        type: "message",
+        message: replyMessage({ text: text.toString(), reasoning: reasoning.toString(), calls: callParts }, data, {
+          provider,
+          endpoint,
+          model,
+        }),
+      };
     }
     yield { type: "finish", reason, ...(finish !== undefined && { raw: finish }) };
   } finally {

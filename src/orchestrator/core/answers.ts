@@ -1,5 +1,6 @@
 import type { TurnOutcome } from "../events.js";
 import type { Context } from "./context.js";
+import { clearTimers } from "./context.js";
 import { normalizeText } from "./novelty.js";
 import { endTurn, scopeOf } from "./turns.js";
 import type { Turn } from "./types.js";
@@ -24,6 +25,8 @@ export function acceptAnswer(
   ctx.events.push({ type: "answer", ...scopeOf(state, agent, turn), label, content, ...(lacking !== undefined && { lacking }) });
   if (state.stage === "evaluating") {
     voidVotes(ctx, "new-answer");
+    // The grace was for votes on a set that is gone. Rounds wait for every evaluation, so there it bounds the window.
+    if (state.config.peerAnswers !== "round") clearTimers(ctx, "vote-grace");
     self.decided = "answer";
     state.window ??= { id: ++state.windows, openers: [], expired: false };
     state.window.openers = [...state.window.openers, agent];
@@ -37,6 +40,8 @@ export function voidVotes(ctx: Context, reason: "new-answer" | "no-majority"): v
   const cast = state.agents.flatMap((each) => each.vote ?? []);
   if (cast.length > 0) state.lastVotes = cast;
   for (const vote of cast) {
+    // On the same answers, an agent that is out cannot vote again and keeps the vote it gave.
+    if (reason === "no-majority" && state.agents[vote.agent]!.out !== null) continue;
     const { agentId } = state.config.agents[vote.agent]!;
     ctx.events.push({ type: "vote-void", agentId, attempt: state.attempt, epoch: state.epoch, label: vote.label, reason });
     state.agents[vote.agent]!.vote = null;

@@ -16,8 +16,11 @@ export function decide(ctx: Context, cause: "votes" | "deadline" | "budget" | "f
   const cast = state.agents.flatMap((agent) => agent.vote ?? []);
   const reason = cause !== "votes" ? cause : cast.length > 0 ? "consensus" : "exhausted";
   pauseClock(ctx);
-  const { winner, scores, rule, tieRule } = best(state, cast.length > 0 ? cast : state.lastVotes);
-  announce(ctx, winner, reason, rule, scores, tieRule);
+  const carried = cast.length === 0 && state.lastVotes.length > 0;
+  const votes = carried ? state.lastVotes : cast;
+  const verdict = { ...best(state, votes), reason, votes, carried } as const;
+  announce(ctx, verdict);
+  const { winner } = verdict;
   const causes = { votes: "consensus", deadline: "deadline", budget: "budget", "finished-early": "finished-early" } as const;
   if (cause === "votes") for (const agent of standing(state)) if (state.agents[agent]!.answer === null) putOut(ctx, agent, "late");
   stopAllTurns(ctx, causes[cause]);
@@ -41,14 +44,17 @@ function best(state: CoreState, votes: Vote[]): { winner: Candidate; scores: Map
   return { winner: state.agents[winner]!.answer!, scores, rule: rule.name, ...(tieRule !== undefined && { tieRule }) };
 }
 
-function announce(
-  ctx: Context,
-  winner: Candidate,
-  reason: FinishedReason,
-  rule: string,
-  scores: Map<number, number>,
-  tieRule?: string,
-): void {
+interface Verdict {
+  winner: Candidate;
+  reason: FinishedReason;
+  scores: Map<number, number>;
+  rule: string;
+  tieRule?: string;
+  votes: Vote[];
+  carried: boolean;
+}
+
+function announce(ctx: Context, { winner, reason, scores, rule, tieRule, votes, carried }: Verdict): void {
   const { state } = ctx;
   const agentId = (agent: number) => state.config.agents[agent]!.agentId;
   ctx.events.push({
@@ -59,13 +65,19 @@ function announce(
     winner: agentId(winner.agent),
     label: winner.label,
     tally: Object.fromEntries([...scores].map(([agent, score]) => [state.agents[agent]!.answer!.label, score])),
-    votes: state.agents
-      .flatMap((agent) => agent.vote ?? [])
-      .map((vote) => ({ agentId: agentId(vote.agent), targetAgentId: agentId(vote.targets[0]!), label: vote.label, reason: vote.reason })),
+    votes: votes.map(({ agent, targets, label, reason: why }) => ({
+      agentId: agentId(agent),
+      targetAgentId: agentId(targets[0]!),
+      label,
+      reason: why,
+    })),
     rule,
     ...(tieRule !== undefined && { tieRule }),
+    ...(carried && { carried }),
   });
 }
+
+const single = (winner: Candidate): Verdict => ({ winner, reason: "single", scores: new Map(), rule: "single", votes: [], carried: false });
 
 // ---- one agent
 
@@ -80,7 +92,7 @@ export function presentAlone(ctx: Context, agent: number): void {
 export function presentOnlyDraft(ctx: Context, agent: number): void {
   const answer = ctx.state.agents[agent]!.answer!;
   pauseClock(ctx);
-  announce(ctx, answer, "single", "single", new Map());
+  announce(ctx, single(answer));
   ctx.state.stage = "presenting";
   ctx.state.presenting = { ...answer, reason: "single", reuse: true, single: false };
 }
@@ -93,7 +105,7 @@ export function presentationOver(ctx: Context, agent: number, turn: Turn, text: 
   if (presenting.single) {
     acceptAnswer(ctx, agent, turn, text, undefined, "presented");
     const answer = state.agents[agent]!.answer!;
-    announce(ctx, answer, "single", "single", new Map());
+    announce(ctx, single(answer));
     state.presenting = { ...presenting, label: answer.label, content: text };
   } else {
     endTurn(ctx, agent, turn, "presented");
@@ -106,15 +118,19 @@ export function presentationOver(ctx: Context, agent: number, turn: Turn, text: 
 export function presentVotedAnswer(ctx: Context): void {
   const { state } = ctx;
   const { agent, content } = state.presenting!;
-  const scope = scopeOf(state, agent, { turnId: "reuse", phase: "present" });
-  ctx.events.push({ type: "text-delta", ...scope, stepId: "reuse", delta: content });
+  const turnId = `reuse-${state.attempt}`;
+  const scope = scopeOf(state, agent, { turnId, phase: "present" });
+  ctx.events.push({ type: "text-delta", ...scope, stepId: turnId, delta: content });
   review(ctx);
 }
 
 function review(ctx: Context): void {
   const { state } = ctx;
   const { reason } = state.presenting!;
-  const wanted = state.attempt <= state.config.maxRestarts && (reason === "consensus" || reason === "single" || reason === "exhausted");
+  const wanted =
+    state.attempt <= state.config.maxRestarts &&
+    !state.budgetSpent &&
+    (reason === "consensus" || reason === "single" || reason === "exhausted");
   if (wanted && reviewerOf(state) !== undefined) state.stage = "reviewing";
   else finishRun(ctx);
 }
@@ -186,15 +202,18 @@ function stopAllTurns(ctx: Context, reason: Parameters<typeof interruptTurn>[2])
 
 function noAnswer(state: CoreState, cause: string): ErrorInfo {
   const why = {
-    votes: "Every agent failed before it had answered",
+    votes: "Every agent was out before it had answered",
     deadline: "The deadline came before any agent had answered: raise timeout.run, or use faster models",
     budget: "The budget was spent before any agent had answered: raise it",
     "finished-early": "finish() was called before any agent had answered",
   }[cause];
-  const errors = state.agents.flatMap(({ lastError }, i) =>
-    lastError ? [`${state.config.agents[i]!.agentId}: ${lastError.message}`] : [],
-  );
-  return { name: "MassGenError", code: "no_answer", message: [why, ...errors].join(". ") };
+  const errors = state.agents.flatMap(({ lastError, out }, i) => {
+    const { agentId } = state.config.agents[i]!;
+    if (out === "budget") return [`${agentId}: its budget was spent`];
+    return lastError ? [`${agentId}: ${lastError.message}`] : [];
+  });
+  const sentences = [why, ...errors].map((sentence) => sentence?.replace(/\.$/, ""));
+  return { name: "MassGenError", code: cause === "deadline" ? "deadline" : "no_answer", message: `${sentences.join(". ")}.` };
 }
 
 // ---- the clock of the run stands still while an answer is presented and reviewed

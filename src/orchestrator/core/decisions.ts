@@ -6,16 +6,18 @@ import { turnFailed } from "./failures.js";
 import type { Judgement } from "./judge.js";
 import { judge, rejectionOf } from "./judge.js";
 import { announceUpdate, endTurn, onNewAnswers, putOut, scopeOf, sendUpdate } from "./turns.js";
-import type { Turn, WorkflowCall } from "./types.js";
+import type { CoreInput, Turn, WorkflowCall } from "./types.js";
 
+type Decided = Extract<CoreInput, { type: "decided" }>;
 type Rejected = Extract<Judgement, { verdict: "reject" }>;
 
 const SPEAKS_ONCE: RejectionCode[] = ["promise", "no_work", "no-rationale", "near-copy"];
 
 /** A turn's step has ended with a decision, or without one. */
-export function turnDecided(ctx: Context, agent: number, turn: Turn, calls: WorkflowCall[], text: string, worked: boolean): void {
+export function turnDecided(ctx: Context, agent: number, turn: Turn, { calls, text, cut, worked }: Decided): void {
   turn.writing = false;
-  if (text.trim() !== "") turn.lastText = text;
+  // Text that an output limit cut is nobody's draft.
+  if (text.trim() !== "" && !cut) turn.lastText = text;
   const judgement = judge(ctx.state, agent, turn, calls, worked);
   switch (judgement.verdict) {
     case "vote":

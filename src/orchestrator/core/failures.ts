@@ -18,14 +18,18 @@ export function turnFailed(ctx: Context, agent: number, turn: Turn, error: Error
   self.failures++;
   self.lastError = error;
   const hopeless = error.retryable === false || self.failures >= config.maxAgentFailures;
+  // A round goes on without it; it evaluates again in the next one.
+  const sitsOut = turn.phase === "evaluate" && config.peerAnswers === "round";
+  if (sitsOut) self.decided = "failed";
   const usage = { inputTokens: 0, outputTokens: 0 };
-  ctx.events.push({ type: "turn-error", ...scopeOf(state, agent, turn), error, willRetry: !once && !hopeless, usage });
+  ctx.events.push({ type: "turn-error", ...scopeOf(state, agent, turn), error, willRetry: !once && !hopeless && !sitsOut, usage });
   if (turn.phase === "review") return finishRun(ctx);
   if (once) {
     state.presenting = { ...presenting!, reuse: true };
     return;
   }
   if (hopeless) return putOut(ctx, agent, "failed");
+  if (sitsOut) return;
   const wait = Math.max(config.retryBackoffMs * 2 ** (self.failures - 1), Math.min(error.retryAfterMs ?? 0, MAX_RETRY_WAIT_MS));
   self.waiting = `retry:${state.turns}.${agent}`;
   setTimer(ctx, self.waiting, wait);

@@ -46,6 +46,8 @@ export function fold(view: RunView, event: CoordinationEventBody): RunView {
       return at(event.agentId, () => ({ vote: event.label }));
     case "vote-void":
       return at(event.agentId, () => ({ vote: null }));
+    case "abstain":
+      return at(event.agentId, (a) => ({ abstentions: a.abstentions + 1 }));
     case "agent-out":
       return at(event.agentId, () => ({ out: event.reason }));
     case "epoch-start":

@@ -9,7 +9,7 @@ export type Judgement =
   | { verdict: "vote"; targets: number[]; reason: string }
   | { verdict: "answer"; content: string; lacking?: string }
   | { verdict: "reject"; code: RejectionCode; detail?: string; limit?: number; free?: boolean }
-  /** A repeat of something its author has not seen: the turn ends without quoting it. */
+  /** A repeat, or near copy, of something its author has not seen: the turn ends without quoting it. */
   | { verdict: "unseen-repeat" }
   | { verdict: "review"; accepted: boolean; feedback: string };
 
@@ -90,6 +90,7 @@ function judgeAnswer(state: CoreState, agent: number, turn: Turn, input: Record<
       if (peer === own || peer.answer === null || normalizeText(peer.answer.content) !== normal) continue;
       return turn.seen.includes(peer.answer.label) ? { verdict: "reject", code: "repeat" } : { verdict: "unseen-repeat" };
     }
+    if (nearCopies(state, agent, content).some((label) => !turn.seen.includes(label))) return { verdict: "unseen-repeat" };
   }
   // The gates below speak once per turn each, and not when no further try is left.
   const gate = turn.rejections < config.maxDecisionRetries ? firstGate(state, agent, turn, content, lacking, worked) : undefined;
@@ -116,17 +117,18 @@ function firstGate(
     ["promise", () => isPromise(content)],
     ["no_work", () => state.config.agents[agent]!.hasTools && !worked],
     ["no-rationale", () => evaluating && lacking === undefined],
-    ["near-copy", () => evaluating && isNearCopy(state, agent, content)],
+    ["near-copy", () => evaluating && nearCopies(state, agent, content).length > 0],
   ];
   return gates.find(([code, holds]) => !turn.gates.includes(code) && holds())?.[0];
 }
 
-function isNearCopy(state: CoreState, agent: number, content: string): boolean {
+/** Labels of the current answers that it nearly repeats. */
+function nearCopies(state: CoreState, agent: number, content: string): string[] {
   const { answerNovelty } = state.config;
-  if (answerNovelty === "lenient") return false;
+  if (answerNovelty === "lenient") return [];
   const limit = NEAR_COPY[answerNovelty];
-  return state.agents.some(
-    (peer, index) => peer.answer !== null && similarity(content, peer.answer.content) > (index === agent ? limit.own : limit.other),
+  return state.agents.flatMap(({ answer }, index) =>
+    answer !== null && similarity(content, answer.content) > (index === agent ? limit.own : limit.other) ? [answer.label] : [],
   );
 }
 

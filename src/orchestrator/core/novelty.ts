@@ -27,7 +27,7 @@ function shingles(text: string): Set<string> {
 const PLEASANTRY =
   /^(sure|ok(ay)?|certainly|of course|great( question)?|understood|got it|absolutely|happy to help|i understand|no problem|thanks?( you)?)\b[^.!?:]{0,40}$/i;
 const ANNOUNCEMENT =
-  /^((first|next|then|now|so|and|after that),? )?(i('ll| will| am going to|'m going to| am about to|'m about to| plan to| intend to| need to| am working| am currently|'m working| can help)|let me|let's|we will|we'll|allow me|give me|one moment|just a moment|please wait|stand by|working on|hold on)\b/i;
+  /^((first|next|then|now|so|and|after that),? )?(i('ll| will| am going to|'m going to| am about to|'m about to| plan to| intend to| need to| am working| am currently|'m working| can help)|let me|let's|we will|we'll|allow me|give me|one moment|just a moment|please wait|stand by|working on (it|this|that|your)|hold on)\b/i;
 
 /** Whether a text only says what its author is going to do. Short answers are fine; announcements are not. */
 export function isPromise(text: string): boolean {

@@ -1,4 +1,5 @@
 import { isSettled } from "../voting/count.js";
+import { MAX_BALLOTS } from "../voting/rule.js";
 import { voidVotes } from "./answers.js";
 import { decide, finishRun, presentAlone, presentOnlyDraft, presentVotedAnswer, reviewerOf } from "./conclude.js";
 import type { Context } from "./context.js";
@@ -110,14 +111,14 @@ function settleEvaluating(ctx: Context): boolean {
 
 function settledEarly(state: CoreState, open: number[]): boolean {
   const ballots = state.agents.flatMap((agent) => (agent.vote ? [{ voter: agent.vote.agent, choices: agent.vote.targets }] : []));
-  return isSettled(ballots, open, currentAnswers(state), state.config.rule, state.config.selfVote);
+  return isSettled(ballots, open, currentAnswers(state), state.config.rule, state.config.selfVote, state.ballot);
 }
 
 /** A rule that asks for more agreement holds another ballot on the same answers. */
 function voteAgain(ctx: Context): boolean {
   const { state } = ctx;
   const ballots = state.agents.flatMap((agent) => (agent.vote ? [{ voter: agent.vote.agent, choices: agent.vote.targets }] : []));
-  if (voters(state).length === 0 || !state.config.rule.again?.(ballots, state.ballot)) return false;
+  if (voters(state).length === 0 || state.ballot >= MAX_BALLOTS || !state.config.rule.again?.(ballots, state.ballot)) return false;
   const tally: Record<number, number> = {};
   for (const { choices } of ballots) tally[choices[0]!] = (tally[choices[0]!] ?? 0) + 1;
   voidVotes(ctx, "no-majority");

@@ -5,7 +5,7 @@ import { countAbstention, outIfTooMany, turnDecided } from "./decisions.js";
 import { turnFailed } from "./failures.js";
 import { settle } from "./settle.js";
 import { interruptTurn, putOut, takeUpdate } from "./turns.js";
-import type { CoreConfig, CoreInput, CoreState, Transition } from "./types.js";
+import type { CoreConfig, CoreInput, CoreState, Spent, Transition } from "./types.js";
 
 const EMPTY = { name: "MassGenError", code: "empty_presentation", message: "The model presented nothing.", retryable: true };
 
@@ -31,6 +31,7 @@ export function initialState(config: CoreConfig): CoreState {
       waiting: null,
       lastError: null,
     })),
+    budgetSpent: false,
     graceOver: false,
     setVersion: 0,
     order: 0,
@@ -73,7 +74,9 @@ function apply(ctx: Context, input: CoreInput): void {
     case "broken":
       return fail(ctx, input.error);
     default:
-      return onTurn(ctx, input);
+      onTurn(ctx, input);
+      // What spent the last of a budget still counts, so the budget comes after the decision.
+      if (input.type === "decided" && input.spent !== undefined) onSpent(ctx, input.spent);
   }
 }
 
@@ -94,7 +97,7 @@ function onTurn(ctx: Context, input: Extract<CoreInput, { turnId: string }>): vo
       turn.worked = true;
       return;
     case "updated":
-      if (turn.updating === input.setVersion && turn.updating === ctx.state.setVersion) takeUpdate(ctx, agent);
+      if (turn.updating?.setVersion === input.setVersion) takeUpdate(turn);
       return;
     case "turn-failed":
       return turnFailed(ctx, agent, turn, input.error);
@@ -103,7 +106,7 @@ function onTurn(ctx: Context, input: Extract<CoreInput, { turnId: string }>): vo
       ctx.effects.push({ type: "end-turn", turnId: turn.turnId });
       return turnFailed(ctx, agent, turn, EMPTY);
     case "decided":
-      return turnDecided(ctx, agent, turn, input.calls, input.text, input.worked);
+      return turnDecided(ctx, agent, turn, input);
   }
 }
 
@@ -125,11 +128,11 @@ function onVoteGrace(ctx: Context): void {
   for (const agent of outstanding(ctx.state)) {
     const self = ctx.state.agents[agent]!;
     if (self.turn === null || self.turn.stopping) {
-      // It waits to try again, and its failures are counted already.
-      self.decided = "abstain";
-      continue;
+      const { agentId } = ctx.state.config.agents[agent]!;
+      ctx.events.push({ type: "abstain", agentId, attempt: ctx.state.attempt, epoch: ctx.state.epoch });
+    } else {
+      interruptTurn(ctx, agent, "vote-grace");
     }
-    interruptTurn(ctx, agent, "vote-grace");
     countAbstention(ctx, agent);
     outIfTooMany(ctx, agent);
   }
@@ -137,17 +140,46 @@ function onVoteGrace(ctx: Context): void {
 
 function onBudget(ctx: Context, agentId: string | undefined): void {
   const { state } = ctx;
-  if (state.stage !== "drafting" && state.stage !== "evaluating") return;
-  if (agentId === undefined) return decide(ctx, "budget");
-  for (const agent of indices(state, (_, index) => state.config.agents[index]!.agentId === agentId)) putOut(ctx, agent, "budget");
+  if (state.stage === "ended") return;
+  if (agentId === undefined) return onRunBudget(ctx);
+  for (const agent of indices(state, (_, index) => state.config.agents[index]!.agentId === agentId)) {
+    putOut(ctx, agent, "budget");
+    if (state.presenting?.agent === agent && !state.presenting.single) state.presenting = { ...state.presenting, reuse: true };
+  }
+}
+
+function onRunBudget(ctx: Context): void {
+  const { state } = ctx;
+  const { stage, presenting } = state;
+  state.budgetSpent = true;
+  if (stage === "presenting" && presenting?.single === false) {
+    interruptTurn(ctx, presenting.agent, "budget");
+    state.presenting = { ...presenting, reuse: true };
+  } else if (stage === "reviewing") {
+    acceptAsItIs(ctx, "budget");
+  } else if (stage !== "idle") {
+    state.agents.forEach((_, agent) => {
+      interruptTurn(ctx, agent, "budget");
+    });
+    decide(ctx, "budget");
+  }
+}
+
+function onSpent(ctx: Context, { run, agentId }: Spent): void {
+  if (agentId !== undefined) onBudget(ctx, agentId);
+  if (run) onBudget(ctx, undefined);
 }
 
 function onFinish(ctx: Context): void {
-  const { stage, agents } = ctx.state;
+  const { stage } = ctx.state;
   if (stage === "drafting" || stage === "evaluating") decide(ctx, "finished-early");
-  if (stage !== "reviewing") return;
-  agents.forEach((_, agent) => {
-    interruptTurn(ctx, agent, "finished-early");
+  if (stage === "reviewing") acceptAsItIs(ctx, "finished-early");
+}
+
+/** Stops the review. */
+function acceptAsItIs(ctx: Context, reason: "finished-early" | "budget"): void {
+  ctx.state.agents.forEach((_, agent) => {
+    interruptTurn(ctx, agent, reason);
   });
   finishRun(ctx);
 }

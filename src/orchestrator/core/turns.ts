@@ -126,7 +126,6 @@ export function onNewAnswers(state: CoreState, agent: number, turn: Turn): "inte
 export function announceUpdate(ctx: Context, agent: number): void {
   const { state } = ctx;
   const turn = state.agents[agent]!.turn!;
-  turn.updating = state.setVersion;
   const labels = readingOrder(state, agent).map((answer) => answer.label);
   ctx.events.push({ type: "turn-update", ...scopeOf(state, agent, turn), labels });
 }
@@ -135,23 +134,21 @@ export function announceUpdate(ctx: Context, agent: number): void {
 export function sendUpdate(ctx: Context, agent: number): void {
   const { state } = ctx;
   const turn = state.agents[agent]!.turn!;
-  const order = orderTurn(state, agent, turn.turnId, turn.phase);
+  const order = { ...orderTurn(state, agent, turn.turnId, turn.phase), known: turn.seen };
+  turn.updating = { setVersion: order.setVersion, seen: order.answers.map((answer) => answer.label), offer: order.offer };
   if (turn.parked === null) {
     ctx.effects.push({ type: "update-turn", turnId: turn.turnId, order });
     return;
   }
   const results = [{ toolCallId: turn.parked.toolCallId, text: state.config.rejectionText({ code: "stale", offer: [], aliases: [] }) }];
   turn.parked = null;
-  takeUpdate(ctx, agent);
+  takeUpdate(turn);
   ctx.effects.push({ type: "continue-turn", turnId: turn.turnId, results, update: order, offer: order.offer });
 }
 
-/** The answers have reached the model: its decisions are judged against the current set from now on. */
-export function takeUpdate(ctx: Context, agent: number): void {
-  const { state } = ctx;
-  const turn = state.agents[agent]!.turn!;
+/** The update has reached the model: its decisions are judged against what it has read. */
+export function takeUpdate(turn: Turn): void {
+  if (turn.updating === null) return;
+  Object.assign(turn, turn.updating);
   turn.updating = null;
-  turn.setVersion = state.setVersion;
-  turn.seen = readingOrder(state, agent).map((answer) => answer.label);
-  turn.offer = offerFor(state, agent, turn.phase);
 }

@@ -78,8 +78,8 @@ export interface Turn {
   /** Labels shown. */
   seen: string[];
   offer: Offer;
-  /** `setVersion` of an update that is on its way to the turn. */
-  updating: number | null;
+  /** What an update says that is on its way to the turn. */
+  updating: Pick<Turn, "setVersion" | "seen" | "offer"> | null;
   /** The model is in the middle of a `new_answer`. */
   writing: boolean;
   /** It has finished a tool step. */
@@ -108,7 +108,7 @@ export interface AgentState {
   failures: number;
   abstentions: number;
   /** What it has done with the current ballot. */
-  decided: null | "vote" | "abstain" | "answer" | "stale";
+  decided: null | "vote" | "abstain" | "answer" | "stale" | "failed";
   vote: Vote | null;
   turn: Turn | null;
   /** Timer that must fire before its next turn. */
@@ -133,6 +133,8 @@ export interface CoreState {
   /** Score by agent of the ballot before, for a rule that votes again. */
   lastTally: Record<number, number> | null;
   agents: AgentState[];
+  /** Nothing more may be spent: no further attempt begins. */
+  budgetSpent: boolean;
   /** The draft grace is over. */
   graceOver: boolean;
   /** Grows with every change of the current answers. */
@@ -162,7 +164,16 @@ export type CoreInput = { time: number } & (
   | { type: "writing"; turnId: string; on: boolean }
   | { type: "worked"; turnId: string }
   | { type: "updated"; turnId: string; setVersion: number }
-  | { type: "decided"; turnId: string; calls: WorkflowCall[]; text: string; worked: boolean }
+  | {
+      type: "decided";
+      turnId: string;
+      calls: WorkflowCall[];
+      /** Text of the step; `cut`: it ended at an output limit. */
+      text: string;
+      cut?: boolean;
+      worked: boolean;
+      spent?: Spent;
+    }
   | { type: "presented"; turnId: string; text: string }
   | { type: "turn-failed"; turnId: string; error: ErrorInfo }
   | { type: "turn-stopped"; turnId: string }
@@ -172,6 +183,12 @@ export type CoreInput = { time: number } & (
   | { type: "abort"; reason: string }
   | { type: "broken"; error: ErrorInfo }
 );
+
+/** Budgets whose last tokens a step has spent: the run's, that of the agent named. */
+export interface Spent {
+  run: boolean;
+  agentId?: string;
+}
 
 /** A call of a workflow tool as the model made it. */
 export interface WorkflowCall {
@@ -219,6 +236,8 @@ export interface TurnOrder {
   setVersion: number;
   /** In reading order: rotated per reader, its own last. */
   answers: Answer[];
+  /** Labels that a turn to be updated has read already. */
+  known?: string[];
   offer: Offer;
   /** The text an earlier attempt presented and why it was sent back. */
   rejected?: { text: string; feedback: string };

@@ -38,6 +38,8 @@ export class EventLog {
   #closed = false;
   /** Made with the first listener. */
   #emitter: EventEmitter | undefined;
+  /** Everything that has ever been listened to. Most deltas are not. */
+  readonly #heard = new Set<ListenerType>();
   /** What is really registered for a listener. */
   readonly #guards = new WeakMap<AnyListener, (event: CoordinationEvent) => void>();
   /** Events that were appended by a listener, while another is being told. */
@@ -75,7 +77,7 @@ export class EventLog {
     this.#history.add(event);
     for (const reader of this.#readers) reader.push(event);
     if (this.#closed) this.#readers = [];
-    if (this.#emitter !== undefined) this.#tell(this.#emitter, event);
+    if (this.#emitter !== undefined && (this.#heard.has(event.type) || this.#heard.has("*"))) this.#tell(this.#emitter, event);
     return event;
   }
 
@@ -112,6 +114,7 @@ export class EventLog {
    */
   on<T extends ListenerType>(type: T, listener: EventListener<T>): this {
     this.#emitter ??= new EventEmitter();
+    this.#heard.add(type);
     this.#emitter.on(type, this.#guard(listener));
     return this;
   }
@@ -119,6 +122,7 @@ export class EventLog {
   /** As `on`, for the next event of the type alone. */
   once<T extends ListenerType>(type: T, listener: EventListener<T>): this {
     this.#emitter ??= new EventEmitter();
+    this.#heard.add(type);
     this.#emitter.once(type, this.#guard(listener));
     return this;
   }

@@ -1,5 +1,5 @@
+import { TextBuffer } from "../../text-buffer.js";
 import type { DeltaEvent } from "../events.js";
-import { TextBuffer } from "./text-buffer.js";
 
 /** One or more deltas of the same step, type, reasoning kind and tool call, as one. */
 export class MergedDelta {

@@ -1,7 +1,7 @@
 import { MassGenError } from "../../errors.js";
+import { TextBuffer } from "../../text-buffer.js";
 import { type CoordinationEvent, isTerminal } from "../events.js";
 import { PullIterator, type PullSource } from "./pull-iterator.js";
-import { TextBuffer } from "./text-buffer.js";
 
 /** What one presenting step has written. */
 interface Part {

@@ -12,7 +12,7 @@ export interface Task {
 }
 
 export function taskOf(input: string | Message[]): Task {
-  const messages: Message[] = typeof input === "string" ? [{ role: "user", content: input }] : input;
+  const messages: Message[] = typeof input === "string" ? [{ role: "user", content: input }] : Array.isArray(input) ? input : [];
   const message = messages.at(-1);
   if (message?.role !== "user" || message.content.length === 0) {
     throw new ConfigError("bad_input", "run(input): give a text that is not empty, or messages of which the last is from the user", {
@@ -54,7 +54,10 @@ export function composeTurn(composer: Composer, systemMessage: string | undefine
 
 /** The message that tells a running turn of new answers. */
 export function composeUpdate(composer: Composer, order: TurnOrder): string {
-  return composer.prompts.update(evaluation(composer, order));
+  const known = new Set(order.known);
+  const answers = order.answers.filter(({ label }) => !known.has(label));
+  const unchanged = order.answers.filter(({ label }) => known.has(label)).map(({ agent }) => aliasOf(agent));
+  return composer.prompts.update({ ...evaluation(composer, { ...order, answers }), unchanged });
 }
 
 function instructionsFor(composer: Composer, order: TurnOrder): string {

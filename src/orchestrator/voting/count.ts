@@ -46,12 +46,16 @@ export function isSettled(
   candidates: Candidate[],
   rule: DecisionRule,
   selfVote: SelfVote,
+  ballot = 1,
 ): boolean {
-  if (ballots.length === 0 || rule.ballot !== "single" || rule.again) return false;
+  // Where a ballot may hold many choices there are too many endings to try.
+  if (ballots.length === 0 || rule.ballot !== "single") return false;
   if ((candidates.length + 1) ** outstanding.length > MAX_ENDINGS) return false;
   const { winner } = countVotes(ballots, candidates, rule, selfVote);
   const holds = (cast: Ballot[], next: number): boolean => {
-    if (next === outstanding.length) return countVotes(cast, candidates, rule, selfVote).winner === winner;
+    if (next === outstanding.length) {
+      return countVotes(cast, candidates, rule, selfVote).winner === winner && !rule.again?.(cast, ballot);
+    }
     const voter = outstanding[next]!;
     return holds(cast, next + 1) && candidates.every(({ agent }) => holds([...cast, { voter, choices: [agent] }], next + 1));
   };

@@ -1,3 +1,8 @@
+import { ConfigError } from "../../errors.js";
+
+/** However undecided a rule is, so many ballots on one set of answers must do. */
+export const MAX_BALLOTS = 5;
+
 /** One voter's choices: indices of agents, best first. */
 export interface Ballot {
   voter: number;
@@ -18,7 +23,7 @@ export interface DecisionRule {
   readonly ballot: "single" | "approval" | "ranking";
   /** The score of each candidate, in the order given. The highest wins; ties go to the answer submitted first. */
   score(ballots: Ballot[], candidates: Candidate[]): number[];
-  /** Whether to vote once more on the same answers. `ballot` counts from 1. Default: never. */
+  /** Whether to vote once more on the same answers, five times at most. `ballot` counts from 1. Default: never. */
   again?(ballots: Ballot[], ballot: number): boolean;
 }
 
@@ -51,8 +56,13 @@ export const borda: DecisionRule = {
     }),
 };
 
-/** Everybody must name the same answer; after `maxBallots` ballots (default 2) on one set, plurality decides. */
+/** Everybody must name the same answer; after `maxBallots` ballots (default 2, at most 5) on one set, plurality decides. */
 export function unanimity({ maxBallots = 2 }: { maxBallots?: number } = {}): DecisionRule {
+  if (!Number.isInteger(maxBallots) || maxBallots < 1 || maxBallots > MAX_BALLOTS) {
+    throw new ConfigError("bad_option", `unanimity: maxBallots must be an integer from 1 to ${MAX_BALLOTS}, not ${String(maxBallots)}`, {
+      path: "maxBallots",
+    });
+  }
   return {
     name: "unanimity",
     ballot: "single",

@@ -1,5 +1,8 @@
-/** Chunks kept apart before they are joined into one block: bounds the number of small strings that wait. */
-const CHUNKS_PER_BLOCK = 1024;
+/**
+ * Chunks kept apart before they are joined into one block. Few, so that most of them die young: carrying them along costs the garbage
+ * collector more than joining them.
+ */
+const CHUNKS_PER_BLOCK = 64;
 
 /** Text that grows by small pieces: cheap to add to, and its memory is that of the text, not of the pieces. */
 export class TextBuffer {
