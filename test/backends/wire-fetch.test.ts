@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { tailOf, wireFetch } from "../../src/backends/chat-completions/wire-fetch.js";
+import { tailOf, wireFetch } from "../../src/backends/wire-fetch.js";
 
 const headers = { "content-type": "text/event-stream" };
 

@@ -153,7 +153,7 @@ export async function* readChatStream(open: () => Promise<ChatStream>, close: ()
               const { data, transcript } = delta.audio;
               if (data) audio.push(data);
               if (transcript) {
-                text += transcript;
+                text.add(transcript);
                 yield { type: "text-delta", delta: transcript };
               }
             }
