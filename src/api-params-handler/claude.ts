@@ -27,8 +27,6 @@ export const claudeParams = {
   system: "any",
   temperature: "number",
   thinking: "object",
-  /** Server tools, which come after the agent's own tools. */
-  tools: "array",
   top_k: "number",
   top_p: "number",
   user_profile_id: "string",
@@ -43,6 +41,7 @@ const reserved: Record<string, string> = {
   messages: "the input of the run",
   stream: "nothing: replies are always streamed",
   tool_choice: "`toolChoice` of the run",
+  tools: "`tools` of the agent, or `builtinTools` of the backend for Anthropic's own",
   compaction: "`context_management`, or `compact()` of the backend",
 };
 
@@ -75,6 +74,8 @@ export interface ClaudeParamsTarget {
   model: string;
   rules: ClaudeModel;
   apiVersion: ClaudeApiVersion;
+  /** Server tools of the config. Default: none. */
+  serverTools?: readonly Record<string, unknown>[];
 }
 
 /** A request's parameters, sorted by where they go. */
@@ -84,7 +85,7 @@ export interface ClaudeRequestParams {
   headers: Record<string, string>;
   /** Parts of the system prompt. */
   system: Record<string, unknown>[];
-  /** Server tools. */
+  /** Server tools: those of the config, and a toolset of every MCP server. */
   tools: Record<string, unknown>[];
   disableParallelToolUse: boolean | undefined;
   /** What was asked for and cannot be sent. */
@@ -121,7 +122,7 @@ export function checkClaudeParams(
         if (Object.hasOwn(reserved, inner)) throw reservedParam(inner, `${at}.${inner}`);
       }
     }
-    if (name === "tools" || name === "system") checkParts(name, value, at);
+    if (name === "system") checkSystem(value, at);
     checked[name] = value;
   }
   return checked;
@@ -135,6 +136,7 @@ export function claudeRequestParams(
   target: ClaudeParamsTarget,
 ): ClaudeRequestParams {
   const warnings: string[] = [];
+  const { serverTools = [] } = target;
   const layers = [config, settings ? settingsParams(settings, target, { ...config, ...request }, warnings) : {}, request];
   const merged: Record<string, unknown> & CheckedClaudeParams = {};
   for (const layer of layers) {
@@ -144,7 +146,7 @@ export function claudeRequestParams(
     }
   }
   for (const [key, value] of Object.entries(merged)) if (value === null) delete merged[key];
-  const { betas, disable_parallel_tool_use, user_profile_id, workspace_id, extra_body, system, tools, ...body } = merged;
+  const { betas, disable_parallel_tool_use, user_profile_id, workspace_id, extra_body, system, ...body } = merged;
   body.max_tokens = maxTokens(body, settings, target);
   const wanted = [...new Set([...(betas ?? []).map(String), ...betasOf(body)])];
   return {
@@ -155,7 +157,7 @@ export function claudeRequestParams(
       ...(workspace_id && { "anthropic-workspace-id": workspace_id }),
     },
     system: typeof system === "string" ? [{ type: "text", text: system }] : ((system ?? []) as Record<string, unknown>[]),
-    tools: [...((tools ?? []) as Record<string, unknown>[]), ...toolsetsOf(body.mcp_servers, tools)],
+    tools: [...serverTools, ...toolsetsOf(body.mcp_servers, serverTools)],
     disableParallelToolUse: disable_parallel_tool_use ?? undefined,
     warnings,
   };
@@ -269,21 +271,18 @@ function betasOf(body: Record<string, unknown>): string[] {
 }
 
 /** Every MCP server needs a toolset; the plain one is added where the user wrote none. */
-function toolsetsOf(servers: unknown, tools: unknown[] | null | undefined): Record<string, unknown>[] {
+function toolsetsOf(servers: unknown, tools: readonly Record<string, unknown>[]): Record<string, unknown>[] {
   if (!Array.isArray(servers)) return [];
-  const have = new Set((tools ?? []).map((tool) => (isObject(tool) ? tool.mcp_server_name : undefined)));
+  const have = new Set(tools.map((tool) => tool.mcp_server_name));
   return servers.flatMap((server) =>
     isObject(server) && !have.has(server.name) ? [{ type: "mcp_toolset", mcp_server_name: server.name }] : [],
   );
 }
 
-function checkParts(name: string, value: unknown, path: string): void {
-  if (value === null || (name === "system" && typeof value === "string")) return;
+function checkSystem(value: unknown, path: string): void {
+  if (value === null || typeof value === "string") return;
   if (Array.isArray(value) && value.every((part) => isObject(part) && typeof part.type === "string")) return;
-  const message =
-    name === "tools"
-      ? '"tools" must be a list of server tools, e.g. { type: "web_search_20250305", name: "web_search" }. Tools of your own belong to the agent.'
-      : '"system" must be a text or a list of text blocks, e.g. { type: "text", text: "…" }.';
+  const message = '"system" must be a text or a list of text blocks, e.g. { type: "text", text: "…" }.';
   throw new ConfigError("invalid_value", message, { path });
 }
 

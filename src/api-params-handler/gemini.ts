@@ -32,8 +32,6 @@ export const geminiParams = {
   store: "boolean",
   temperature: "number",
   thinkingConfig: "object",
-  /** Built-in tools that have no key of their own, e.g. `[{ googleMaps: {} }]`. */
-  tools: "array",
   topK: "number",
   topP: "number",
   /** Merged into the request as it stands: the way to a parameter that no table knows. */
@@ -47,6 +45,7 @@ const reserved: Record<string, string> = {
   systemInstruction: "`system` of the agent",
   toolConfig: "`toolChoice` of the run; its other half is `retrievalConfig`",
   candidateCount: "more agents: one reply is read per step",
+  tools: "`tools` of the agent, or `builtinTools` of the backend for Google's own",
   automaticFunctionCalling: "`tools` of the agent: massgen calls them",
   automaticContinuation: "nothing: massgen continues a reply itself",
   continuationToken: "nothing: massgen continues a reply itself",
@@ -98,7 +97,6 @@ export function checkGeminiParams(params: Record<string, unknown>, path = "param
     }
     if (value !== null) {
       checkKind(key, value, kind, at);
-      if (name === "tools") checkTools(value as unknown[], at);
       if (name === "extraBody") {
         for (const inner of ["contents", "systemInstruction"]) {
           if (Object.hasOwn(value as object, inner)) throw reservedParam(inner, inner, `${at}.${inner}`);
@@ -162,16 +160,6 @@ function settingsParams(settings: ModelSettings, rule: GeminiRule, warnings: str
     else if (reasoningEffort !== "none") warnings.push("This model does not think; `reasoningEffort` was not sent.");
   }
   return params;
-}
-
-function checkTools(tools: unknown[], path: string): void {
-  tools.forEach((tool, i) => {
-    const at = `${path}[${i}]`;
-    if (!isObject(tool)) throw new ConfigError("invalid_value", `"${at}" must be an object such as { googleMaps: {} }.`, { path: at });
-    if ("functionDeclarations" in tool || "function_declarations" in tool) {
-      throw new ConfigError("reserved_key", "Functions are not declared under `params`. Use `tools` of the agent.", { path: at });
-    }
-  });
 }
 
 function reservedParam(key: string, name: string, path: string): ConfigError {

@@ -27,8 +27,7 @@ describe("checking", () => {
     [{ contents: [] }, "reserved_key", /input of the run/],
     [{ tool_config: {} }, "reserved_key", /toolChoice/],
     [{ candidateCount: 2 }, "reserved_key", /more agents/],
-    [{ tools: [{ functionDeclarations: [] }] }, "reserved_key", /`tools` of the agent/],
-    [{ tools: ["googleMaps"] }, "invalid_value", /object/],
+    [{ tools: [{ googleMaps: {} }] }, "reserved_key", /`builtinTools` of the backend/],
     [{ extraBody: { contents: [] } }, "reserved_key", /input of the run/],
     [{ constructor: 1 }, "unknown_key", /constructor/],
   ])("%j is refused", (params, code, message) => {

@@ -123,7 +123,8 @@ describe("the request", () => {
       {
         enableWebSearch: true,
         enableCodeExecution: true,
-        params: { betas: ["my-beta"], mcpServers: [server], tools: [{ type: "memory_20250818", name: "memory" }] },
+        builtinTools: [{ type: "memory_20250818", name: "memory" }],
+        params: { betas: ["my-beta"], mcpServers: [server] },
       },
       { tools: [look] },
     );
@@ -493,7 +494,8 @@ describe("config", () => {
     [{ params: { thinkin: {} } }, "unknown_key", 'Did you mean "thinking"?'],
     [{ params: { messages: [] } }, "reserved_key", "the input of the run"],
     [{ params: { extraBody: { stream: false } } }, "reserved_key", "always streamed"],
-    [{ params: { tools: [{ name: "x" }] } }, "invalid_value", "server tools"],
+    [{ builtinTools: [{ name: "x" }] }, "invalid_value", "`tools` of the agent"],
+    [{ params: { tools: [] } }, "reserved_key", "`builtinTools` of the backend"],
     [{ params: { temperature: 1 } }, "unsupported_param", '`apiVersion: "2023-06-01"`'],
     [{ params: { maxTokens: "5" } }, "invalid_value", "number"],
   ])("%j is refused", (config, code, message) => {

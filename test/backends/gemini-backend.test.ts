@@ -95,7 +95,8 @@ describe("the request", () => {
       enableWebSearch: true,
       enableCodeExecution: true,
       enableUrlContext: true,
-      params: { tools: [{ googleMaps: {} }], retrievalConfig: { languageCode: "de" } },
+      builtinTools: [{ googleMaps: {} }],
+      params: { retrievalConfig: { languageCode: "de" } },
     };
     const own = [{ googleSearch: {} }, { codeExecution: {} }, { urlContext: {} }, { googleMaps: {} }];
     const alone = await sent({ ...builtins, model: "gemini-2.5-flash" });

@@ -201,11 +201,11 @@ export class ClaudeBackend implements Backend {
   private prepare(request: BackendRequest): Prepared {
     const { config, model, rules } = this;
     const own = request.params ? checkClaudeParams(request.params, config.apiVersion, "request.params") : {};
-    const target = { model, rules, apiVersion: config.apiVersion };
+    const target = { model, rules, apiVersion: config.apiVersion, serverTools: config.serverTools };
     const params = claudeRequestParams(config.params, request.settings, own, target);
     const { warnings } = params;
     const system = [...params.system, ...(request.system?.trim() ? [{ type: "text", text: request.system }] : [])];
-    const tools = [...toClaudeTools(request.tools ?? []), ...config.serverTools, ...params.tools];
+    const tools = [...toClaudeTools(request.tools ?? []), ...params.tools];
     const messages = toClaudeMessages(request.messages, this.target);
     const caching = params.body.cache_control ? false : config.promptCaching;
     const marked = markCachePoints({ system, tools, messages }, caching);

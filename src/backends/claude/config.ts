@@ -1,6 +1,6 @@
 import { type CheckedClaudeParams, type ClaudeApiVersion, type ClaudeParams, checkClaudeParams } from "../../api-params-handler/claude.js";
 import { ConfigError } from "../../errors.js";
-import { nearest } from "../../nearest-key.js";
+import { checkConfigKeys, type KeyTable } from "../config-keys.js";
 import { isPrivateHost, normalizeBaseUrl } from "../connection.js";
 
 /** Claude on the Anthropic Messages API, or any server that speaks it. */
@@ -23,6 +23,11 @@ export interface ClaudeConfig {
   enableWebSearch?: boolean;
   /** Lets Claude run code in Anthropic's sandbox (`code_execution_20250825`). Default false. */
   enableCodeExecution?: boolean;
+  /**
+   * More of Anthropic's server tools, in its spelling, e.g. `{ type: "web_fetch_20250910", name: "web_fetch" }`. They come after the
+   * agent's own tools.
+   */
+  builtinTools?: Record<string, unknown>[];
   /**
    * Marks the stable beginning of the prompt, and in a tool loop what came so far, for the prompt cache. `"1h"` keeps it for an
    * hour instead of five minutes and costs more to write. Default true.
@@ -60,7 +65,7 @@ const DEFAULT_URL = "https://api.anthropic.com";
 const KEY_ENV = ["ANTHROPIC_API_KEY"];
 const VERSIONS: readonly string[] = ["2023-06-01", "2026-10-21"];
 
-const keys: Record<string, "string" | "boolean" | "object" | "function" | undefined> = {
+const keys: KeyTable = {
   type: "string",
   model: "string",
   baseUrl: "string",
@@ -69,6 +74,7 @@ const keys: Record<string, "string" | "boolean" | "object" | "function" | undefi
   apiVersion: "string",
   enableWebSearch: "boolean",
   enableCodeExecution: "boolean",
+  builtinTools: "array",
   promptCaching: undefined,
   params: "object",
   longWaits: "boolean",
@@ -86,6 +92,7 @@ export function resolveClaudeConfig(config: ClaudeConfig, env: NodeJS.ProcessEnv
   const keyEnv = anthropic || fromEnv ? KEY_ENV : [];
   const apiKey = config.apiKey || keyEnv.map((name) => env[name]).find(Boolean) || (isPrivateHost(hostname) ? "EMPTY" : undefined);
   const apiVersion = config.apiVersion ?? (anthropic ? "2026-10-21" : "2023-06-01");
+  checkBuiltinTools(config.builtinTools ?? []);
   return {
     type: "claude",
     label: anthropic ? "Anthropic" : `The server at ${host}`,
@@ -99,6 +106,7 @@ export function resolveClaudeConfig(config: ClaudeConfig, env: NodeJS.ProcessEnv
     serverTools: [
       ...(config.enableWebSearch ? [{ type: "web_search_20250305", name: "web_search" }] : []),
       ...(config.enableCodeExecution ? [{ type: "code_execution_20250825", name: "code_execution" }] : []),
+      ...(config.builtinTools ?? []),
     ],
     promptCaching: config.promptCaching ?? true,
     params: checkClaudeParams(config.params ?? {}, apiVersion),
@@ -112,17 +120,17 @@ function rootUrl(given: string, path: string): string {
   return normalizeBaseUrl(given, path).replace(/(\/v1)?(\/messages)?$/, "");
 }
 
-function checkKeys(config: ClaudeConfig): void {
-  for (const [key, value] of Object.entries(config)) {
-    if (!Object.hasOwn(keys, key)) {
-      const meant = nearest(key, Object.keys(keys));
-      const hint = meant ? `Did you mean "${meant}"?` : "Parameters of the API belong under `params`.";
-      throw new ConfigError("unknown_key", `"${key}" is not a key of a claude backend. ${hint}`, { path: key });
-    }
-    const kind = keys[key];
-    const actual = Array.isArray(value) ? "array" : typeof value;
-    if (value != null && kind && actual !== kind) throw invalid(key, `a ${kind}`, value);
+/** Tools of Anthropic have a `type`; those without are functions. */
+function checkBuiltinTools(tools: readonly Record<string, unknown>[]): void {
+  for (const [i, tool] of tools.entries()) {
+    if (typeof tool?.type === "string" && tool.type !== "custom") continue;
+    const message = "A built-in tool needs the `type` its provider gave it; tools of your own belong under `tools` of the agent.";
+    throw new ConfigError("invalid_value", message, { path: `builtinTools[${i}].type` });
   }
+}
+
+function checkKeys(config: ClaudeConfig): void {
+  checkConfigKeys(config, keys, "claude");
   const { apiVersion, promptCaching } = config;
   if (apiVersion !== undefined && !VERSIONS.includes(apiVersion)) throw invalid("apiVersion", `one of ${VERSIONS.join(", ")}`, apiVersion);
   if (promptCaching !== undefined && typeof promptCaching !== "boolean" && promptCaching !== "1h") {

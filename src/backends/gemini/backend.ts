@@ -198,7 +198,7 @@ export class GeminiBackend implements Backend {
     const { model, baseUrl, params, builtins } = this.config;
     const requestParams = request.params ? checkGeminiParams(request.params, "request.params") : {};
     const merged = geminiRequestParams(params, request.settings, requestParams, this.rule, warnings);
-    const { tools: more = [], retrievalConfig, extraBody = {}, ...config } = merged;
+    const { retrievalConfig, extraBody = {}, ...config } = merged;
     const target: GeminiTarget = { provider: this.type, endpoint: baseUrl, model, ...(this.rule.signatures && { signatures: true }) };
     const token = continuationOf(request.messages, target);
     const messages = token === undefined ? request.messages : request.messages.slice(0, -1);
@@ -206,13 +206,15 @@ export class GeminiBackend implements Backend {
     if (token !== undefined) config.continuationToken = token;
 
     const functions = request.tools?.length ? toGeminiTools(request.tools) : [];
-    const own = [...builtins, ...(more as Record<string, unknown>[])];
-    const mixed = own.length > 0 && functions.length > 0;
+    const mixed = builtins.length > 0 && functions.length > 0;
     if (mixed && !this.rule.mixesTools) {
-      const names = own.flatMap((tool) => Object.keys(tool)).join(", ");
+      const names = builtins.flatMap((tool) => Object.keys(tool)).join(", ");
       warnings.push(`${model} cannot use built-in tools beside functions; ${names} was left out of this step.`);
     }
-    const tools = [...(mixed && !this.rule.mixesTools ? [] : own), ...(functions.length > 0 ? [{ functionDeclarations: functions }] : [])];
+    const tools = [
+      ...(mixed && !this.rule.mixesTools ? [] : builtins),
+      ...(functions.length > 0 ? [{ functionDeclarations: functions }] : []),
+    ];
     if (tools.length > 0) config.tools = tools;
     const choice = functions.length > 0 ? toGeminiToolChoice(request.toolChoice ?? "auto") : undefined;
     const toolConfig = {

@@ -25,6 +25,8 @@ export interface GeminiConfig {
   enableCodeExecution?: boolean;
   /** Lets the model open URLs that the prompt names. Default false. */
   enableUrlContext?: boolean;
+  /** More of Google's tools, in its spelling, e.g. `{ googleMaps: {} }`. */
+  builtinTools?: Record<string, unknown>[];
   /** Allows silences above 300 s, where Node's own fetch gives up. Default false. */
   longWaits?: boolean;
   /** Replaces the global `fetch`. */
@@ -62,6 +64,7 @@ const keys = {
   enableWebSearch: "boolean",
   enableCodeExecution: "boolean",
   enableUrlContext: "boolean",
+  builtinTools: "array",
   longWaits: "boolean",
   fetch: "function",
 } as const satisfies Record<keyof GeminiConfig, KeyKind>;
@@ -82,21 +85,34 @@ export function resolveGeminiConfig(config: GeminiConfig, env: NodeJS.ProcessEnv
   const trusted = Boolean(fromEnv) || /(^|\.)googleapis\.com$/.test(hostname);
   const key = config.apiKey || (trusted ? keyEnv.map((name) => env[name]).find(Boolean) : undefined);
   const apiKey = key || (isPrivateHost(hostname) ? "EMPTY" : undefined);
-  const { tools = [], ...rest } = checkGeminiParams(params);
+  const { builtinTools = [] } = config;
+  checkBuiltinTools(builtinTools);
   return {
     model: config.model,
     baseUrl: version && !inside ? url.slice(0, version.index) : url,
     apiVersion: inside ? "" : (version?.[1] ?? "v1beta"),
     ...(apiKey !== undefined && { apiKey }),
     headers,
-    params: rest,
+    params: checkGeminiParams(params),
     builtins: [
       ...(config.enableWebSearch ? [{ googleSearch: {} }] : []),
       ...(config.enableCodeExecution ? [{ codeExecution: {} }] : []),
       ...(config.enableUrlContext ? [{ urlContext: {} }] : []),
-      ...((tools ?? []) as Record<string, unknown>[]),
+      ...builtinTools,
     ],
     longWaits,
     ...(fetch && { fetch }),
   };
+}
+
+function checkBuiltinTools(tools: readonly Record<string, unknown>[]): void {
+  for (const [i, tool] of tools.entries()) {
+    const path = `builtinTools[${i}]`;
+    if (typeof tool !== "object" || tool === null || Array.isArray(tool) || Object.keys(tool).length === 0) {
+      throw new ConfigError("invalid_value", `"${path}" must be an object such as { googleMaps: {} }.`, { path });
+    }
+    if ("functionDeclarations" in tool || "function_declarations" in tool) {
+      throw new ConfigError("reserved_key", "Functions are no built-in tools. Use `tools` of the agent.", { path });
+    }
+  }
 }
