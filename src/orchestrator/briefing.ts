@@ -48,7 +48,7 @@ export class Briefing {
       agentId: agent.id,
       turnId: order.turnId,
       backend: agent.backend,
-      ...composeTurn(this.#composer, agent.systemMessage, order),
+      ...composeTurn(this.#composer, { systemMessage: agent.systemMessage, short: agent.backend.capabilities.shortPrompts }, order),
       tools: this.tools(order.agent, order.phase),
       decisions,
       knownDecisions: [...WORKFLOW_TOOLS],

@@ -99,8 +99,8 @@ export class Run implements AsyncIterable<CoordinationEvent> {
         this.#files = [];
       };
       this.#log.on("turn-error", voidTurn).on("turn-interrupt", voidTurn);
-      this.#log.on("file", ({ phase, stepId, mediaType, data }) => {
-        if (phase === "present") this.#files.push({ stepId, file: { mediaType, data } });
+      this.#log.on("file", ({ phase, stepId, mediaType, data, partial }) => {
+        if (phase === "present" && !partial) this.#files.push({ stepId, file: { mediaType, data } });
       });
       const onEnd = (event: CoordinationEvent) => {
         if (!isTerminal(event)) return;

@@ -68,6 +68,20 @@ describe("the prefix of a prompt", () => {
     expect(duo.backends.b?.requests[0]?.system).not.toContain("lawyer");
   });
 
+  it("is shorter for a model that is tuned for short ones, and for that model alone", async () => {
+    const duo = team(
+      { a: [newAnswer("A"), vote("agent1"), "Final."], b: [newAnswer("B"), vote("agent1")] },
+      { agents: { a: { systemMessage: "You are a lawyer.", backend: { capabilities: { shortPrompts: true } } } } },
+    );
+    await play(duo);
+    const [brief, ...rest] = new Set(duo.backends.a?.requests.map(({ system }) => system ?? ""));
+    expect(rest).toEqual([]);
+    const usual = duo.backends.b?.requests[0]?.system ?? "";
+    expect(brief).toMatch(/^You are a lawyer\.\n\n/);
+    expect(brief!.length).toBeLessThan(0.6 * usual.length);
+    for (const needed of [/votes/, /better one/, /tool call/, /stand on its own/]) expect(brief).toMatch(needed);
+  });
+
   it("keeps the parts of the caller's message that are not text", async () => {
     const image = { type: "file" as const, mediaType: "image/png", data: "aGk=" };
     const duo = team({ a: [newAnswer("A"), vote("agent1"), "Final."], b: [newAnswer("B"), vote("agent1")] });

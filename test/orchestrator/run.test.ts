@@ -206,7 +206,16 @@ describe("the result", () => {
     const trio = team(
       {
         a: [newAnswer("A"), vote("agent2", "B is right.")],
-        b: [newAnswer("B"), vote("agent2", "Mine."), ["Final.", { chunk: { type: "file", mediaType: "image/png", data: "aGk=" } }]],
+        b: [
+          newAnswer("B"),
+          vote("agent2", "Mine."),
+          [
+            "Final.",
+            // Still being drawn: an event, and no part of the result.
+            { chunk: { type: "file", mediaType: "image/png", data: "aA==", partial: true } },
+            { chunk: { type: "file", mediaType: "image/png", data: "aGk=" } },
+          ],
+        ],
         c: [newAnswer("C"), vote("agent3", "Mine too.")],
       },
       { agents: { a: { backend: { usage } }, b: { backend: { usage } }, c: { backend: { usage } } } },

@@ -36,8 +36,15 @@ export interface TurnPrompt {
   messages: Message[];
 }
 
+/** Whom a prompt is for. */
+export interface Reader {
+  systemMessage?: string | undefined;
+  /** Tuned for short system prompts. */
+  short?: boolean | undefined;
+}
+
 /** The prompt of a turn. Everything before the last paragraphs stays the same from phase to phase, so providers can cache it. */
-export function composeTurn(composer: Composer, systemMessage: string | undefined, order: TurnOrder): TurnPrompt {
+export function composeTurn(composer: Composer, { systemMessage, short = false }: Reader, order: TurnOrder): TurnPrompt {
   const { prompts, task, callerTools } = composer;
   const sentBack = order.rejected === undefined ? [] : [prompts.sentBack(order.rejected)];
   if (order.phase === "present" && order.candidate?.alone === true) {
@@ -45,7 +52,7 @@ export function composeTurn(composer: Composer, systemMessage: string | undefine
     const message = sentBack.length === 0 ? task.message : userMessage([...partsOf(task.message), text(`\n\n${sentBack[0]}`)]);
     return { ...(systemMessage !== undefined && { system: systemMessage }), messages: [...task.history, message] };
   }
-  const team = prompts.system({ callerTools });
+  const team = prompts.system({ callerTools, short });
   const { before, after } = prompts.task();
   const rest = [...sentBack, instructionsFor(composer, order)].join("\n\n");
   const message = userMessage([text(before), ...partsOf(task.message), text(`${after}\n\n${rest}`)]);

@@ -21,8 +21,8 @@ export interface SentBack {
  * cache the prefix, and agents know each other by alias only.
  */
 export interface Prompts {
-  /** Follows the agent's own system message; the same in every phase. */
-  system(context: { callerTools: { name: string; description: string }[] }): string;
+  /** Follows the agent's own system message; the same in every phase. `short`: the model is tuned for short system prompts. */
+  system(context: { callerTools: { name: string; description: string }[]; short: boolean }): string;
   /** Frames the task; `before` and `after` stand around the caller's own content. */
   task(): { before: string; after: string };
   /** Put between the task and what to do, from the second attempt on. */
@@ -121,14 +121,23 @@ const REJECTIONS: Partial<Record<RejectionCode, string>> = {
   "answer-limit": "You have submitted as many answers as you may. Vote for the best of the current ones.",
 };
 
+const SYSTEM = [
+  "You are one of several independent agents working on the same task. Each of you drafts an answer of its own; then you read",
+  "the answers, without knowing whose they are, and either vote for the best one or submit a better one. Each message tells you",
+  "what to do now, and which tool call ends it. Act: use your tools and do the work rather than describing it, never invent",
+  "facts or results, and do not ask anybody questions. An answer must stand on its own: whoever reads it sees nothing else of",
+  "your work.",
+];
+
+const SHORT_SYSTEM = [
+  "Several agents work on one task: each drafts an answer, then votes for the best or submits a better one. Each message names the",
+  "tool call that ends it. Do the work with your tools, invent nothing, ask nobody. An answer must stand on its own.",
+];
+
 export const defaultPrompts: Prompts = {
-  system: ({ callerTools }) =>
+  system: ({ callerTools, short }) =>
     [
-      "You are one of several independent agents working on the same task. Each of you drafts an answer of its own; then you read",
-      "the answers, without knowing whose they are, and either vote for the best one or submit a better one. Each message tells you",
-      "what to do now, and which tool call ends it. Act: use your tools and do the work rather than describing it, never invent",
-      "facts or results, and do not ask anybody questions. An answer must stand on its own: whoever reads it sees nothing else of",
-      "your work.",
+      ...(short ? SHORT_SYSTEM : SYSTEM),
       ...(callerTools.length === 0
         ? []
         : [
