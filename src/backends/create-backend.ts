@@ -7,12 +7,17 @@ import { ClaudeBackend } from "./claude/backend.js";
 import type { ClaudeConfig } from "./claude/config.js";
 import { GeminiBackend } from "./gemini/backend.js";
 import type { GeminiConfig } from "./gemini/config.js";
+import { accountOf } from "./identity.js";
+import { checkRateLimits, processLimiter, type RateLimits } from "./limits.js";
 import { OpenAIResponsesBackend } from "./openai-responses/backend.js";
 import { type ResponsesConfig, resolveOpenAIConfig } from "./openai-responses/config.js";
 import { presets } from "./presets.js";
 
 /** Config of any backend; the union narrows on `type`. */
-export type BackendConfig = ChatCompletionsConfig | ClaudeConfig | GeminiConfig | ResponsesConfig;
+export type BackendConfig = (ChatCompletionsConfig | ClaudeConfig | GeminiConfig | ResponsesConfig) & {
+  /** What the provider allows this key on this model, shared by all runs of the process. Default: no limits. */
+  rateLimits?: RateLimits;
+};
 
 const chat = (config: BackendConfig): Backend => new ChatCompletionsBackend(config as ChatCompletionsConfig);
 
@@ -39,7 +44,13 @@ export const backendTypes: readonly string[] = Object.keys(registry);
 export function createBackend(config: BackendConfig): Backend {
   const { type } = config;
   const make = Object.hasOwn(registry, type) ? registry[type] : undefined;
-  if (make) return make(config);
+  if (make) {
+    const { rateLimits, ...own } = config;
+    const backend = make(own);
+    if (rateLimits == null) return backend;
+    checkRateLimits(rateLimits);
+    return processLimiter.wrap(backend, `${accountOf(config, backend)} ${backend.model}`, rateLimits);
+  }
   const meant = nearest(String(type), backendTypes);
   const hint = meant ? `Did you mean "${meant}"?` : `Take one of ${backendTypes.join(", ")}.`;
   throw new ConfigError("unknown_backend", `There is no backend type "${type}". ${hint}`, { path: "type" });

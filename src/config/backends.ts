@@ -12,6 +12,9 @@ const spelling: Readonly<Record<string, string>> = {
   api_key: "apiKey",
   inline_thinking: "inlineThinking",
   long_waits: "longWaits",
+  rate_limits: "rateLimits",
+  requests_per_minute: "requestsPerMinute",
+  tokens_per_minute: "tokensPerMinute",
 };
 const fileSpelling = Object.fromEntries(Object.entries(spelling).map(([file, option]) => [option, file]));
 
@@ -20,11 +23,13 @@ function split(entry: BackendEntry): { own: Record<string, unknown>; params: Rec
   const params: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(entry)) {
     if (value === undefined) continue;
-    if (key in backendSchema.shape) own[spelling[key] ?? key] = value;
+    if (key in backendSchema.shape) own[spelling[key] ?? key] = key === "rate_limits" ? respelled(value as object) : value;
     else params[key] = value;
   }
   return { own, params };
 }
+
+const respelled = (given: object) => Object.fromEntries(Object.entries(given).map(([key, value]) => [spelling[key] ?? key, value]));
 
 /** The options of one backend. */
 export function backendConfig(entry: BackendEntry): BackendConfig {

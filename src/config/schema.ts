@@ -17,6 +17,9 @@ export const backendSchema = z.looseObject({
   headers: z.record(z.string(), z.string()).optional(),
   inline_thinking: z.union([z.boolean(), z.literal("already-open")]).optional(),
   long_waits: z.boolean().optional(),
+  rate_limits: z
+    .strictObject({ requests_per_minute: count.optional(), tokens_per_minute: count.optional(), concurrent: count.optional() })
+    .optional(),
 });
 
 const agentSchema = z.strictObject({
@@ -78,6 +81,8 @@ export const knownKeys: Readonly<Record<string, readonly string[]>> = {
   agent: Object.keys(agentSchema.shape),
   "agents.backend": Object.keys(backendSchema.shape),
   "agent.backend": Object.keys(backendSchema.shape),
+  "agents.backend.rate_limits": Object.keys(backendSchema.shape.rate_limits.unwrap().shape),
+  "agent.backend.rate_limits": Object.keys(backendSchema.shape.rate_limits.unwrap().shape),
   orchestrator: Object.keys(orchestratorSchema.shape),
   "orchestrator.coordination": Object.keys(orchestratorSchema.shape.coordination.unwrap().shape),
   "orchestrator.budget": Object.keys(orchestratorSchema.shape.budget.unwrap().shape),

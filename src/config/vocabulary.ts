@@ -14,7 +14,7 @@ export const outdated: ReadonlySet<string> = new Set([
 
 /** Keys of MassGen whose features this version does not have yet, by part of the file. */
 const later: Readonly<Record<string, readonly string[]>> = {
-  "": ["memory", "session_id", "hooks", "nlip", "skills", "rate_limits"],
+  "": ["memory", "session_id", "hooks", "nlip", "skills"],
   agents: ["memory", "nlip", "subtask", "tools", "subagent_agents", "voting_sensitivity"],
   backend: [
     "cwd",
@@ -40,7 +40,6 @@ const later: Readonly<Record<string, readonly string[]>> = {
     "enable_multimodal_tools",
     "enable_computer_use",
     "enable_mcp_command_line",
-    "enable_rate_limit",
     "permission_mode",
     "max_thinking_tokens",
     "agent_config",
@@ -59,7 +58,6 @@ const later: Readonly<Record<string, readonly string[]>> = {
     "skip_coordination_rounds",
     "debug_final_answer",
     "message_templates",
-    "enable_rate_limit",
     "shared_conversation_memory",
     "shared_persistent_memory",
     "planning_mode",
@@ -92,6 +90,9 @@ const moved: Readonly<Record<string, string>> = {
   "backend.append_system_prompt": "write it as `system_message` of the agent",
   "backend.system_message": "it belongs to the agent, beside `backend`",
   "backend.enable_thinking": "for vLLM and SGLang write `chat_template_kwargs: { enable_thinking: … }`",
+  "backend.enable_rate_limit": "write `rate_limits: { requests_per_minute: … }`",
+  "orchestrator.enable_rate_limit": "write `rate_limits: { requests_per_minute: … }` under the `backend` of an agent",
+  ".rate_limits": "it belongs under the `backend` of an agent",
   "orchestrator.timeout": "timeouts belong under the top-level `timeout_settings`",
   "orchestrator.max_orchestration_restarts": "it belongs under `orchestrator.coordination`",
   "timeout_settings.agent_timeout_seconds": "write it as `turn_timeout_seconds`",

@@ -251,3 +251,22 @@ timeout_settings: { orchestrator_timeout_seconds: "5" }
     expect(problems(text)).toEqual([expect.stringContaining(message)]);
   });
 });
+
+describe("rate_limits", () => {
+  const team = (limits: string) => `agents:\n  - backend: { type: vllm, model: m, rate_limits: ${limits} }\n`;
+
+  it("belong to a backend and are spelled as the file's other keys", () => {
+    const [agent] = parseConfig(team("{ requests_per_minute: 60, tokens_per_minute: 90000, concurrent: 4 }")).agents;
+    expect(agent?.backend).toEqual({
+      type: "vllm",
+      model: "m",
+      rateLimits: { requestsPerMinute: 60, tokensPerMinute: 90_000, concurrent: 4 },
+    });
+  });
+
+  it("are checked", () => {
+    expect(() => parseConfig(team("{ requests_per_minut: 60 }"))).toThrow('Did you mean "requests_per_minute"?');
+    expect(() => parseConfig(team("{ concurrent: 0 }"))).toThrow("must be at least 1");
+    expect(() => parseConfig("rate_limits: {}\nagents:\n  - backend: { type: vllm, model: m }\n")).toThrow("belongs under the `backend`");
+  });
+});

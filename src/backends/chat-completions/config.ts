@@ -163,7 +163,7 @@ function checkKeys(config: ChatCompletionsConfig): void {
 }
 
 function unknownKey(key: string, type: string): ConfigError {
-  const meant = nearest(key, Object.keys(keys));
+  const meant = nearest(key, [...Object.keys(keys), "rateLimits"]);
   const hint = meant ? `Did you mean "${meant}"?` : "Parameters of the API belong under `params`.";
   return new ConfigError("unknown_key", `"${key}" is not a key of a ${type} backend. ${hint}`, { path: key });
 }

@@ -1,0 +1,27 @@
+import type { Backend } from "./backend.js";
+import { isPresetType, presets } from "./presets.js";
+
+const keyEnv: Readonly<Record<string, readonly string[]>> = {
+  openai: ["OPENAI_API_KEY"],
+  grok: ["XAI_API_KEY"],
+  azure_openai: ["AZURE_OPENAI_API_KEY"],
+  claude: ["ANTHROPIC_API_KEY"],
+  gemini: ["GOOGLE_API_KEY", "GEMINI_API_KEY"],
+};
+
+/** Environment variables that may hold the key of a backend type, in order. */
+export function keyVariables(type: string): readonly string[] {
+  const name = type === "chat_completions" ? "chatcompletion" : type;
+  return isPresetType(name) ? presets[name].keyEnv : (keyEnv[name] ?? []);
+}
+
+/** Who is asked, where, and with whose key: what limits and lists of models are tied to. Holds the key; never show it. */
+export function accountOf(config: { type: string; apiKey?: string }, backend: Backend): string {
+  const { baseUrl = "" } = backend as { baseUrl?: string };
+  const key =
+    config.apiKey ||
+    keyVariables(config.type)
+      .map((name) => process.env[name])
+      .find(Boolean);
+  return JSON.stringify([config.type, baseUrl, key ?? ""]);
+}
