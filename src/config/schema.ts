@@ -1,5 +1,8 @@
 import { z } from "zod";
 
+const mapping = z.record(z.string(), z.unknown());
+/** On, off, or on with options. */
+const feature = z.union([z.boolean(), mapping]);
 const levels = z.enum(["lenient", "balanced", "strict"]);
 const text = z.string().min(1);
 const count = z.int().min(1);
@@ -20,6 +23,18 @@ export const backendSchema = z.looseObject({
   rate_limits: z
     .strictObject({ requests_per_minute: count.optional(), tokens_per_minute: count.optional(), concurrent: count.optional() })
     .optional(),
+  enable_web_search: feature.optional(),
+  enable_code_interpreter: feature.optional(),
+  enable_code_execution: z.boolean().optional(),
+  enable_image_generation: feature.optional(),
+  enable_url_context: z.boolean().optional(),
+  builtin_tools: z.array(mapping).optional(),
+  upload_files: z.array(mapping).optional(),
+  prompt_caching: z.union([z.boolean(), z.literal("1h")]).optional(),
+  wire: z.enum(["responses", "chat"]).optional(),
+  api_version: text.optional(),
+  azure_endpoint: text.optional(),
+  base_model: text.optional(),
 });
 
 const agentSchema = z.strictObject({

@@ -47,6 +47,12 @@ function problemsOf(issue: z.core.$ZodIssue, data: unknown): Problem[] {
   return [{ path, message: value === undefined ? "is missing" : `${wanted(issue, value)}, not ${describe(value)}` }];
 }
 
+/** Keys that are a switch with a third position. */
+const unions: Readonly<Record<string, string>> = {
+  inline_thinking: 'must be true, false or "already-open"',
+  prompt_caching: 'must be true, false or "1h"',
+};
+
 function wanted(issue: z.core.$ZodIssue, value: unknown): string {
   switch (issue.code) {
     case "invalid_type":
@@ -61,7 +67,7 @@ function wanted(issue: z.core.$ZodIssue, value: unknown): string {
       return near === undefined ? `must be one of ${choices}` : `must be one of ${choices} (did you mean "${near}"?)`;
     }
     case "invalid_union":
-      return 'must be true, false or "already-open"';
+      return unions[String(issue.path.at(-1))] ?? "must be true, false or a mapping of options";
     default:
       return `is not right (${issue.message})`;
   }

@@ -28,14 +28,8 @@ const later: Readonly<Record<string, readonly string[]>> = {
     "exclude_tools",
     "disallowed_tools",
     "max_mcp_message_history",
-    "upload_files",
     "media_max_file_size_mb",
-    "enable_web_search",
-    "enable_code_interpreter",
-    "enable_code_execution",
-    "enable_image_generation",
     "enable_audio_generation",
-    "enable_video_generation",
     "enable_file_generation",
     "enable_multimodal_tools",
     "enable_computer_use",
@@ -44,9 +38,6 @@ const later: Readonly<Record<string, readonly string[]>> = {
     "max_thinking_tokens",
     "agent_config",
     "group_config",
-    "azure_endpoint",
-    "api_version",
-    "safety_settings",
     "hooks",
   ],
   orchestrator: [
@@ -80,6 +71,12 @@ const later: Readonly<Record<string, readonly string[]>> = {
   ui: ["logging_enabled", "theme", "refresh_rate", "automation_mode", "show_timestamps", "max_content_lines", "max_line_length"],
 };
 
+/** Keys of MassGen that will not come, and why. */
+const gone: Readonly<Record<string, string>> = {
+  "backend.enable_video_generation":
+    "is gone: no backend makes video since OpenAI ended Sora in September 2026; Gemini understands it. Remove the key",
+};
+
 /** Keys that belong somewhere else, and where. */
 const moved: Readonly<Record<string, string>> = {
   "agents.name": "write it as `id`",
@@ -105,19 +102,7 @@ const moved: Readonly<Record<string, string>> = {
 const commandLine = /^command_line_|^docker_/;
 
 /** Types of MassGen's that may not be there yet. */
-export const laterTypes: readonly string[] = [
-  "openai",
-  "claude",
-  "gemini",
-  "grok",
-  "azure_openai",
-  "claude_code",
-  "ag2",
-  "autogen",
-  "codex",
-  "copilot",
-  "inference",
-];
+export const laterTypes: readonly string[] = ["claude_code", "ag2", "autogen", "codex", "copilot", "inference"];
 
 /** The part of a file that a path lies in: `agents[1].backend` is `agents.backend`. */
 export const partOf = (path: readonly PropertyKey[]): string => path.filter((key) => typeof key === "string").join(".");
@@ -128,6 +113,8 @@ export function knownElsewhere(part: string, key: string): string | undefined {
   if (outdated.has(key) && place !== "backend") {
     return "is a key of MassGen 1 and outdated. List the team under `agents`, each with its `backend`";
   }
+  const over = gone[`${place}.${key}`];
+  if (over !== undefined) return over;
   const hint = moved[`${place}.${key}`];
   if (hint !== undefined) return `does not belong here: ${hint}`;
   const notYet = later[place]?.includes(key) || (place === "backend" && commandLine.test(key));

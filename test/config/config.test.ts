@@ -131,6 +131,90 @@ ui: { display_type: simple }
   });
 });
 
+describe("the backends with an API of their own", () => {
+  const backendOf = (entry: string) => parseConfig(one(entry), { env: {} }).agents[0]!.backend;
+
+  it.each([
+    [
+      "{ type: openai, model: gpt-5.2, enable_web_search: { search_context_size: high }, enable_code_interpreter: true, enable_image_generation: true, builtin_tools: [{ type: mcp, server_label: d }], upload_files: [{ image_path: a.png }, { audio_path: a.mp3 }, { file_path: a.pdf }], reasoning: { effort: high } }",
+      {
+        type: "openai",
+        model: "gpt-5.2",
+        enableWebSearch: { search_context_size: "high" },
+        enableCodeInterpreter: true,
+        enableImageGeneration: true,
+        builtinTools: [{ type: "mcp", server_label: "d" }],
+        uploadFiles: [{ imagePath: "a.png" }, { audioPath: "a.mp3" }, { filePath: "a.pdf" }],
+        params: { reasoning: { effort: "high" } },
+      },
+    ],
+    [
+      "{ type: claude, model: m, api_version: 2023-06-01, enable_web_search: true, enable_code_execution: true, prompt_caching: 1h, thinking: { type: adaptive }, max_tokens: 5 }",
+      {
+        type: "claude",
+        model: "m",
+        apiVersion: "2023-06-01",
+        enableWebSearch: true,
+        enableCodeExecution: true,
+        promptCaching: "1h",
+        params: { thinking: { type: "adaptive" }, max_tokens: 5 },
+      },
+    ],
+    [
+      "{ type: gemini, model: m, enable_code_execution: true, enable_url_context: true, builtin_tools: [{ googleMaps: {} }], safety_settings: [] }",
+      {
+        type: "gemini",
+        model: "m",
+        enableCodeExecution: true,
+        enableUrlContext: true,
+        builtinTools: [{ googleMaps: {} }],
+        params: { safety_settings: [] },
+      },
+    ],
+    ["{ type: grok, model: m, wire: chat, enable_web_search: true }", { type: "grok", model: "m", wire: "chat", enableWebSearch: true }],
+    [
+      "{ type: azure_openai, model: d, azure_endpoint: https://r.openai.azure.com, api_version: 2024-10-21, base_model: gpt-4o }",
+      { type: "azure_openai", model: "d", baseUrl: "https://r.openai.azure.com", apiVersion: "2024-10-21", baseModel: "gpt-4o" },
+    ],
+  ])("%s", (entry, config) => {
+    expect(backendOf(entry)).toEqual(config);
+  });
+
+  it.each([
+    [
+      "{ type: vllm, enable_web_search: true }",
+      ["enable_web_search is not a key of vllm, but of openai, claude, gemini, grok, azure_openai."],
+    ],
+    ["{ type: claude, model: m, enable_code_interpreter: true }", ["Write it as `enable_code_execution`."]],
+    ["{ type: openai, model: m, enable_code_execution: true }", ["Write it as `enable_code_interpreter`."]],
+    [
+      "{ type: openai, thinking: {}, builtin_tools: [{ type: function }], upload_files: [{ imagepath: a }] }",
+      ["model is missing", "thinking cannot be used", "builtin_tools[0] cannot be used", "upload_files[0] cannot be used"],
+    ],
+    ["{ type: openai, model: m, upload_files: [{ x: a }] }", ["exactly one of image_path, audio_path, file_path"]],
+    ["{ type: claude, model: m, prompt_caching: 2h }", ['must be true, false or "1h"']],
+    ["{ type: openai, model: m, enable_web_search: 1 }", ["must be true, false or a mapping of options"]],
+    ["{ type: azure_openai, model: d }", ["base_url is missing: Azure needs the endpoint"]],
+    ["{ type: openai, model: m, azure_endpoint: http://a }", ["azure_endpoint is a key of azure_openai alone"]],
+    ["{ type: azure_openai, model: d, base_url: http://a, azure_endpoint: http://b }", ["are both given. Keep `base_url`"]],
+    ["{ type: azure_openai, model: d, base_url: http://a, wire: chat, enable_web_search: true }", ["cannot be used with this `wire`"]],
+    ["{ type: openai, model: m, enable_video_generation: true }", ["OpenAI ended Sora in September 2026"]],
+    ["{ type: openai, model: m, temprature: 1 }", ['Did you mean "temperature"?']],
+  ])("%s is told what is wrong", (entry, messages) => {
+    const before = process.env.AZURE_OPENAI_ENDPOINT;
+    delete process.env.AZURE_OPENAI_ENDPOINT;
+    try {
+      const found = problems(one(entry));
+      expect(found).toHaveLength(messages.length);
+      messages.forEach((message, i) => {
+        expect(found[i]).toContain(message);
+      });
+    } finally {
+      if (before !== undefined) process.env.AZURE_OPENAI_ENDPOINT = before;
+    }
+  });
+});
+
 describe("variables", () => {
   it("are filled in from the environment, with defaults", () => {
     const text = one('{ type: vllm, model: "${A}/${B:-b}", base_url: "${C:-http://x:1}", cache_salt: "$${A}" }');
@@ -207,7 +291,7 @@ timeout_settings: { orchestrator_timeout_seconds: "5" }
   it.each([
     [one("{ type: vllm, cwd: ws }"), "agents[0].backend.cwd"],
     [one("{ type: vllm, mcp_servers: [] }"), "agents[0].backend.mcp_servers"],
-    [one("{ type: vllm, enable_web_search: true }"), "agents[0].backend.enable_web_search"],
+    [one("{ type: vllm, enable_multimodal_tools: true }"), "agents[0].backend.enable_multimodal_tools"],
     [one("{ type: vllm, command_line_docker_image: x }"), "agents[0].backend.command_line_docker_image"],
     ["agent: { backend: { type: vllm, custom_tools: [] } }", "agent.backend.custom_tools"],
     [one("{ type: vllm }", "memory: {}"), "memory"],
