@@ -129,7 +129,7 @@ async function jobOf(flags: Flags, demo: boolean, { env }: Io, signal: AbortSign
   const notice = [
     `${why}:`,
     "the replies below are SIMULATED, no model is asked. For real ones",
-    "  - set a key: OPENAI_API_KEY, GROQ_API_KEY, OPENROUTER_API_KEY, …",
+    "  - set a key: OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY, GROQ_API_KEY, …",
     "  - or start vLLM, SGLang or LM Studio on this machine",
     "  - or write a team: massgen --config team.yaml",
   ].join("\n");

@@ -20,7 +20,7 @@ Examples:
   massgen --backend groq:openai/gpt-oss-120b --backend vllm "…"
   massgen demo
 
-Without --config and --backend it uses the providers whose key is set (OPENAI_API_KEY, GROQ_API_KEY, …) or a
+Without --config and --backend it uses the providers whose key is set (OPENAI_API_KEY, ANTHROPIC_API_KEY, …) or a
 local vLLM, SGLang or LM Studio server; without any of them it runs a demonstration with simulated replies.
 
 Exit codes: 0 ok, 1 configuration, 2 execution, 3 timeout, 4 interrupted.`;

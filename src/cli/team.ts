@@ -15,9 +15,22 @@ export interface Team {
 
 const SIZE = 3;
 
+/** Providers with an API of their own, first in the order; what they are asked for, as below. */
+const native = [
+  { type: "openai", label: "OpenAI", model: "gpt-5-mini", keyEnv: ["OPENAI_API_KEY"], modelEnv: "OPENAI_MODEL" },
+  { type: "claude", label: "Anthropic", model: "claude-sonnet-5", keyEnv: ["ANTHROPIC_API_KEY"], baseUrlEnv: "ANTHROPIC_BASE_URL" },
+  {
+    type: "gemini",
+    label: "Google",
+    model: "gemini-2.5-flash",
+    keyEnv: ["GOOGLE_API_KEY", "GEMINI_API_KEY"],
+    baseUrlEnv: "GOOGLE_GEMINI_BASE_URL",
+  },
+  { type: "grok", label: "xAI", model: "grok-4", keyEnv: ["XAI_API_KEY"] },
+] as const;
+
 /** What to ask a provider for when nobody has said; anything good and not too dear. */
 const usualModels: Partial<Record<PresetType, string>> = {
-  chatcompletion: "gpt-5-mini",
   poe: "GPT-5-mini",
   cerebras: "gpt-oss-120b",
   together: "openai/gpt-oss-120b",
@@ -55,15 +68,15 @@ function named(backends: readonly BackendConfig[]): AgentConfig[] {
 }
 
 /**
- * What the environment offers: providers whose key is set and servers whose address is, in the order of the presets; else
- * a server that listens on its usual port on this machine.
+ * What the environment offers: providers whose key is set and servers whose address is, those with an API of their own first, then
+ * in the order of the presets; else a server that listens on its usual port on this machine.
  */
 export async function discoverTeam(env: Environment, signal: AbortSignal): Promise<Team | undefined> {
   const all = Object.entries(presets) as [PresetType, Preset][];
   const named = await Promise.all(
     all.map(([type, preset]) => (preset.keyless ? addressed(type, preset, env, signal) : keyed(type, preset, env))),
   );
-  const sources = named.filter((source) => source !== undefined);
+  const sources = [...native.flatMap((provider) => ownApi(provider, env) ?? []), ...named.filter((source) => source !== undefined)];
   if (sources.length > 0) return teamFrom(sources);
   const local = await Promise.all(
     all.map(([type, preset]) => (preset.keyless ? listening(type, preset, preset.baseUrl, env, 300, signal) : undefined)),
@@ -83,11 +96,22 @@ function teamFrom(sources: readonly Source[]): Team | undefined {
   return { agents: named(backends), why: used.map(({ what }) => what).join("; ") };
 }
 
+function ownApi(provider: (typeof native)[number], env: Environment): Source | undefined {
+  const { type, label, keyEnv } = provider;
+  const key = keyEnv.find((name) => env[name]);
+  // Servers that stand in for OpenAI speak chat completions: those are a preset's.
+  if (key === undefined || (type === "openai" && env.OPENAI_BASE_URL)) return undefined;
+  const model = ("modelEnv" in provider && env[provider.modelEnv]) || provider.model;
+  const where = ("baseUrlEnv" in provider && env[provider.baseUrlEnv]) || label;
+  return { backend: { type, model } as BackendConfig, what: `${model} at ${where}, as ${key} is set` };
+}
+
 function keyed(type: PresetType, preset: Preset, env: Environment): Source | undefined {
   const key = preset.keyEnv.find((name) => env[name]);
   if (key === undefined) return undefined;
   const elsewhere = preset.baseUrlEnv && env[preset.baseUrlEnv];
-  const model = type === "chatcompletion" ? env.OPENAI_MODEL || (elsewhere ? undefined : usualModels[type]) : usualModels[type];
+  if (type === "chatcompletion" && !elsewhere) return undefined;
+  const model = type === "chatcompletion" ? env.OPENAI_MODEL || undefined : usualModels[type];
   const where = elsewhere ? elsewhere : preset.label;
   return {
     backend: { type, ...(model !== undefined && { model }) } as BackendConfig,

@@ -37,7 +37,27 @@ describe("the team without a config", () => {
     expect(team!.agents[0]!.backend).toEqual({ type: "chatcompletion" });
     expect(team!.why).toContain("the model it serves at http://x/v1");
     const named = await discoverTeam({ OPENAI_API_KEY: "k", OPENAI_MODEL: "m" }, never);
-    expect(named!.agents[0]!.backend).toEqual({ type: "chatcompletion", model: "m" });
+    expect(named!.agents[0]!.backend).toEqual({ type: "openai", model: "m" });
+  });
+
+  it.each([
+    ["OPENAI_API_KEY", "openai", "gpt-5-mini"],
+    ["ANTHROPIC_API_KEY", "claude", "claude-sonnet-5"],
+    ["GOOGLE_API_KEY", "gemini", "gemini-2.5-flash"],
+    ["GEMINI_API_KEY", "gemini", "gemini-2.5-flash"],
+    ["XAI_API_KEY", "grok", "grok-4"],
+  ])("%s alone: three of %s", async (key, type, model) => {
+    const team = await discoverTeam({ [key]: "k" }, never);
+    expect(team!.agents.map(({ id, backend }) => [id, backend])).toEqual([1, 2, 3].map((n) => [`${type}-${n}`, { type, model }]));
+    expect(team!.why).toContain(`as ${key} is set`);
+    expect(asked).toEqual([]);
+  });
+
+  it("mixes at most three, those with an API of their own first", async () => {
+    const env = { XAI_API_KEY: "k", GROQ_API_KEY: "k", GEMINI_API_KEY: "k", ANTHROPIC_API_KEY: "k" };
+    expect((await discoverTeam(env, never))!.agents.map(({ id }) => id)).toEqual(["claude", "gemini", "grok"]);
+    const gateway = await discoverTeam({ ANTHROPIC_API_KEY: "k", ANTHROPIC_BASE_URL: "http://gw" }, never);
+    expect(gateway!.why).toContain("at http://gw");
   });
 
   it("takes a server whose address is set, with the first model that talks", async () => {
