@@ -1,4 +1,5 @@
 import { BackendError, ConfigError } from "../errors.js";
+import { refuseLocal } from "./file-data.js";
 import type {
   AssistantMessage,
   FilePart,
@@ -83,6 +84,7 @@ function userPart(part: UserPart, path: string): ChatContentPart {
 }
 
 function filePart(part: FilePart, path: string): ChatContentPart {
+  refuseLocal(part, path);
   const { mediaType, data } = part;
   const isUrl = /^(https?|data):/i.test(data);
   const url = isUrl ? data : `data:${mediaType};base64,${data}`;

@@ -1,4 +1,5 @@
 import { BackendError, ConfigError } from "../errors.js";
+import { refuseLocal } from "./file-data.js";
 import type { AssistantMessage, FilePart, Message, ToolChoice, ToolDefinition, ToolResultPart, UserPart } from "./messages.js";
 
 /** A content block as the Messages API spells it. */
@@ -100,6 +101,7 @@ function textBlocks(text: string): ClaudeBlock[] {
 }
 
 function fileBlock(part: FilePart, path: string): ClaudeBlock {
+  refuseLocal(part, path);
   const { mediaType, filename } = part;
   const url = /^https?:/i.test(part.data) ? part.data : undefined;
   const data = part.data.replace(/^data:[^,]*,/i, "");

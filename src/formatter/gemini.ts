@@ -1,4 +1,5 @@
 import { BackendError, ConfigError } from "../errors.js";
+import { refuseLocal } from "./file-data.js";
 import type {
   AssistantMessage,
   AssistantPart,
@@ -144,6 +145,7 @@ function userParts(content: string | UserPart[], path: string): GeminiPart[] {
 
 /** Bytes go inside the request, URLs (public ones, Files API, YouTube, Cloud Storage) as they are. */
 function filePart(part: FilePart, path: string): GeminiPart {
+  refuseLocal(part, path);
   const { mediaType, data, filename } = part;
   const family = mediaType.split("/")[0]!;
   if (!["image", "audio", "video", "text"].includes(family) && mediaType !== "application/pdf") {

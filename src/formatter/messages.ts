@@ -29,7 +29,7 @@ export interface FilePart {
   type: "file";
   /** e.g. `image/png`. */
   mediaType: string;
-  /** Base64, or an `http(s):` or `data:` URL. */
+  /** Base64, or an `http(s):` or `data:` URL. For a file on disk see `filePart()` of `massgen/formatter`. */
   data: string;
   filename?: string;
 }

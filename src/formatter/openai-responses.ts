@@ -1,4 +1,5 @@
 import { BackendError, ConfigError } from "../errors.js";
+import { refuseLocal } from "./file-data.js";
 import type {
   AssistantMessage,
   FilePart,
@@ -113,6 +114,7 @@ function userPart(part: UserPart, path: string): ResponseItem {
 const AUDIO: Record<string, string> = { "audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/wav": "wav", "audio/x-wav": "wav" };
 
 function filePart(part: FilePart, path: string): ResponseItem {
+  refuseLocal(part, path);
   const { mediaType, data, filename } = part;
   const remote = /^https?:/i.test(data);
   const url = /^(https?|data):/i.test(data) ? data : `data:${mediaType};base64,${data}`;

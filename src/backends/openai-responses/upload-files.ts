@@ -7,16 +7,6 @@ export type UploadFile = { imagePath: string } | { audioPath: string } | { fileP
 
 const KINDS = ["imagePath", "audioPath", "filePath"];
 
-/** By extension. */
-export const MEDIA_TYPES: Record<string, string> = {
-  ".png": "image/png",
-  ".gif": "image/gif",
-  ".webp": "image/webp",
-  ".jpg": "image/jpeg",
-  ".jpeg": "image/jpeg",
-  ".wav": "audio/wav",
-  ".mp3": "audio/mpeg",
-};
 const DOCUMENTS = new Set("c cpp cs css doc docx html java js json md pdf php pptx py rb sh tex ts txt".split(" "));
 
 /** Throws a `ConfigError` for an entry that cannot be sent. */
@@ -34,7 +24,7 @@ export function checkUploads(files: readonly UploadFile[]): void {
       const message = `"${path}" is no document that can be searched. There are ${[...DOCUMENTS].join(", ")}.`;
       throw new ConfigError("unsupported", message, { path: at });
     }
-    if (key === "audioPath" && !isUrl(path) && !MEDIA_TYPES[extensionOf(path)]?.startsWith("audio/")) {
+    if (key === "audioPath" && !isUrl(path) && !/^\.(wav|mp3)$/.test(extensionOf(path))) {
       throw new ConfigError("unsupported", `"${path}" must be a wav or mp3.`, { path: at });
     }
   }

@@ -1,12 +1,11 @@
-import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import type OpenAI from "openai";
 import { BackendError } from "../../errors.js";
+import { MEDIA_TYPES } from "../../formatter/file-data.js";
+import { readLocalFile } from "../../formatter/file-part.js";
 import type { FilePart } from "../../formatter/messages.js";
 import type { ResponseItem } from "../../formatter/openai-responses.js";
 import type { OpenAIConnection } from "../openai-client.js";
-import { extensionOf, isUrl, MEDIA_TYPES, nameOf, type UploadFile } from "./upload-files.js";
+import { extensionOf, isUrl, nameOf, type UploadFile } from "./upload-files.js";
 
 /** Bytes: pictures and sounds travel inside a request, documents do not. */
 const INLINE_LIMIT = 64 * 2 ** 20;
@@ -115,22 +114,17 @@ async function inlinePart(
 }
 
 async function bytesOf(path: string, limit: number, fetch: typeof globalThis.fetch, signal: AbortSignal): Promise<Buffer> {
-  let bytes: Buffer;
-  if (isUrl(path)) {
-    const response = await fetch(path, { signal });
-    if (!response.ok) throw new BackendError("bad_request", `${path} cannot be uploaded: it answers with ${response.status}.`);
-    bytes = Buffer.from(await response.arrayBuffer());
-  } else {
-    const local = path.startsWith("~/") ? join(homedir(), path.slice(2)) : path;
+  if (!isUrl(path)) {
     try {
-      bytes = await readFile(local, { signal });
+      return await readLocalFile(path, limit, signal);
     } catch (cause) {
       if (signal.aborted) throw cause;
-      throw new BackendError("bad_request", `${path} cannot be uploaded: ${cause instanceof Error ? cause.message : String(cause)}`, {
-        cause,
-      });
+      throw new BackendError("bad_request", (cause as Error).message, { cause });
     }
   }
+  const response = await fetch(path, { signal });
+  if (!response.ok) throw new BackendError("bad_request", `${path} cannot be uploaded: it answers with ${response.status}.`);
+  const bytes = Buffer.from(await response.arrayBuffer());
   if (bytes.length > limit) throw new BackendError("bad_request", `${path} is larger than the ${limit / 2 ** 20} MB that can be uploaded.`);
   return bytes;
 }
