@@ -1,5 +1,7 @@
 // Every entry, so that all declarations of the package are checked.
 export * as massgen from "massgen";
 export { Agent, type Backend, createBackend, MassGenError, Orchestrator, tool } from "massgen";
+export { checkClaudeParams, modelRule } from "massgen/api-params-handler";
 export { loadConfig } from "massgen/config";
+export { filePart, toClaudeMessages } from "massgen/formatter";
 export { scriptedBackend, simulatedTeam, startEmulator } from "massgen/testing";
