@@ -1,5 +1,5 @@
 import { buildPackage } from "./build.js";
-import { aborting, alone, importing, memory, type Setting, streaming } from "./measurements.js";
+import { aborting, alone, importing, memory, otherWires, type Setting, streaming } from "./measurements.js";
 import { preparePeers } from "./peers.js";
 import { startServer } from "./processes.js";
 import { machine } from "./report.js";
@@ -15,7 +15,7 @@ async function main(args: string[]): Promise<void> {
   const setting: Setting = { quick, server, peers };
   try {
     console.log(`${machine()}${quick ? ", `--quick`: too few rounds to rely on" : ""}`);
-    for (const measure of [importing, alone, aborting, memory, streaming]) {
+    for (const measure of [importing, alone, aborting, memory, streaming, otherWires]) {
       console.error(`${measure.name} …`);
       console.log(`\n${await measure(setting)}`);
     }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BUILD } from "./build.js";
-import { type Client, newerLine, ours, peers, scripted } from "./clients.js";
+import { type Client, newerLine, ours, peers, scripted, wires } from "./clients.js";
 import { fileUrl, runCase, type Server } from "./processes.js";
 import { number, range, table, target } from "./report.js";
 import { interleaved, median, medianRatio } from "./stats.js";
@@ -48,6 +48,19 @@ export async function streaming({ quick, server, peers: withPeers }: Setting): P
     const lines = [root.bare, root.massgen, ...(newer ? [newer.bare, newer.massgen] : [])];
     // At 1000 some peers take minutes.
     const clients = load.concurrency < 1000 && newer ? [...lines, ...peers(newer.bare)] : lines;
+    const results = await interleaved(clients, load.rounds, ({ args }) =>
+      runCase<StreamResult>("stream", { ...args, ...load, baseUrl: server.baseUrl }),
+    );
+    for (const client of clients) rows.push(streamRow(client, load, results));
+  }
+  return table(["streams at once", "client", "µs CPU per delta", "× bare SDK", "lowest–highest", "target"], rows);
+}
+
+/** The same on the other wires: Responses, Claude, Gemini. */
+export async function otherWires({ quick, server, peers: withPeers }: Setting): Promise<string> {
+  const rows: string[][] = [];
+  const clients = wires(withPeers).flatMap(({ bare, massgen }) => [bare, massgen]);
+  for (const load of (quick ? QUICK : FULL).slice(0, 2)) {
     const results = await interleaved(clients, load.rounds, ({ args }) =>
       runCase<StreamResult>("stream", { ...args, ...load, baseUrl: server.baseUrl }),
     );
