@@ -111,6 +111,12 @@ export interface CompactionResult {
 
 export interface ModelInfo {
   id: string;
+  /** Tokens it can read and write in one step, where known. */
   contextWindow?: number;
+  /** Tokens it can write in one step, where known. */
+  maxOutputTokens?: number;
+  /** Epoch seconds. */
   created?: number;
+  /** Whether it takes tools, where the provider tells. */
+  tools?: boolean;
 }

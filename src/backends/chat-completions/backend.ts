@@ -4,6 +4,7 @@ import { BackendError } from "../../errors.js";
 import { toChatMessages, toChatToolChoice, toChatTools } from "../../formatter/chat-completions.js";
 import type { Backend, BackendCapabilities, BackendChunk, BackendRequest, CallOptions, ModelInfo, StreamOptions } from "../backend.js";
 import { type WireOrigin, wireError } from "../errors.js";
+import { modelLimits } from "../model-limits.js";
 import { connectOpenAI, type OpenAIConnection, openAIError, stepAborted } from "../openai-client.js";
 import { readersOf } from "../presets.js";
 import { tailOf } from "../wire-fetch.js";
@@ -37,10 +38,12 @@ export class ChatCompletionsBackend implements Backend {
   }
 
   get capabilities(): BackendCapabilities {
-    const { toolChoice } = this.config.preset;
+    const { type, openai, preset } = this.config;
     return {
-      toolChoice: { ...toolChoice },
+      toolChoice: { ...preset.toolChoice },
       tools: true,
+      // Of a server that has no name, only the server knows.
+      ...((type !== "chatcompletion" || openai) && modelLimits(type, this.model)),
       ...(this.found?.contextWindow !== undefined && { contextWindow: this.found.contextWindow }),
     };
   }

@@ -9,7 +9,19 @@ export function readModels(body: unknown): ModelInfo[] {
     const id = entry?.id ?? entry?.name;
     if (typeof id !== "string" || !id) return [];
     const window = [entry?.max_model_len, entry?.context_window, entry?.context_length, entry?.max_context_length].find(isPositive);
-    return [{ id, ...(window !== undefined && { contextWindow: window }), ...(isPositive(entry?.created) && { created: entry.created }) }];
+    // OpenRouter tells these two, Groq the first.
+    const provider = entry?.top_provider as { max_completion_tokens?: unknown } | null | undefined;
+    const most = [entry?.max_completion_tokens, provider?.max_completion_tokens].find(isPositive);
+    const takes = entry?.supported_parameters;
+    return [
+      {
+        id,
+        ...(window !== undefined && { contextWindow: window }),
+        ...(most !== undefined && { maxOutputTokens: most }),
+        ...(isPositive(entry?.created) && { created: entry.created }),
+        ...(Array.isArray(takes) && { tools: takes.includes("tools") }),
+      },
+    ];
   });
 }
 

@@ -21,6 +21,7 @@ import type {
 } from "../backend.js";
 import { readModels } from "../chat-completions/models.js";
 import { type WireOrigin, wireError } from "../errors.js";
+import { modelLimits } from "../model-limits.js";
 import { connectOpenAI, type OpenAIConnection, openAIError, stepAborted } from "../openai-client.js";
 import { untilAborted } from "../until-aborted.js";
 import { tailOf } from "../wire-fetch.js";
@@ -64,6 +65,8 @@ export class OpenAIResponsesBackend implements Backend {
       input: ["image/*", "application/*", "text/*", "audio/wav", "audio/mpeg"],
       ...(rule?.contextWindow !== undefined && { contextWindow: rule.contextWindow }),
       ...(rule?.maxOutputTokens !== undefined && { maxOutputTokens: rule.maxOutputTokens }),
+      // A deployment's name says nothing of its model.
+      ...(this.type !== "azure_openai" && modelLimits(this.type, this.model)),
       ...(rule?.codex && { shortPrompts: true }),
     };
   }
