@@ -43,7 +43,8 @@ async function transcript(model: string) {
   }
   const { text, reason } = await run.result;
   const efforts = new Set(emulator.requests.map(({ body }) => (body as { reasoning?: { effort?: string } }).reasoning?.effort));
-  return { acts, text, reason, efforts: [...efforts] };
+  const team = (emulator.requests[0]!.body as { instructions?: string }).instructions ?? "";
+  return { acts, text, reason, efforts: [...efforts], team };
 }
 
 describe("an eager model on default settings", () => {
@@ -56,12 +57,15 @@ describe("an eager model on default settings", () => {
     ["gpt-5.4", "medium"],
     ["gpt-4o", undefined],
   ])("%s works, evaluates, and votes", async (model, effort) => {
-    const { acts, text, reason, efforts } = await transcript(model);
+    const { acts, text, reason, efforts, team } = await transcript(model);
     expect(acts.one!.slice(0, 3)).toEqual(["rejected: no_work", "call: measure", "answer"]);
     expect(acts.one!.filter((act) => act !== "consensus")).toEqual(["rejected: no_work", "call: measure", "answer", "vote: agent1.1"]);
     expect(acts.two).toEqual(["rejected: no_work", "call: measure", "answer", "vote: agent1.1"]);
     expect(text).toBe("The index on (a, b) is the one.");
     expect(reason).toBe("consensus");
     expect(efforts).toEqual([effort]);
+    // Codex models are tuned for short prompts, and get one.
+    expect(team.length).toBeGreaterThan(100);
+    expect(team.length < 400).toBe(model.includes("codex"));
   });
 });
