@@ -18,6 +18,7 @@ Examples:
   massgen "Which index fits this query, and why?"
   massgen --config team.yaml "…"
   massgen --backend groq:openai/gpt-oss-120b --backend vllm "…"
+  massgen models --backend openrouter
   massgen demo
 
 Without --config and --backend it uses the providers whose key is set (OPENAI_API_KEY, ANTHROPIC_API_KEY, …) or a
@@ -57,8 +58,14 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     throw error;
   }
   try {
+    const flags = program.opts<Flags>();
+    // An unquoted question that begins with this word is longer.
+    if (program.args.length === 1 && program.args[0] === "models") {
+      const { printModels } = await import("./models.js");
+      return await printModels(flags.backend, flags.json === true, io);
+    }
     const { ask } = await import("./ask.js");
-    return await ask(program.args, program.opts<Flags>(), io, () => program.helpInformation());
+    return await ask(program.args, flags, io, () => program.helpInformation());
   } catch (error) {
     const told = error instanceof MassGenError ? error.message : error instanceof Error ? error.stack : String(error);
     io.stderr.write(`massgen: ${told}\n`);

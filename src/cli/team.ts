@@ -1,3 +1,4 @@
+import { type BackendInfo, backendInfo } from "../backends/capabilities.js";
 import { readModels } from "../backends/chat-completions/models.js";
 import { normalizeBaseUrl } from "../backends/connection.js";
 import type { BackendConfig } from "../backends/create-backend.js";
@@ -15,35 +16,13 @@ export interface Team {
 
 const SIZE = 3;
 
-/** Providers with an API of their own, first in the order; what they are asked for, as below. */
+/** Providers with an API of their own, first in the order. */
 const native = [
-  { type: "openai", label: "OpenAI", model: "gpt-5-mini", keyEnv: ["OPENAI_API_KEY"], modelEnv: "OPENAI_MODEL" },
-  { type: "claude", label: "Anthropic", model: "claude-sonnet-5", keyEnv: ["ANTHROPIC_API_KEY"], baseUrlEnv: "ANTHROPIC_BASE_URL" },
-  {
-    type: "gemini",
-    label: "Google",
-    model: "gemini-2.5-flash",
-    keyEnv: ["GOOGLE_API_KEY", "GEMINI_API_KEY"],
-    baseUrlEnv: "GOOGLE_GEMINI_BASE_URL",
-  },
-  { type: "grok", label: "xAI", model: "grok-4", keyEnv: ["XAI_API_KEY"] },
+  { type: "openai", modelEnv: "OPENAI_MODEL" },
+  { type: "claude", baseUrlEnv: "ANTHROPIC_BASE_URL" },
+  { type: "gemini", baseUrlEnv: "GOOGLE_GEMINI_BASE_URL" },
+  { type: "grok" },
 ] as const;
-
-/** What to ask a provider for when nobody has said; anything good and not too dear. */
-const usualModels: Partial<Record<PresetType, string>> = {
-  poe: "GPT-5-mini",
-  cerebras: "gpt-oss-120b",
-  together: "openai/gpt-oss-120b",
-  fireworks: "accounts/fireworks/models/gpt-oss-120b",
-  groq: "openai/gpt-oss-120b",
-  openrouter: "openai/gpt-oss-120b",
-  nebius: "openai/gpt-oss-120b",
-  moonshot: "kimi-k2-turbo-preview",
-  zai: "glm-4.6",
-  qwen: "qwen-plus",
-  deepseek: "deepseek-chat",
-  nvidia: "openai/gpt-oss-120b",
-};
 
 /** The team of `--backend type:model`, given once or more; one alone makes three agents of it. */
 export function teamOf(specs: readonly string[]): AgentConfig[] {
@@ -97,11 +76,12 @@ function teamFrom(sources: readonly Source[]): Team | undefined {
 }
 
 function ownApi(provider: (typeof native)[number], env: Environment): Source | undefined {
-  const { type, label, keyEnv } = provider;
+  const { type } = provider;
+  const { label, keyEnv, defaultModel } = backendInfo(type) as BackendInfo;
   const key = keyEnv.find((name) => env[name]);
   // Servers that stand in for OpenAI speak chat completions: those are a preset's.
   if (key === undefined || (type === "openai" && env.OPENAI_BASE_URL)) return undefined;
-  const model = ("modelEnv" in provider && env[provider.modelEnv]) || provider.model;
+  const model = ("modelEnv" in provider && env[provider.modelEnv]) || defaultModel;
   const where = ("baseUrlEnv" in provider && env[provider.baseUrlEnv]) || label;
   return { backend: { type, model } as BackendConfig, what: `${model} at ${where}, as ${key} is set` };
 }
@@ -111,7 +91,7 @@ function keyed(type: PresetType, preset: Preset, env: Environment): Source | und
   if (key === undefined) return undefined;
   const elsewhere = preset.baseUrlEnv && env[preset.baseUrlEnv];
   if (type === "chatcompletion" && !elsewhere) return undefined;
-  const model = type === "chatcompletion" ? env.OPENAI_MODEL || undefined : usualModels[type];
+  const model = type === "chatcompletion" ? env.OPENAI_MODEL || undefined : backendInfo(type)?.defaultModel;
   const where = elsewhere ? elsewhere : preset.label;
   return {
     backend: { type, ...(model !== undefined && { model }) } as BackendConfig,
