@@ -1,5 +1,6 @@
 import { ConfigError } from "../errors.js";
 import { nearest } from "../nearest-key.js";
+import { type AttachedFile, checkAttachedFiles, withAttachedFiles } from "./attached-files.js";
 import type { Backend } from "./backend.js";
 import { ChatCompletionsBackend } from "./chat-completions/backend.js";
 import type { ChatCompletionsConfig } from "./chat-completions/config.js";
@@ -13,8 +14,13 @@ import { OpenAIResponsesBackend } from "./openai-responses/backend.js";
 import { type ResponsesConfig, resolveOpenAIConfig } from "./openai-responses/config.js";
 import { presets } from "./presets.js";
 
+interface AttachedFiles {
+  /** Go with the user's first message, read at the first request. What the API has no place for is an error that names it. */
+  uploadFiles?: AttachedFile[];
+}
+
 /** Config of any backend; the union narrows on `type`. */
-export type BackendConfig = (ChatCompletionsConfig | ClaudeConfig | GeminiConfig | ResponsesConfig) & {
+export type BackendConfig = (((ChatCompletionsConfig | ClaudeConfig | GeminiConfig) & AttachedFiles) | ResponsesConfig) & {
   /** What the provider allows this key on this model, shared by all runs of the process. Default: no limits. */
   rateLimits?: RateLimits;
 };
@@ -45,13 +51,23 @@ export function createBackend(config: BackendConfig): Backend {
   const { type } = config;
   const make = Object.hasOwn(registry, type) ? registry[type] : undefined;
   if (make) {
-    const { rateLimits, ...own } = config;
-    const backend = make(own);
+    const { rateLimits, ...rest } = config;
+    const { own, files } = attached(rest);
+    const made = make(own);
+    const backend = files.length > 0 ? withAttachedFiles(made, files) : made;
     if (rateLimits == null) return backend;
     checkRateLimits(rateLimits);
-    return processLimiter.wrap(backend, `${accountOf(config, backend)} ${backend.model}`, rateLimits);
+    return processLimiter.wrap(backend, `${accountOf(config, made)} ${backend.model}`, rateLimits);
   }
   const meant = nearest(String(type), backendTypes);
   const hint = meant ? `Did you mean "${meant}"?` : `Take one of ${backendTypes.join(", ")}.`;
   throw new ConfigError("unknown_backend", `There is no backend type "${type}". ${hint}`, { path: "type" });
+}
+
+/** Files that are attached here; those of the types on OpenAI's own APIs are these backends' business. */
+function attached(config: BackendConfig): { own: BackendConfig; files: AttachedFile[] } {
+  if (registry[config.type] === openai) return { own: config, files: [] };
+  const { uploadFiles, ...own } = config as BackendConfig & AttachedFiles;
+  if (uploadFiles != null) checkAttachedFiles(uploadFiles);
+  return { own: own as BackendConfig, files: uploadFiles ?? [] };
 }

@@ -137,7 +137,7 @@ const typesWith: Readonly<Record<string, readonly string[]>> = {
   enable_image_generation: ["openai", "azure_openai"],
   enable_url_context: ["gemini"],
   builtin_tools: ["openai", "claude", "gemini", "grok", "azure_openai"],
-  upload_files: ["openai", "azure_openai"],
+  upload_files: ["openai", "claude", "gemini", "azure_openai", "chat_completions"],
   prompt_caching: ["claude"],
   wire: ["grok", "azure_openai"],
   api_version: ["claude", "azure_openai"],
