@@ -17,6 +17,10 @@ export type ListModelsConfig = { type: BackendConfig["type"]; model?: string } &
   baseUrl?: string;
   apiKey?: string;
   headers?: Record<string, string>;
+  /** Azure's and Anthropic's. */
+  apiVersion?: string;
+  /** Of `chat_completions`. */
+  provider?: string;
   fetch?: typeof globalThis.fetch;
 };
 
@@ -146,7 +150,9 @@ async function ask(backend: Backend, signal: AbortSignal, runtime: Runtime): Pro
 function backendOf(config: ListModelsConfig): Backend {
   const info = backendInfo(config.type);
   const model = config.model ?? info?.defaultModel ?? (info?.local ? undefined : "-");
-  return createBackend({ ...config, ...(model !== undefined && { model }) } as BackendConfig);
+  // No step waits for a list, nor a list for a step.
+  const { rateLimits: _, ...own } = config as BackendConfig;
+  return createBackend({ ...own, ...(model !== undefined && { model }) } as BackendConfig);
 }
 
 /** Whether the backend speaks to another host than its provider's. */

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, test, vi } from "vitest";
+import type { BackendConfig } from "../../src/backends/create-backend.js";
 import { type ListModelsConfig, listModels } from "../../src/backends/list-models.js";
 import { knownModels, modelLimits } from "../../src/backends/model-limits.js";
 import { startEmulator } from "../../src/testing/index.js";
@@ -46,6 +47,14 @@ describe("listModels", () => {
     await runtime.advance(24 * HOUR);
     expect((await ask("k1")).source).toBe("live");
     expect(seen.map(({ headers }) => headers.authorization)).toEqual(["Bearer k1", "Bearer k2", "Bearer k1", "Bearer k1"]);
+  });
+
+  it("takes the config of an agent as it is", async () => {
+    const agent: BackendConfig = { type: "vllm", model: "a", apiKey: "limited", rateLimits: { concurrent: 1 } };
+    for (const id of ["a", "b"]) {
+      await using _ = await closing(server({ current: [{ id }] }));
+      expect(await listModels({ ...agent, baseUrl: _.value.url })).toMatchObject({ source: "live", models: [{ id }] });
+    }
   });
 
   it("gives the old list and says why when the provider does not answer", async () => {
