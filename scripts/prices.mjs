@@ -8,6 +8,13 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const PACKAGE = "@pydantic/genai-prices";
 const PROVIDERS = "openai anthropic google x-ai groq deepseek mistral cerebras together fireworks moonshotai zai".split(" ");
+const APART = {
+  write1h: "cache_write_1h_mtok",
+  audioIn: "input_audio_mtok",
+  audioOut: "output_audio_mtok",
+  imageOut: "output_image_mtok",
+  searches: "web_searches_kcount",
+};
 const DATED = /[-@](\d{4}-\d{2}-\d{2}|\d{8})$/;
 
 /** @typedef {{ equals?: string, or?: Match[] }} Match */
@@ -50,7 +57,7 @@ function table(provider, models, day) {
     // What the rule for dates finds by itself needs no line; a date that stands for another model does.
     const aliases = names.filter((name) => name.replace(DATED, "") !== id);
     for (const name of [id, ...aliases]) taken.add(name);
-    lines.push([[id, ...aliases].join("|"), ...figures(rates)].join(" "));
+    lines.push([[id, ...aliases].join("|"), ...figures(rates), ...apart(rates)].join(" "));
   }
   return lines;
 }
@@ -76,6 +83,17 @@ function figures(rates) {
   ];
 }
 
+/** What is priced apart: `name=figure`, and `/figure` for long requests. @param {Rates} rates */
+function apart(rates) {
+  return Object.entries(APART).flatMap(([name, key]) => {
+    const rate = rates[key];
+    if (rate === undefined) return [];
+    return typeof rate === "object"
+      ? `${name}=${[rate.base, ...rate.tiers.slice(0, 1).map((tier) => tier.price)].join("/")}`
+      : `${name}=${rate}`;
+  });
+}
+
 /** @param {Rate} rate */
 function tiersOf(rate) {
   return typeof rate === "object" ? rate.tiers : [];
@@ -90,7 +108,9 @@ export const pricesAsOf = "${day}";
 
 /**
  * A line per model: its id and its other names, then USD per million tokens of input, output, cached input and cache write ("-":
- * not told); where long requests cost more, the number of input tokens above which they do and the same four figures.
+ * not told); where long requests cost more, the number of input tokens above which they do and the same four figures. What is
+ * priced apart follows by name: writing to a cache for an hour, audio read and made, pictures made (USD per million tokens; after a
+ * slash: of long requests), web searches (USD per thousand).
  */
 export const priceTable = \`
 ${rows.join("\n")}

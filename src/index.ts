@@ -29,6 +29,7 @@ export type { AnswerNovelty, PeerAnswers, Presentation, SelfVote } from "./orche
 export type { EventListener, ListenerType } from "./orchestrator/event-log/event-log.js";
 export type * from "./orchestrator/events.js";
 export { isDelta, isTerminal } from "./orchestrator/events.js";
+export type { LedgerEntry } from "./orchestrator/ledger.js";
 export type { AgentConfig, OrchestratorOptions, RunOptions, Timeouts } from "./orchestrator/options.js";
 export { Orchestrator } from "./orchestrator/orchestrator.js";
 export { defaultPrompts, escapeData, type Prompts, type ReadableAnswer, type VotingSensitivity } from "./orchestrator/prompts/prompts.js";
@@ -36,5 +37,6 @@ export { type FinalAnswer, type PartialResult, type Run, RunError, type RunResul
 export { approval, type Ballot, borda, type Candidate, type DecisionRule, plurality, unanimity } from "./orchestrator/voting/rule.js";
 export { type Runtime, systemRuntime } from "./runtime.js";
 export type { Budget } from "./token-manager/budget.js";
+export type { Cost, ModelPrice, PriceOverrides, TokenRates } from "./token-manager/prices.js";
 export type { Usage } from "./token-manager/usage.js";
 export { type Tool, type ToolContext, tool } from "./tools/tool.js";

@@ -1,20 +1,16 @@
 import type { BackendRequest } from "../backends/backend.js";
-import { estimateTokens } from "../token-manager/estimate.js";
+import { RESERVED_OUTPUT_TOKENS } from "../token-manager/budget.js";
+import { estimateTokens, requestTokens } from "../token-manager/estimate.js";
 import type { Usage } from "../token-manager/usage.js";
 import { partsOf, type Reply } from "./reply.js";
 
-/** What an image or document counts; its base64 text says nothing about its tokens. */
-const TOKENS_PER_FILE = 1000;
-
 /** Tokens of a request, roughly. */
-export function estimateInput(request: BackendRequest): number {
-  let files = 0;
-  const json = JSON.stringify([request.messages, request.tools ?? []], (_key, value: unknown) => {
-    if (typeof value !== "object" || value === null || !("type" in value) || value.type !== "file" || !("data" in value)) return value;
-    files++;
-    return undefined;
-  });
-  return estimateTokens(request.system ?? "") + estimateTokens(json) + files * TOKENS_PER_FILE;
+const estimateInput = (request: BackendRequest, provider: string): number => requestTokens(request, estimateTokens, provider);
+
+/** What a step may spend. */
+export function stepEstimate(request: BackendRequest, provider: string): Usage {
+  const outputTokens = request.settings?.maxOutputTokens ?? RESERVED_OUTPUT_TOKENS;
+  return { inputTokens: estimateInput(request, provider), outputTokens, estimated: true };
 }
 
 function estimateOutput(reply: Reply): number {
@@ -31,9 +27,9 @@ function estimateOutput(reply: Reply): number {
  * What a step has spent: the provider's last figures, if the reply came whole. Else they are only the beginning (some
  * providers report the input first), and what is missing is estimated.
  */
-export function stepUsage(reply: Reply, request: BackendRequest): Usage {
+export function stepUsage(reply: Reply, request: BackendRequest, provider: string): Usage {
   if (reply.usage !== undefined && reply.finish !== undefined) return reply.usage;
   const output = estimateOutput(reply);
-  if (reply.usage === undefined) return { inputTokens: estimateInput(request), outputTokens: output, estimated: true };
+  if (reply.usage === undefined) return { inputTokens: estimateInput(request, provider), outputTokens: output, estimated: true };
   return { ...reply.usage, outputTokens: Math.max(reply.usage.outputTokens, output), estimated: true };
 }

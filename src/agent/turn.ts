@@ -8,7 +8,7 @@ import { addNote, addResults, isOffered, offer, offeredNames, openConversation, 
 import { newReply, partialText, type Reply, type ReplyCall, type ReplySink, replyMessage, replyText, takeChunk } from "./reply.js";
 import { isRetryable, retryDelay } from "./retry.js";
 import { type StepRun, startStep } from "./step.js";
-import { stepUsage } from "./step-usage.js";
+import { stepEstimate, stepUsage } from "./step-usage.js";
 import { runToolCalls } from "./tool-calls.js";
 import type { StepEvent, TurnHooks, TurnProgress, TurnRequest, TurnResult, Verdict } from "./types.js";
 
@@ -96,7 +96,7 @@ export function startTurn(request: TurnRequest, hooks: TurnHooks): { progress: T
     if (live === undefined) return;
     const { reply, request: sent } = live;
     live = undefined;
-    const usage = wasRefused(reply, error) ? noUsage : stepUsage(reply, sent);
+    const usage = wasRefused(reply, error) ? noUsage : stepUsage(reply, sent, backend.type);
     spent = addUsage(spent, usage);
     hooks.emit({
       type: "step-finish",
@@ -112,13 +112,29 @@ export function startTurn(request: TurnRequest, hooks: TurnHooks): { progress: T
     setWriting(false);
   }
 
+  /** The request of the next step. Nothing, if the turn is over or may not go on; a promise, if it has to wait. */
+  function prepare(fresh: () => void): BackendRequest | Promise<void> | undefined {
+    if (over) return undefined;
+    if (stepNumber > 0) fresh();
+    if (over) return undefined;
+    const sent = stepRequest(conversation, request);
+    const may = hooks.mayStart?.(stepEstimate(sent, backend.type)) ?? true;
+    if (over || may === false) return undefined;
+    return may === true ? sent : may;
+  }
+
   /** One step, started again as often as allowed. Nothing, if the turn is over. */
   async function step(fresh: () => void): Promise<Reply | undefined> {
     for (let retry = 0; ; retry++) {
-      if (stepNumber > 0) fresh();
-      if (over) return undefined;
+      let sent = prepare(fresh);
+      while (sent instanceof Promise) {
+        clock.pause();
+        await sent;
+        clock.resume();
+        sent = prepare(fresh);
+      }
+      if (sent === undefined) return undefined;
       const reply = newReply(`${turnId}.${++stepNumber}`);
-      const sent = stepRequest(conversation, request);
       const streamed = request.streamedArgument;
       const sink: ReplySink = {
         emit,
@@ -276,7 +292,7 @@ export function startTurn(request: TurnRequest, hooks: TurnHooks): { progress: T
     done,
     progress: {
       partialText: () => (lastReply === undefined ? "" : partialText(lastReply)),
-      usage: () => (live === undefined ? spent : addUsage(spent, liveUsage(live))),
+      usage: () => (live === undefined ? spent : addUsage(spent, stepUsage(live.reply, live.request, backend.type))),
     },
   };
 }
@@ -286,10 +302,6 @@ function wasRefused(reply: Reply, error: unknown): boolean {
   if (error === undefined || reply.touched) return false;
   const { code } = errorInfo(error);
   return code !== "timeout" && code !== "stream_truncated";
-}
-
-function liveUsage(live: LiveStep): Usage {
-  return stepUsage(live.reply, live.request);
 }
 
 function tooManySteps(request: TurnRequest): MassGenError {

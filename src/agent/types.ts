@@ -133,6 +133,11 @@ export type StepEvent = { stepId: string } & (
 export interface TurnHooks {
   /** Called synchronously, in order. Never called after the turn's signal aborted, but for the last `step-finish`. */
   emit(event: StepEvent): void;
+  /**
+   * Asked before every step, with what it may spend. `false`: it must not start, and the turn waits to be aborted. A promise: ask
+   * again when it is resolved; the turn's clock stands still meanwhile.
+   */
+  mayStart?(estimate: Usage): boolean | Promise<void>;
   /** The model has begun (true) writing the streamed decision, or that step is over without it counting (false). */
   writing(on: boolean): void;
   /** A step with ordinary tool calls is over and its results are in. */

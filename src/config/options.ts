@@ -41,7 +41,15 @@ export function toOptions(config: ConfigFile): OrchestratorOptions & { agents: A
     presentation: strategy && presentations[strategy],
     decisionRule: rest.decision_rule,
     timeout: Object.keys(timeout).length > 0 ? timeout : undefined,
-    budget: budget && defined({ maxTokens: budget.max_tokens, maxTokensPerAgent: budget.max_tokens_per_agent }),
+    budget:
+      budget &&
+      defined({
+        maxTokens: budget.max_tokens,
+        maxUsd: budget.max_usd,
+        maxTokensPerAgent: budget.max_tokens_per_agent,
+        maxUsdPerAgent: budget.max_usd_per_agent,
+        onUnknownPrice: budget.on_unknown_price,
+      }),
   });
   return { agents, ...options };
 }

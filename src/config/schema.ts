@@ -63,7 +63,15 @@ const orchestratorSchema = z.strictObject({
   max_answer_tokens: count.optional(),
   max_steps: count.optional(),
   max_step_retries: z.int().min(0).optional(),
-  budget: z.strictObject({ max_tokens: count.optional(), max_tokens_per_agent: count.optional() }).optional(),
+  budget: z
+    .strictObject({
+      max_tokens: count.optional(),
+      max_usd: z.number().positive().optional(),
+      max_tokens_per_agent: count.optional(),
+      max_usd_per_agent: z.number().positive().optional(),
+      on_unknown_price: z.enum(["deny", "allow"]).optional(),
+    })
+    .optional(),
 });
 
 const timeoutSchema = z.strictObject({

@@ -1,6 +1,7 @@
 import { startTurn } from "../agent/turn.js";
 import type { StepEvent, TurnHooks } from "../agent/types.js";
 import { type ErrorInfo, errorInfo } from "../errors.js";
+import { limitsSteps } from "../token-manager/budget.js";
 import type { Usage } from "../token-manager/usage.js";
 import { Briefing, type RunSpec } from "./briefing.js";
 import { initialState, step } from "./core/step.js";
@@ -8,7 +9,7 @@ import type { CoreInput, CoreState, Effect, Transition, TurnOrder } from "./core
 import type { EventLog } from "./event-log/event-log.js";
 import type { CoordinationEvent, CoordinationEventBody } from "./events.js";
 import { InputDesk } from "./input-desk.js";
-import { Ledger } from "./ledger.js";
+import { Ledger, type LedgerTurn } from "./ledger.js";
 import { LiveTurn } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
 
@@ -39,7 +40,7 @@ export class Driver {
     this.#spec = spec;
     this.#log = log;
     this.#brief = new Briefing(options, spec);
-    this.ledger = new Ledger(options.budget);
+    this.ledger = new Ledger(options);
     this.desk = new InputDesk(options.runtime, options.inputTimeoutMs, (event) => this.#publish(event));
     const agents = options.agents.map((agent, index) => ({
       agentId: agent.id,
@@ -113,10 +114,14 @@ export class Driver {
         turn?.abort(event.reason);
         event.partialText = turn?.progress.partialText() ?? "";
         event.usage = turn?.progress.usage() ?? event.usage;
+        this.ledger.waste(event.turnId);
         break;
       }
-      case "turn-finish":
       case "turn-error":
+        this.ledger.waste(event.turnId);
+        event.usage = this.#turns.get(event.turnId)?.progress.usage() ?? event.usage;
+        break;
+      case "turn-finish":
         event.usage = this.#turns.get(event.turnId)?.progress.usage() ?? event.usage;
         break;
       case "run-finish":
@@ -197,6 +202,7 @@ export class Driver {
     const { turnId, phase } = live.order;
     return {
       emit: (event) => this.#onStepEvent(live, event),
+      ...(limitsSteps(this.#options.budget) && { mayStart: (estimate) => this.#mayStart(live, estimate) }),
       writing: (on) => this.feed({ type: "writing", turnId, on }),
       worked: () => this.feed({ type: "worked", turnId }),
       decide: ({ calls, text, worked, finishReason }) =>
@@ -235,7 +241,7 @@ export class Driver {
     this.#log.append(body);
     if (event.type !== "step-finish") return;
     if (phase === "present") live.stepEnded(event.status === "ok", event.finishReason === "pause");
-    const { runSpent, agentSpent } = this.#book(agentId, event.usage);
+    const { runSpent, agentSpent } = this.#book(turnOf(live), event.usage, event.status === "ok");
     if (!runSpent && !agentSpent) return;
     live.spent = { run: runSpent, ...(agentSpent && { agentId }) };
     // A decision of this step is put at once and takes it along; without one it is told by itself.
@@ -255,9 +261,18 @@ export class Driver {
       : info;
   }
 
-  #book(agentId: string, usage: Usage): { runSpent: boolean; agentSpent: boolean } {
+  /** Asked before a step. `false`: the turn will be stopped, for a budget has no room left. */
+  #mayStart(live: LiveTurn, estimate: Usage): boolean | Promise<void> {
+    const verdict = this.ledger.reserve(turnOf(live), estimate);
+    if (verdict === "ok") return true;
+    if (verdict === "wait") return this.ledger.settled();
+    this.feed({ type: "budget-spent", ...(verdict === "agent" && { agentId: live.agentId }) });
+    return false;
+  }
+
+  #book(turn: LedgerTurn, usage: Usage, ok: boolean): { runSpent: boolean; agentSpent: boolean } {
     try {
-      return this.ledger.add(agentId, usage);
+      return this.ledger.add(turn, usage, ok);
     } catch (error) {
       this.feed({ type: "broken", error: this.#breakage(error) });
       return { runSpent: false, agentSpent: false };
@@ -272,4 +287,8 @@ export class Driver {
     this.#timers.clear();
     this.desk.close();
   }
+}
+
+function turnOf({ agentId, order: { turnId, phase, attempt } }: LiveTurn): LedgerTurn {
+  return { agentId, turnId, phase, attempt };
 }

@@ -1,27 +1,144 @@
-import { type Budget, tokensOf } from "../token-manager/budget.js";
+import type { Backend } from "../backends/backend.js";
+import { type Budget, limitsDollars, tokensOf } from "../token-manager/budget.js";
+import { addCost, type Cost, costOf, noCost, type PriceOverrides, priceOf } from "../token-manager/prices.js";
 import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
+import type { Phase } from "./events.js";
+
+/** What one turn spent. */
+export interface LedgerEntry {
+  agentId: string;
+  turnId: string;
+  phase: Phase;
+  attempt: number;
+  /** Model steps, those that were started again included. */
+  steps: number;
+  usage: Usage;
+  /** `null`: no price is known. */
+  usd: number | null;
+  /** `false`: something in it has no known price, so `usd` is the least that it cost. */
+  complete: boolean;
+  /** The part of `usage` that came to nothing: steps that failed or were cut short, all of a turn that failed or was interrupted. */
+  wasted: Usage;
+}
+
+/** The turn that a step belongs to. */
+export type LedgerTurn = Pick<LedgerEntry, "agentId" | "turnId" | "phase" | "attempt">;
+
+interface Amount {
+  tokens: number;
+  usd: number;
+}
+
+export interface LedgerOptions {
+  agents: readonly { id: string; backend: Pick<Backend, "type" | "model"> }[];
+  budget: Budget | undefined;
+  prices: PriceOverrides | undefined;
+}
 
 /** What a run has spent, and whether that is too much. */
 export class Ledger {
   total: Usage = noUsage;
+  cost: Cost = noCost;
   readonly byAgent = new Map<string, Usage>();
-  readonly #budget: Budget | undefined;
+  readonly costByAgent = new Map<string, Cost>();
+  readonly #entries = new Map<string, LedgerEntry>();
+  readonly #options: LedgerOptions;
+  /** What steps under way have reserved, by turn. */
+  readonly #reserved = new Map<string, Amount>();
+  #waiting: (() => void)[] = [];
 
-  constructor(budget: Budget | undefined) {
-    this.#budget = budget;
+  constructor(options: LedgerOptions) {
+    this.#options = options;
   }
 
-  /** Books a step. */
-  add(agentId: string, usage: Usage): { runSpent: boolean; agentSpent: boolean } {
+  /** A line per turn that made a step, in the order of their first steps to end. */
+  get entries(): LedgerEntry[] {
+    return [...this.#entries.values()].map((entry) => ({ ...entry }));
+  }
+
+  /**
+   * Reserves a step. `agent`, `run`: that budget has no room for it. `wait`: others' reservations take the room; try again when one
+   * of them is `settled`.
+   */
+  reserve({ agentId, turnId }: LedgerTurn, estimate: Usage): "ok" | "wait" | "agent" | "run" {
+    const { maxTokens, maxUsd, maxTokensPerAgent, maxUsdPerAgent, onUnknownPrice } = this.#options.budget ?? {};
+    const { usd } = this.#price(agentId, estimate);
+    if (usd === null && limitsDollars(this.#options.budget) && onUnknownPrice !== "allow") return "agent";
+    const step: Amount = { tokens: tokensOf(estimate), usd: usd ?? 0 };
+    if (!fits(add(this.#spentBy(agentId), step), maxTokensPerAgent, maxUsdPerAgent)) return "agent";
+    const others = [...this.#reserved.values()].reduce(add, { tokens: 0, usd: 0 });
+    const spent = { tokens: tokensOf(this.total), usd: this.cost.usd ?? 0 };
+    if (!fits(add(add(spent, others), step), maxTokens, maxUsd)) return this.#reserved.size > 0 ? "wait" : "run";
+    this.#reserved.set(turnId, step);
+    return "ok";
+  }
+
+  /** Resolves when a step under way has been booked. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Books a step; what it had reserved is free again. */
+  add(turn: LedgerTurn, usage: Usage, ok = true): { runSpent: boolean; agentSpent: boolean } {
+    const { agentId } = turn;
+    const cost = this.#price(agentId, usage);
+    this.#write(turn, usage, cost, ok);
     this.total = addUsage(this.total, usage);
-    const own = addUsage(this.byAgent.get(agentId) ?? noUsage, usage);
-    this.byAgent.set(agentId, own);
-    const { maxTokens, maxTokensPerAgent } = this.#budget ?? {};
+    this.cost = addCost(this.cost, cost);
+    this.byAgent.set(agentId, addUsage(this.byAgent.get(agentId) ?? noUsage, usage));
+    this.costByAgent.set(agentId, addCost(this.costByAgent.get(agentId) ?? noCost, cost));
+    this.#reserved.delete(turn.turnId);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+    const { budget } = this.#options;
+    const { maxTokens, maxUsd, maxTokensPerAgent, maxUsdPerAgent } = budget ?? {};
+    const own = this.#spentBy(agentId);
     return {
       runSpent:
-        (maxTokens !== undefined && tokensOf(this.total) >= maxTokens) ||
-        this.#budget?.isSpent?.({ total: this.total, byAgent: this.byAgent }) === true,
-      agentSpent: maxTokensPerAgent !== undefined && tokensOf(own) >= maxTokensPerAgent,
+        isSpent({ tokens: tokensOf(this.total), usd: this.cost.usd ?? 0 }, maxTokens, maxUsd) ||
+        budget?.isSpent?.({ total: this.total, byAgent: this.byAgent, cost: this.cost }) === true,
+      agentSpent: isSpent(own, maxTokensPerAgent, maxUsdPerAgent),
     };
   }
+
+  /** The turn came to nothing. */
+  waste(turnId: string): void {
+    const entry = this.#entries.get(turnId);
+    if (entry !== undefined) entry.wasted = entry.usage;
+  }
+
+  #write(turn: LedgerTurn, usage: Usage, cost: Cost, ok: boolean): void {
+    const { agentId, turnId, phase, attempt } = turn;
+    const fresh = { agentId, turnId, phase, attempt, steps: 0, usage: noUsage, ...noCost, wasted: noUsage };
+    const entry = this.#entries.get(turnId) ?? fresh;
+    const before = entry.steps === 0 ? noCost : { usd: entry.usd, complete: entry.complete };
+    this.#entries.set(turnId, {
+      ...entry,
+      ...addCost(before, cost),
+      steps: entry.steps + 1,
+      usage: addUsage(entry.usage, usage),
+      wasted: ok ? entry.wasted : addUsage(entry.wasted, usage),
+    });
+  }
+
+  #price(agentId: string, usage: Usage): Cost {
+    const backend = this.#options.agents.find(({ id }) => id === agentId)?.backend;
+    // Looked up at every step: some backends learn their model's name from the server.
+    return costOf(usage, backend === undefined ? null : priceOf(backend.type, backend.model, this.#options.prices));
+  }
+
+  #spentBy(agentId: string): Amount {
+    return { tokens: tokensOf(this.byAgent.get(agentId) ?? noUsage), usd: this.costByAgent.get(agentId)?.usd ?? 0 };
+  }
+}
+
+const add = (a: Amount, b: Amount): Amount => ({ tokens: a.tokens + b.tokens, usd: a.usd + b.usd });
+
+function fits({ tokens, usd }: Amount, maxTokens = Number.POSITIVE_INFINITY, maxUsd = Number.POSITIVE_INFINITY): boolean {
+  return tokens <= maxTokens && usd <= maxUsd;
+}
+
+function isSpent({ tokens, usd }: Amount, maxTokens = Number.POSITIVE_INFINITY, maxUsd = Number.POSITIVE_INFINITY): boolean {
+  return tokens >= maxTokens || usd >= maxUsd;
 }

@@ -4,11 +4,13 @@ import type { Backend, ModelSettings } from "../backends/backend.js";
 import { type BackendConfig, createBackend } from "../backends/create-backend.js";
 import { ConfigError } from "../errors.js";
 import type { ToolChoice } from "../formatter/messages.js";
-import { nearest } from "../nearest-key.js";
 import { type Runtime, systemRuntime } from "../runtime.js";
 import type { Budget } from "../token-manager/budget.js";
+import type { PriceOverrides } from "../token-manager/prices.js";
 import { RESERVED_TOOL_NAMES, type Tool } from "../tools/tool.js";
 import type { AnswerNovelty, CoreConfig, PeerAnswers, Presentation, SelfVote } from "./core/types.js";
+import { resolveBudget, resolvePrices } from "./cost-options.js";
+import { atLeast, bad, given, knownKeys, oneOf } from "./option-checks.js";
 import { defaultPrompts, type Prompts, type VotingSensitivity } from "./prompts/prompts.js";
 import { approval, borda, type DecisionRule, plurality, unanimity } from "./voting/rule.js";
 
@@ -70,6 +72,8 @@ export interface OrchestratorOptions {
   inputTimeoutMs?: number;
   /** Stops the run with the best answer so far when it is spent. */
   budget?: Budget;
+  /** Prices of your own, in USD per million tokens, by backend type and model id. They go before the built-in ones; `null`: not known. */
+  prices?: PriceOverrides;
   /** Texts the models read, overridden one by one. */
   prompts?: Partial<Prompts>;
   /** Clock, timers, randomness and ids; replaced in tests. */
@@ -100,10 +104,10 @@ const KNOWN_KEYS: Record<keyof OrchestratorOptions, true> = {
   timeout: true,
   inputTimeoutMs: true,
   budget: true,
+  prices: true,
   prompts: true,
   runtime: true,
 };
-const BUDGET_KEYS = ["maxTokens", "maxTokensPerAgent", "isSpent"];
 const SETTING_KEYS = ["maxOutputTokens", "temperature", "topP", "stop", "responseFormat", "seed", "reasoningEffort"];
 const RUN_KEYS = ["signal", "tools", "toolChoice", "settings", "context"];
 const AGENT_KEYS = ["id", "systemMessage", "backend", "tools", "settings", "params"];
@@ -134,6 +138,7 @@ export interface ResolvedOptions {
   maxStepRetries: number;
   inputTimeoutMs: number;
   budget: Budget | undefined;
+  prices: PriceOverrides | undefined;
   runtime: Runtime;
 }
 
@@ -155,6 +160,7 @@ export function resolveOptions(options: OrchestratorOptions): ResolvedOptions {
     if (typeof text !== "function") throw bad(`prompts.${key}`, "must be a function that returns the text");
   const agents = resolveAgents(options.agents, ownBackends, Math.max(timeout.firstChunk, timeout.chunk) > NODE_FETCH_LIMIT_MS);
   const count = agents.length;
+  const prices = resolvePrices(options.prices);
   const reviewer = options.reviewer === undefined ? undefined : agents.findIndex(({ id }) => id === options.reviewer);
   if (reviewer === -1)
     throw bad("reviewer", `no agent has the id "${options.reviewer}"; there are ${agents.map(({ id }) => id).join(", ")}`);
@@ -189,7 +195,8 @@ export function resolveOptions(options: OrchestratorOptions): ResolvedOptions {
     maxSteps: atLeast("maxSteps", options.maxSteps ?? 50, 1),
     maxStepRetries: atLeast("maxStepRetries", options.maxStepRetries ?? 2, 0),
     inputTimeoutMs: atLeast("inputTimeoutMs", options.inputTimeoutMs ?? 600_000, 0, true),
-    budget: resolveBudget(options.budget),
+    budget: resolveBudget(options.budget, agents, prices),
+    prices,
     runtime: options.runtime ?? systemRuntime,
   };
 }
@@ -240,16 +247,6 @@ function resolveRule(rule: OrchestratorOptions["decisionRule"]): DecisionRule {
   return rules[oneOf("decisionRule", rule, ["plurality", "approval", "borda", "unanimity"])];
 }
 
-function resolveBudget(budget: Budget | undefined): Budget | undefined {
-  if (budget === undefined) return undefined;
-  const { maxTokens, maxTokensPerAgent, isSpent } = given("budget", budget);
-  knownKeys(budget, BUDGET_KEYS, "budget");
-  if (maxTokens !== undefined) atLeast("budget.maxTokens", maxTokens, 1);
-  if (maxTokensPerAgent !== undefined) atLeast("budget.maxTokensPerAgent", maxTokensPerAgent, 1);
-  if (isSpent !== undefined && typeof isSpent !== "function") throw bad("budget.isSpent", "must be a function");
-  return budget;
-}
-
 /** Checks what `run` is given. */
 export function checkRunOptions(options: RunOptions, agents: readonly Agent[]): void {
   given("run options", options);
@@ -272,38 +269,4 @@ export function checkRunOptions(options: RunOptions, agents: readonly Agent[]): 
     if (names.indexOf(name) !== i)
       throw new ConfigError("duplicate_tool", `${path}: two tools are named "${name}"; rename one of them`, { path });
   }
-}
-
-// ---- checks
-
-/** The keys that have a value; `undefined` means the default. */
-function given<T extends object>(path: string, value: T | undefined): Partial<T> {
-  if (value === undefined) return {};
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw bad(path, `must be an object, not ${JSON.stringify(value)}`);
-  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Partial<T>;
-}
-
-const bad = (path: string, problem: string): ConfigError => new ConfigError("bad_option", `${path}: ${problem}`, { path });
-
-function knownKeys(given: object, known: string[], path: string): void {
-  for (const key of Object.keys(given)) {
-    if (known.includes(key)) continue;
-    const near = nearest(key, known);
-    const at = path === "" ? key : `${path}.${key}`;
-    throw new ConfigError("unknown_option", `${at}: unknown option${near === undefined ? "" : `, did you mean "${near}"?`}`, { path: at });
-  }
-}
-
-/** The first choice is the default. */
-function oneOf<const T extends string>(path: string, value: T | undefined, choices: readonly [T, ...T[]]): T {
-  if (value === undefined) return choices[0];
-  if (!choices.includes(value)) throw bad(path, `must be one of ${choices.join(", ")}, not ${JSON.stringify(value)}`);
-  return value;
-}
-
-function atLeast(path: string, value: number, least: number, fractional = false): number {
-  const fine = typeof value === "number" && value >= least && (fractional || Number.isInteger(value));
-  if (!fine) throw bad(path, `must be ${fractional ? "a number" : "an integer"} of at least ${least}, not ${String(value)}`);
-  return value;
 }

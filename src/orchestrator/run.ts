@@ -1,11 +1,13 @@
 import type { FinishReason } from "../backends/backend.js";
 import { MassGenError } from "../errors.js";
+import type { Cost } from "../token-manager/prices.js";
 import type { Usage } from "../token-manager/usage.js";
 import type { RunSpec } from "./briefing.js";
 import { aliasOf } from "./core/types.js";
 import { Driver, type Fact } from "./driver.js";
 import { type EventListener, EventLog, type ListenerType } from "./event-log/event-log.js";
 import { type CoordinationEvent, type EventOfType, type FinishedReason, isTerminal, type TurnScope, type VoteRecord } from "./events.js";
+import type { LedgerEntry } from "./ledger.js";
 import type { ResolvedOptions } from "./options.js";
 
 /** An agent's answer as it stood at the end. */
@@ -37,15 +39,20 @@ export interface RunResult {
   /** What models generated besides text, in the presentation. */
   files: { mediaType: string; data: string }[];
   /** Tokens of all steps, interrupted and failed ones included. */
-  usage: Usage & { byAgent: Record<string, Usage> };
-  /** `usd` is null where a price is unknown; `complete`: every step is priced. */
-  cost: { usd: number | null; complete: boolean };
+  usage: Usage & {
+    byAgent: Record<string, Usage>;
+    /** A line per turn: who, in which phase, how much, and what of it came to nothing. */
+    ledger: LedgerEntry[];
+  };
+  /** `usd` is null where no price is known; without `complete` some step has no known price and `usd` is the least the run cost. */
+  cost: Cost;
+  costByAgent: Record<string, Cost>;
   attempts: number;
   epochs: number;
 }
 
 /** What there was when a run ended without a result. */
-export type PartialResult = Pick<RunResult, "runId" | "answers" | "votes" | "usage" | "cost" | "attempts" | "epochs">;
+export type PartialResult = Pick<RunResult, "runId" | "answers" | "votes" | "usage" | "cost" | "costByAgent" | "attempts" | "epochs">;
 
 /** A run that ended without a result: `aborted`, `deadline` or `no_answer` when nobody had answered, or the code of what broke. */
 export class RunError extends MassGenError {
@@ -207,8 +214,9 @@ export class Run implements AsyncIterable<CoordinationEvent> {
       runId: this.runId,
       answers,
       votes,
-      usage: { ...ledger.total, byAgent: Object.fromEntries(ledger.byAgent) },
-      cost: { usd: null, complete: false },
+      usage: { ...ledger.total, byAgent: Object.fromEntries(ledger.byAgent), ledger: ledger.entries },
+      cost: { ...ledger.cost },
+      costByAgent: Object.fromEntries(ledger.costByAgent),
       attempts: state.attempt,
       epochs: state.epoch,
     };

@@ -5,7 +5,9 @@ export const pricesAsOf = "2026-09-23";
 
 /**
  * A line per model: its id and its other names, then USD per million tokens of input, output, cached input and cache write ("-":
- * not told); where long requests cost more, the number of input tokens above which they do and the same four figures.
+ * not told); where long requests cost more, the number of input tokens above which they do and the same four figures. What is
+ * priced apart follows by name: writing to a cache for an hour, audio read and made, pictures made (USD per million tokens; after a
+ * slash: of long requests), web searches (USD per thousand).
  */
 export const priceTable = `
 # openai
@@ -29,70 +31,70 @@ gpt-4|gpt-4-0314|gpt-4-0613 30 60 - -
 gpt-4-32k|gpt-4-32k-0314|gpt-4-32k-0613 60 120 - -
 gpt-4-turbo|gpt-4-turbo-0125-preview|gpt-4-0125-preview|gpt-4-1106-preview|gpt-4-turbo-preview 10 30 - -
 gpt-4-vision-preview|gpt-4-1106-vision-preview 10 30 - -
-gpt-4.1 2 8 0.5 -
-gpt-4.1-mini 0.4 1.6 0.1 -
+gpt-4.1 2 8 0.5 - searches=10
+gpt-4.1-mini 0.4 1.6 0.1 - searches=10
 gpt-4.1-nano 0.1 0.4 0.025 -
 gpt-4.5-preview 75 150 37.5 -
-gpt-4o 2.5 10 1.25 -
-gpt-4o-2024-05-13 5 15 - -
+gpt-4o 2.5 10 1.25 - searches=10
+gpt-4o-2024-05-13 5 15 - - searches=10
 gpt-4o-audio-preview 2.5 10 - -
-gpt-4o-mini|gpt-4o-mini-search-preview|gpt-4o-mini-search-preview-2025-03-11 0.15 0.6 0.075 -
+gpt-4o-mini|gpt-4o-mini-search-preview|gpt-4o-mini-search-preview-2025-03-11 0.15 0.6 0.075 - searches=10
 gpt-4o-mini-2024-07-18.ft- 0.3 1.2 - -
 gpt-4o-mini-audio-preview 0.15 0.6 - -
-gpt-4o-mini-realtime-preview 0.6 2.4 0.3 -
-gpt-4o-mini-transcribe 1.25 5 - -
+gpt-4o-mini-realtime-preview 0.6 2.4 0.3 - audioIn=10 audioOut=20
+gpt-4o-mini-transcribe 1.25 5 - - audioIn=3
 gpt-4o-mini-tts 0.6 12 - -
-gpt-4o-realtime-preview 5 20 2.5 -
+gpt-4o-realtime-preview 5 20 2.5 - audioIn=40 audioOut=80
 gpt-4o-search-preview 2.5 10 - -
-gpt-4o-transcribe|gpt-4o-transcribe-diarize 2.5 10 - -
+gpt-4o-transcribe|gpt-4o-transcribe-diarize 2.5 10 - - audioIn=6
 gpt-4o:extended 6 18 - -
-gpt-5|gpt-5-chat|gpt-5-chat-latest|gpt-5-codex 1.25 10 0.125 -
+gpt-5|gpt-5-chat|gpt-5-chat-latest|gpt-5-codex 1.25 10 0.125 - searches=10
 gpt-5-image 10 10 1.25 -
 gpt-5-image-mini 2.5 2 0.25 -
-gpt-5-mini 0.25 2 0.025 -
-gpt-5-nano 0.05 0.4 0.005 -
-gpt-5-pro 15 120 - -
-gpt-5.1|gpt-5.1-codex|gpt-5.1-codex-max|gpt-5.1-chat|gpt-5.1-chat-latest|gpt-5-1|gpt-5-1-2025-11-13|gpt-5-1-codex|gpt-5-1-codex-max|gpt-5-1-chat|gpt-5-1-chat-latest 1.25 10 0.125 -
+gpt-5-mini 0.25 2 0.025 - searches=10
+gpt-5-nano 0.05 0.4 0.005 - searches=10
+gpt-5-pro 15 120 - - searches=10
+gpt-5.1|gpt-5.1-codex|gpt-5.1-codex-max|gpt-5.1-chat|gpt-5.1-chat-latest|gpt-5-1|gpt-5-1-2025-11-13|gpt-5-1-codex|gpt-5-1-codex-max|gpt-5-1-chat|gpt-5-1-chat-latest 1.25 10 0.125 - searches=10
 gpt-5.1-codex-mini|gpt-5.1-mini|gpt-5-1-codex-mini|gpt-5-1-mini 0.25 2 0.025 -
-gpt-5.2|gpt-5-2|gpt-5-2-2025-12-11|gpt-5.2-chat|gpt-5.2-chat-latest|gpt-5-2-chat|gpt-5-2-chat-latest|gpt-5.2-codex|gpt-5-2-codex 1.75 14 0.175 -
-gpt-5.2-pro|gpt-5-2-pro-2025-12-11 21 168 - -
+gpt-5.2|gpt-5-2|gpt-5-2-2025-12-11|gpt-5.2-chat|gpt-5.2-chat-latest|gpt-5-2-chat|gpt-5-2-chat-latest|gpt-5.2-codex|gpt-5-2-codex 1.75 14 0.175 - searches=10
+gpt-5.2-pro|gpt-5-2-pro-2025-12-11 21 168 - - searches=10
 gpt-5.3|gpt-5-3|gpt-5.3-chat|gpt-5.3-chat-latest|gpt-5-3-chat|gpt-5-3-chat-latest 1.75 14 0.175 -
 gpt-5.3-codex|gpt-5-3-codex 1.75 14 0.175 -
-gpt-5.4|gpt-5-4|gpt-5-4-2026-03-05 2.5 15 0.25 - >271999 5 22.5 0.5 -
+gpt-5.4|gpt-5-4|gpt-5-4-2026-03-05 2.5 15 0.25 - >271999 5 22.5 0.5 - searches=10
 gpt-5.4-image-2 8 15 2 -
-gpt-5.4-mini|gpt-5-4-mini|gpt-5-4-mini-2026-03-17 0.75 4.5 0.075 -
-gpt-5.4-nano|gpt-5-4-nano|gpt-5-4-nano-2026-03-17 0.2 1.25 0.02 -
-gpt-5.4-pro|gpt-5-4-pro|gpt-5-4-pro-2026-03-05 30 180 - - >271999 60 270 - -
-gpt-5.5|gpt-5-5|gpt-5-5-2026-04-23|gpt-5-5-2026-04-24|gpt-5.5-chat|gpt-5.5-chat-latest|gpt-5-5-chat|gpt-5-5-chat-latest|gpt-5.5-codex|gpt-5-5-codex 5 30 0.5 - >271999 10 45 1 -
-gpt-5.5-pro|gpt-5-5-pro|gpt-5-5-pro-2026-04-23 30 180 - - >271999 60 270 - -
-gpt-5.6-luna|gpt-5-6-luna 0.2 1.2 0.02 0.25 >271999 0.4 1.8 0.04 0.5
-gpt-5.6-sol|gpt-5-6-sol|gpt-5.6|gpt-5-6 4 20 0.4 5 >271999 8 30 0.8 10
-gpt-5.6-terra|gpt-5-6-terra 2 12 0.2 2.5 >271999 4 18 0.4 5
-gpt-6-astra 10 50 1 12.5 >271999 20 75 2 25
-gpt-6-luna 0.1 0.5 0.01 0.125 >272000 0.2 0.75 0.02 0.25
-gpt-6-sol 2 10 0.2 2.5 >272000 4 15 0.4 5
-gpt-audio|gpt-audio-1.5 2.5 10 - -
-gpt-audio-mini 0.6 2.4 - -
+gpt-5.4-mini|gpt-5-4-mini|gpt-5-4-mini-2026-03-17 0.75 4.5 0.075 - searches=10
+gpt-5.4-nano|gpt-5-4-nano|gpt-5-4-nano-2026-03-17 0.2 1.25 0.02 - searches=10
+gpt-5.4-pro|gpt-5-4-pro|gpt-5-4-pro-2026-03-05 30 180 - - >271999 60 270 - - searches=10
+gpt-5.5|gpt-5-5|gpt-5-5-2026-04-23|gpt-5-5-2026-04-24|gpt-5.5-chat|gpt-5.5-chat-latest|gpt-5-5-chat|gpt-5-5-chat-latest|gpt-5.5-codex|gpt-5-5-codex 5 30 0.5 - >271999 10 45 1 - searches=10
+gpt-5.5-pro|gpt-5-5-pro|gpt-5-5-pro-2026-04-23 30 180 - - >271999 60 270 - - searches=10
+gpt-5.6-luna|gpt-5-6-luna 0.2 1.2 0.02 0.25 >271999 0.4 1.8 0.04 0.5 searches=10
+gpt-5.6-sol|gpt-5-6-sol|gpt-5.6|gpt-5-6 4 20 0.4 5 >271999 8 30 0.8 10 searches=10
+gpt-5.6-terra|gpt-5-6-terra 2 12 0.2 2.5 >271999 4 18 0.4 5 searches=10
+gpt-6-astra 10 50 1 12.5 >271999 20 75 2 25 searches=10
+gpt-6-luna 0.1 0.5 0.01 0.125 >272000 0.2 0.75 0.02 0.25 searches=10
+gpt-6-sol 2 10 0.2 2.5 >272000 4 15 0.4 5 searches=10
+gpt-audio|gpt-audio-1.5 2.5 10 - - audioIn=32 audioOut=64
+gpt-audio-mini 0.6 2.4 - - audioIn=10 audioOut=20
 gpt-chat-latest 5 30 0.5 -
 gpt-image-1 5 40 1.25 -
 gpt-image-1-mini 2 8 0.2 -
-gpt-image-1.5 5 10 1.25 -
+gpt-image-1.5 5 10 1.25 - imageOut=32
 gpt-image-2 5 30 1.25 -
 gpt-oss-120b 0.039 0.18 - -
 gpt-oss-20b 0.029 0.14 - -
 gpt-oss-safeguard-20b 0.075 0.3 0.037 -
-gpt-realtime|gpt-realtime-1.5 4 16 0.4 -
-gpt-realtime-2|gpt-realtime-2.1 4 24 0.4 -
-gpt-realtime-mini|gpt-realtime-2.1-mini 0.6 2.4 0.06 -
+gpt-realtime|gpt-realtime-1.5 4 16 0.4 - audioIn=32 audioOut=64
+gpt-realtime-2|gpt-realtime-2.1 4 24 0.4 - audioIn=32 audioOut=64
+gpt-realtime-mini|gpt-realtime-2.1-mini 0.6 2.4 0.06 - audioIn=10 audioOut=20
 o1 15 60 7.5 -
 o1-mini 1.1 4.4 0.55 -
 o1-preview 15 60 7.5 -
 o1-pro 150 600 - -
-o3 2 8 0.5 -
+o3 2 8 0.5 - searches=10
 o3-deep-research 10 40 2.5 -
 o3-mini|o3-mini-high 1.1 4.4 0.55 -
 o3-pro 20 80 - -
-o4-mini|o4-mini-high 1.1 4.4 0.275 -
+o4-mini|o4-mini-high 1.1 4.4 0.275 - searches=10
 o4-mini-deep-research 2 8 0.5 -
 text-davinci-002 20 20 - -
 text-davinci-003 20 20 - -
@@ -101,27 +103,27 @@ text-embedding-3-small 0.02 - - -
 text-embedding-ada-002|text-embedding-ada|text-embedding-ada-002-v2 0.1 - - -
 # anthropic
 claude-2 8 24 - -
-claude-3-5-haiku-latest 0.8 4 0.08 1
-claude-3-5-sonnet 3 15 0.3 3.75
-claude-3-7-sonnet-latest 3 15 0.3 3.75
-claude-3-haiku 0.25 1.25 0.03 0.3
-claude-3-opus-latest 15 75 1.5 18.75
-claude-3-sonnet 3 15 0.3 3.75
-claude-fable-5 10 50 1 12.5
-claude-fable-5-1 10 50 0.25 12.5
-claude-haiku-4-5 1 5 0.1 1.25
-claude-opus-4-0|claude-opus-4|claude-opus-4-20250514 15 75 1.5 18.75
-claude-opus-4-1 15 75 1.5 18.75
-claude-opus-4-5 5 25 0.5 6.25
-claude-opus-4-6 5 25 0.5 6.25
-claude-opus-4-7 5 25 0.5 6.25
-claude-opus-4-8 5 25 0.5 6.25
-claude-opus-5 5 25 0.5 6.25
-claude-opus-5-5 4 20 0.2 5
-claude-sonnet-4-0|claude-sonnet-4 3 15 0.3 3.75
-claude-sonnet-4-5 3 15 0.3 3.75 >200000 6 22.5 0.6 7.5
-claude-sonnet-4-6 3 15 0.3 3.75
-claude-sonnet-5 2 10 0.2 2.5
+claude-3-5-haiku-latest 0.8 4 0.08 1 write1h=1.6 searches=10
+claude-3-5-sonnet 3 15 0.3 3.75 write1h=6 searches=10
+claude-3-7-sonnet-latest 3 15 0.3 3.75 write1h=6 searches=10
+claude-3-haiku 0.25 1.25 0.03 0.3 write1h=0.5
+claude-3-opus-latest 15 75 1.5 18.75 write1h=30
+claude-3-sonnet 3 15 0.3 3.75 write1h=6
+claude-fable-5 10 50 1 12.5 write1h=20 searches=10
+claude-fable-5-1 10 50 0.25 12.5 write1h=20 searches=10
+claude-haiku-4-5 1 5 0.1 1.25 write1h=2 searches=10
+claude-opus-4-0|claude-opus-4|claude-opus-4-20250514 15 75 1.5 18.75 write1h=30 searches=10
+claude-opus-4-1 15 75 1.5 18.75 write1h=30 searches=10
+claude-opus-4-5 5 25 0.5 6.25 write1h=10 searches=10
+claude-opus-4-6 5 25 0.5 6.25 write1h=10 searches=10
+claude-opus-4-7 5 25 0.5 6.25 write1h=10 searches=10
+claude-opus-4-8 5 25 0.5 6.25 write1h=10 searches=10
+claude-opus-5 5 25 0.5 6.25 write1h=10 searches=10
+claude-opus-5-5 4 20 0.2 5 write1h=8 searches=10
+claude-sonnet-4-0|claude-sonnet-4 3 15 0.3 3.75 write1h=6 searches=10
+claude-sonnet-4-5 3 15 0.3 3.75 >200000 6 22.5 0.6 7.5 write1h=6/12 searches=10
+claude-sonnet-4-6 3 15 0.3 3.75 write1h=6 searches=10
+claude-sonnet-5 2 10 0.2 2.5 write1h=4 searches=10
 claude-v1 8 24 - -
 # google
 claude-3-5-haiku 0.8 4 0.08 1
@@ -143,23 +145,23 @@ claude-sonnet-4-6 3 15 0.3 3.75
 gemini-1.0-pro-vision-001 0.125 0.375 - -
 gemini-1.5-flash 0.075 0.3 0.01875 - >128000 0.15 0.6 0.0375 -
 gemini-1.5-pro 1.25 5 - - >128000 2.5 10 - -
-gemini-2.0-flash 0.1 0.4 0.025 -
+gemini-2.0-flash 0.1 0.4 0.025 - audioIn=0.7
 gemini-2.0-flash-lite 0.075 0.3 - -
-gemini-2.5-flash|gemini-2.5-flash-latest|gemini-2.5-flash-preview-09-2025 0.3 2.5 0.03 -
-gemini-2.5-flash-image|gemini-2.5-flash-image-preview 0.3 2.5 - -
-gemini-2.5-flash-lite 0.1 0.4 0.01 -
+gemini-2.5-flash|gemini-2.5-flash-latest|gemini-2.5-flash-preview-09-2025 0.3 2.5 0.03 - audioIn=1
+gemini-2.5-flash-image|gemini-2.5-flash-image-preview 0.3 2.5 - - imageOut=30
+gemini-2.5-flash-lite 0.1 0.4 0.01 - audioIn=0.3
 gemini-2.5-flash-lite-preview-tts 0.5 10 - -
 gemini-2.5-flash-preview|gemini-2.5-flash-preview-05-20:thinking|gemini-2.5-flash-preview:thinking 0.15 0.6 - -
 gemini-2.5-flash-tts|gemini-2.5-flash-preview-tts 0.5 10 - -
 gemini-2.5-pro 1.25 10 0.125 - >200000 2.5 15 0.25 -
 gemini-2.5-pro-tts|gemini-2.5-pro-preview-tts 1 20 - -
-gemini-3-flash-preview 0.5 3 0.05 -
-gemini-3-pro-image-preview|gemini-3-pro-image 2 12 - -
+gemini-3-flash-preview 0.5 3 0.05 - audioIn=1
+gemini-3-pro-image-preview|gemini-3-pro-image 2 12 - - imageOut=120
 gemini-3-pro-preview|gemini-3-pro-text-preview 2 12 0.2 - >200000 4 18 0.4 -
-gemini-3.1-flash-image-preview|gemini-3.1-flash-image 0.5 3 - -
-gemini-3.1-flash-lite 0.25 1.5 0.025 -
-gemini-3.1-flash-lite-image 0.25 1.5 - -
-gemini-3.1-flash-live-preview 0.75 4.5 - -
+gemini-3.1-flash-image-preview|gemini-3.1-flash-image 0.5 3 - - imageOut=60
+gemini-3.1-flash-lite 0.25 1.5 0.025 - audioIn=0.5
+gemini-3.1-flash-lite-image 0.25 1.5 - - imageOut=30
+gemini-3.1-flash-live-preview 0.75 4.5 - - audioIn=3 audioOut=12
 gemini-3.1-pro-preview 2 12 0.2 - >200000 4 18 0.4 -
 gemini-3.5-flash 1.5 9 0.15 -
 gemini-3.5-flash-lite 0.3 2.5 0.03 -
@@ -167,10 +169,10 @@ gemini-3.6-flash 0.75 3.75 0.075 -
 gemini-3.7-flash 0.75 3.75 0.075 -
 gemini-3.8-flash 0.75 3.75 0.075 -
 gemini-embedding-001 0.15 - - -
-gemini-embedding-2 0.2 - - -
+gemini-embedding-2 0.2 - - - audioIn=6.5
 gemini-flash-1.5 0.075 0.3 0.01875 - >128000 0.15 0.6 0.0375 -
 gemini-flash-1.5-8b 0.0375 0.15 0.01 - >128000 0.075 0.3 0.02 -
-gemini-live-2.5-flash|gemini-2.5-flash-native-audio-latest 0.5 2 - -
+gemini-live-2.5-flash|gemini-2.5-flash-native-audio-latest 0.5 2 - - audioIn=3 audioOut=12
 gemini-omni-flash-preview 1.5 9 - -
 gemini-pro|gemini-1.0-pro 0.125 0.375 - -
 gemini-pro-1.5 1.25 5 0.3125 - >128000 2.5 10 0.625 -

@@ -11,12 +11,40 @@ export interface TokenRates {
   cachedInput?: number;
   /** Input written to a prompt cache. Default: `input`. */
   cacheWrite?: number;
+  /** Input written to a prompt cache for an hour. Default: `cacheWrite`. */
+  cacheWrite1h?: number;
+  /** Audio in the input. Where it is missing, audio counts as text and the cost as incomplete. */
+  audioInput?: number;
+  /** Audio in the output. Where it is missing, audio counts as text and the cost as incomplete. */
+  audioOutput?: number;
+  /** Pictures in the output. Where it is missing, they count as text and the cost as incomplete. */
+  imageOutput?: number;
 }
 
 /** What a model costs. */
 export interface ModelPrice extends TokenRates {
   /** The rates of a whole request whose input is longer than so many tokens. */
   above?: { inputTokens: number; rates: TokenRates };
+  /** USD per thousand web searches. Where it is missing, a step that searched has an incomplete cost. */
+  webSearches?: number;
+}
+
+/** USD of one or more steps. */
+export interface Cost {
+  /** `null`: no price is known, which is not free. */
+  usd: number | null;
+  /** `false`: something in it has no known price, so `usd` is the least that it cost. */
+  complete: boolean;
+}
+
+export const noCost: Cost = Object.freeze({ usd: 0, complete: true });
+
+/** The sum: what is known of it, as a lower bound where a part is unknown; `null` where nothing is known. */
+export function addCost(a: Cost, b: Cost): Cost {
+  if (b === noCost) return a;
+  if (a === noCost) return b;
+  const usd = a.usd === null && b.usd === null ? null : (a.usd ?? 0) + (b.usd ?? 0);
+  return { usd, complete: a.complete && b.complete };
 }
 
 /** Prices of your own, by provider (a backend `type`) and model id. They come first; `null`: the price is not known. */
@@ -49,16 +77,35 @@ export function priceOf(provider: string, model: string, overrides?: PriceOverri
 }
 
 /**
- * USD of the usage of one step; `null` where the price is unknown. Sums of several steps must be priced step by step, as long
- * requests may have rates of their own.
+ * What one step cost. Sums of several steps must be priced step by step, as long requests may have rates of their own. A step that
+ * spent nothing cost nothing, whatever its price.
  */
-export function costOf(usage: Usage, price: ModelPrice | null): number | null {
-  if (!price) return null;
-  const { inputTokens, outputTokens, cachedInputTokens = 0, cacheWriteTokens = 0 } = usage;
+export function costOf(usage: Usage, price: ModelPrice | null): Cost {
+  const { inputTokens, outputTokens, cachedInputTokens = 0, cacheWriteTokens = 0, cacheWrite1hTokens = 0 } = usage;
+  const { audioInputTokens = 0, audioOutputTokens = 0, imageOutputTokens = 0, webSearches = 0 } = usage;
+  if (inputTokens === 0 && outputTokens === 0 && webSearches === 0) return noCost;
+  if (!price) return { usd: null, complete: false };
   const rates = price.above && inputTokens > price.above.inputTokens ? price.above.rates : price;
-  const { input, output, cachedInput = input, cacheWrite = input } = rates;
-  const plain = Math.max(0, inputTokens - cachedInputTokens - cacheWriteTokens);
-  return (plain * input + cachedInputTokens * cachedInput + cacheWriteTokens * cacheWrite + outputTokens * output) / 1e6;
+  const { input, output, cachedInput = input, cacheWrite = input, cacheWrite1h = cacheWrite } = rates;
+  const plainInput = Math.max(0, inputTokens - cachedInputTokens - cacheWriteTokens - audioInputTokens);
+  const plainOutput = Math.max(0, outputTokens - audioOutputTokens - imageOutputTokens);
+  const usd =
+    (plainInput * input +
+      cachedInputTokens * cachedInput +
+      (cacheWriteTokens - cacheWrite1hTokens) * cacheWrite +
+      cacheWrite1hTokens * cacheWrite1h +
+      audioInputTokens * (rates.audioInput ?? input) +
+      plainOutput * output +
+      audioOutputTokens * (rates.audioOutput ?? output) +
+      imageOutputTokens * (rates.imageOutput ?? output)) /
+      1e6 +
+    (webSearches * (price.webSearches ?? 0)) / 1000;
+  const unknown =
+    (audioInputTokens > 0 && rates.audioInput === undefined) ||
+    (audioOutputTokens > 0 && rates.audioOutput === undefined) ||
+    (imageOutputTokens > 0 && rates.imageOutput === undefined) ||
+    (webSearches > 0 && price.webSearches === undefined);
+  return { usd, complete: !unknown };
 }
 
 interface Table {
@@ -77,23 +124,44 @@ function tables(): Map<string, Table> {
 function parse(text: string): Map<string, Table> {
   const all = new Map<string, Table>();
   let table: Table = { byId: new Map(), byAlias: new Map() };
+  let provider = "";
   for (const line of text.split("\n")) {
     if (line === "") continue;
     if (line.startsWith("# ")) {
+      provider = line.slice(2);
       table = { byId: new Map(), byAlias: new Map() };
-      all.set(line.slice(2), table);
+      all.set(provider, table);
       continue;
     }
-    const [names = "", ...figures] = line.split(" ");
+    const [names = "", ...words] = line.split(" ");
     const [id = "", ...aliases] = names.split("|");
-    const base = rates(figures.slice(0, 4));
-    if (!base) continue;
-    const more = figures[4] === undefined ? undefined : rates(figures.slice(5));
-    const price: ModelPrice = { ...base, ...(more && { above: { inputTokens: Number(figures[4]!.slice(1)), rates: more } }) };
+    const price = priceIn(words, provider);
+    if (!price) continue;
     table.byId.set(id, price);
     for (const alias of aliases) table.byAlias.set(alias, price);
   }
   return all;
+}
+
+const APART = { write1h: "cacheWrite1h", audioIn: "audioInput", audioOut: "audioOutput", imageOut: "imageOutput" } as const;
+
+function priceIn(words: readonly string[], provider: string): ModelPrice | undefined {
+  const figures = words.filter((word) => !word.includes("="));
+  const price: ModelPrice | undefined = rates(figures.slice(0, 4));
+  if (!price) return undefined;
+  const long = figures[4] === undefined ? undefined : rates(figures.slice(5));
+  for (const word of words) {
+    const [name = "", figure = ""] = word.split("=");
+    const [base = "", above = base] = figure.split("/");
+    if (name === "searches") price.webSearches = Number(base);
+    if (!Object.hasOwn(APART, name)) continue;
+    price[APART[name as keyof typeof APART]] = Number(base);
+    if (long) long[APART[name as keyof typeof APART]] = Number(above);
+  }
+  // Google's list tells audio apart only where it costs something else.
+  if (provider === "google") for (const each of [price, ...(long ? [long] : [])]) each.audioInput ??= each.input;
+  if (long) price.above = { inputTokens: Number(figures[4]!.slice(1)), rates: long };
+  return price;
 }
 
 function rates(figures: readonly string[]): TokenRates | undefined {

@@ -8,21 +8,39 @@ export interface Usage {
   cachedInputTokens?: number;
   /** The part of `inputTokens` written to a prompt cache. */
   cacheWriteTokens?: number;
+  /** The part of `cacheWriteTokens` that is kept for an hour instead of minutes. */
+  cacheWrite1hTokens?: number;
   /** The part of `outputTokens` spent on reasoning. */
   reasoningTokens?: number;
+  /** The part of `inputTokens` that is audio. */
+  audioInputTokens?: number;
+  /** The part of `outputTokens` that is audio. */
+  audioOutputTokens?: number;
+  /** The part of `outputTokens` that is pictures. */
+  imageOutputTokens?: number;
+  /** Searches of the web that the provider made and charges by number. */
+  webSearches?: number;
   /** Some of it is our estimate: the provider reported nothing, or the step was cut short. */
   estimated?: boolean;
 }
 
 export const noUsage: Usage = Object.freeze({ inputTokens: 0, outputTokens: 0 });
 
+const OPTIONAL = [
+  "cachedInputTokens",
+  "cacheWriteTokens",
+  "cacheWrite1hTokens",
+  "reasoningTokens",
+  "audioInputTokens",
+  "audioOutputTokens",
+  "imageOutputTokens",
+  "webSearches",
+] as const;
+
 /** The sum; optional figures appear where either side has them. */
 export function addUsage(a: Usage, b: Usage): Usage {
   const sum: Usage = { inputTokens: a.inputTokens + b.inputTokens, outputTokens: a.outputTokens + b.outputTokens };
-  for (const key of ["cachedInputTokens", "cacheWriteTokens", "reasoningTokens"] as const) {
-    const value = (a[key] ?? 0) + (b[key] ?? 0);
-    if (a[key] !== undefined || b[key] !== undefined) sum[key] = value;
-  }
+  for (const key of OPTIONAL) if (a[key] !== undefined || b[key] !== undefined) sum[key] = (a[key] ?? 0) + (b[key] ?? 0);
   if (a.estimated || b.estimated) sum.estimated = true;
   return sum;
 }

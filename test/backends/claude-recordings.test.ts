@@ -42,6 +42,7 @@ function expectedUsage(raw: Fixture["expected"]["usage"]): Record<string, number
   return {
     inputTokens: sum("input_tokens") + sum("cache_read_input_tokens") + sum("cache_creation_input_tokens"),
     outputTokens: sum("output_tokens"),
+    ...(raw.serverToolUse?.web_search_requests && { webSearches: raw.serverToolUse.web_search_requests }),
     ...(raw.cachedInput !== null && { cachedInputTokens: sum("cache_read_input_tokens") }),
     ...(raw.cacheWrite !== null && { cacheWriteTokens: sum("cache_creation_input_tokens") }),
     ...(raw.reasoning !== null && { reasoningTokens: raw.reasoning }),

@@ -23,7 +23,8 @@ function run(plan: Plan): Promise<Reply> {
 function expectReply(reply: Reply, { expected }: Fixture): void {
   expect(reply.text).toBe(expected.text);
   expect(reply.reasoning).toBe(expected.reasoning ?? "");
-  expect(reply.usage ?? null).toEqual(expectedUsage(expected.usage));
+  const { webSearches: _, ...tokens } = reply.usage ?? {};
+  expect(reply.usage ? tokens : null).toEqual(expectedUsage(expected.usage));
   expect(reply.sources.map(({ url, title }) => ({ uri: url, title }))).toEqual(expected.citations);
   if (expected.error) {
     const { blockReason, blockReasonMessage } = expected.error as Record<string, string>;

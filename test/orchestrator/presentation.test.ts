@@ -170,7 +170,7 @@ describe("the review", () => {
   });
 
   it("brings back agents that had failed, but none that has spent its budget", async () => {
-    const usage = { inputTokens: 500, outputTokens: 0 };
+    const usage = { inputTokens: 50_000, outputTokens: 0 };
     const four = team(
       {
         a: [newAnswer("A"), vote("agent1"), "First.", again, newAnswer("A2"), vote("agent1"), "Second."],
@@ -178,7 +178,7 @@ describe("the review", () => {
         c: [fail("authentication"), newAnswer("C2"), vote("agent1")],
         d: [newAnswer("D")],
       },
-      { maxRestarts: 1, agents: { d: { backend: { usage } }, ...cheap }, budget: { maxTokensPerAgent: 500 } },
+      { maxRestarts: 1, agents: { d: { backend: { usage } }, ...cheap }, budget: { maxTokensPerAgent: 50_000 } },
     );
     const { of } = await play(four);
     const second = of("turn-start").filter(({ attempt, phase }) => attempt === 2 && phase === "draft");
@@ -210,13 +210,13 @@ describe("the review", () => {
 });
 
 describe("the budget", () => {
-  const usage = { inputTokens: 90, outputTokens: 10 };
+  const usage = { inputTokens: 9_000, outputTokens: 1_000 };
   const counted = { a: { backend: { usage } }, b: { backend: { usage } }, c: { backend: { usage } } };
 
   it("of the run: the best so far as it stands, and nothing more is asked", async () => {
     const duo = team(
       { a: [newAnswer("A"), vote("agent2")], b: [newAnswer("B"), [wait(10), vote("agent2")]] },
-      { agents: counted, budget: { maxTokens: 300 } },
+      { agents: counted, budget: { maxTokens: 30_000 } },
     );
     const { result, of } = await play(duo);
     expect(result).toMatchObject({ reason: "budget", text: "B", winner: "b" });
@@ -226,10 +226,10 @@ describe("the budget", () => {
   });
 
   it("of the run: the decision that spent the last of it still counts", async () => {
-    const duo = team({ a: [newAnswer("A")], b: [hang()] }, { agents: counted, budget: { maxTokens: 100 } });
+    const duo = team({ a: [newAnswer("A")], b: [hang()] }, { agents: counted, budget: { maxTokens: 10_000 } });
     const { result } = await play(duo);
     expect(result).toMatchObject({ reason: "budget", text: "A" });
-    const votes = team(winning("never"), { agents: counted, budget: { maxTokens: 400 } });
+    const votes = team(winning("never"), { agents: counted, budget: { maxTokens: 40_000 } });
     const played = await play(votes);
     expect(played.result).toMatchObject({ reason: "budget", text: "A" });
     expect(played.result.votes).toHaveLength(2);
@@ -244,20 +244,20 @@ describe("the budget", () => {
         c: [newAnswer("C"), vote("agent2")],
       },
       {
-        agents: { a: { backend: { usage: { inputTokens: 190, outputTokens: 10 } }, tools: [lookUp] }, b: counted.b, c: counted.c },
-        budget: { maxTokensPerAgent: 400 },
+        agents: { a: { backend: { usage: { inputTokens: 19_000, outputTokens: 1_000 } }, tools: [lookUp] }, b: counted.b, c: counted.c },
+        budget: { maxTokensPerAgent: 40_000 },
       },
     );
     const { result, of } = await play(trio);
     expect(of("agent-out")).toMatchObject([{ agentId: "a", reason: "budget" }]);
-    expect(of("turn-interrupt")).toMatchObject([{ agentId: "a", reason: "budget", usage: { inputTokens: 380, outputTokens: 20 } }]);
+    expect(of("turn-interrupt")).toMatchObject([{ agentId: "a", reason: "budget", usage: { inputTokens: 38_000, outputTokens: 2_000 } }]);
     expect(result).toMatchObject({ winner: "b", text: "Final." });
   });
 
   it("of one agent: the decision that spent the last of it still counts", async () => {
     const duo = team(winning("never"), {
-      agents: { a: counted.a, b: { backend: { usage: { inputTokens: 1, outputTokens: 1 } } } },
-      budget: { maxTokensPerAgent: 200 },
+      agents: { a: counted.a, b: { backend: { usage: { inputTokens: 100, outputTokens: 100 } } } },
+      budget: { maxTokensPerAgent: 20_000 },
     });
     const { result, of } = await play(duo);
     expect(of("agent-out")).toMatchObject([{ agentId: "a", reason: "budget" }]);
@@ -274,20 +274,20 @@ describe("the budget", () => {
         budget: {
           isSpent: ({ total, byAgent }) => {
             seen.push(total.inputTokens);
-            return byAgent.get("b")?.inputTokens === 90;
+            return byAgent.get("b")?.inputTokens === 9_000;
           },
         },
       },
     );
     const { result } = await play(duo);
     expect(result.reason).toBe("budget");
-    expect(seen.slice(0, 2)).toEqual([90, 180]);
+    expect(seen.slice(0, 2)).toEqual([9_000, 18_000]);
   });
 
   it("says so when it is spent before any answer", async () => {
     const duo = team(
       { a: [callTool("look_up")], b: [hang()] },
-      { agents: { ...counted, a: { ...counted.a, tools: [lookUp] } }, budget: { maxTokens: 100 } },
+      { agents: { ...counted, a: { ...counted.a, tools: [lookUp] } }, budget: { maxTokens: 10_000 } },
     );
     const { error } = await play(duo);
     expect(error).toMatchObject({ code: "no_answer", message: expect.stringContaining("budget") });
@@ -297,7 +297,7 @@ describe("the budget", () => {
     const tools = { tools: [lookUp] };
     const duo = team(
       { a: [callTool("look_up")], b: [callTool("look_up")] },
-      { agents: { a: { ...counted.a, ...tools }, b: { ...counted.b, ...tools } }, budget: { maxTokensPerAgent: 100 } },
+      { agents: { a: { ...counted.a, ...tools }, b: { ...counted.b, ...tools } }, budget: { maxTokensPerAgent: 10_000 } },
     );
     const { error, events } = await play(duo);
     expect(error.code).toBe("no_answer");

@@ -240,8 +240,9 @@ describe("the result", () => {
       ],
       finishReason: "stop",
       files: [{ mediaType: "image/png", data: "aGk=" }],
-      usage: { ...used(7), byAgent: { a: used(2), b: used(3), c: used(2) } },
+      usage: { ...used(7), byAgent: { a: used(2), b: used(3), c: used(2) }, ledger: expect.any(Array) },
       cost: { usd: null, complete: false },
+      costByAgent: Object.fromEntries(["a", "b", "c"].map((id) => [id, { usd: null, complete: false }])),
       attempts: 1,
       epochs: 1,
     });

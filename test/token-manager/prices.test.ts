@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { priceTable } from "../../src/token-manager/price-table.js";
-import { costOf, type ModelPrice, priceOf, pricesAsOf } from "../../src/token-manager/prices.js";
+import { addCost, costOf, type ModelPrice, noCost, priceOf, pricesAsOf } from "../../src/token-manager/prices.js";
 
 describe("priceOf", () => {
   test.each([
@@ -50,7 +50,8 @@ describe("priceOf", () => {
     expect(pricesAsOf).toMatch(/^20\d\d-\d\d-\d\d$/);
     const lines = priceTable.split("\n").filter((line) => line && !line.startsWith("#"));
     expect(lines.length).toBeGreaterThan(300);
-    for (const line of lines) expect(line).toMatch(/^\S+( (\d+(\.\d+)?(e-\d+)?|-)){4}( >\d+( (\d+(\.\d+)?(e-\d+)?|-)){4})?$/);
+    for (const line of lines)
+      expect(line).toMatch(/^\S+( (\d+(\.\d+)?(e-\d+)?|-)){4}( >\d+( (\d+(\.\d+)?(e-\d+)?|-)){4})?( \w+=\d+(\.\d+)?(\/\d+(\.\d+)?)?)*$/);
   });
 });
 
@@ -65,15 +66,61 @@ describe("costOf", () => {
 
   test("cached, written and other input apart; reasoning is output", () => {
     const usage = { inputTokens: 1000, cachedInputTokens: 600, cacheWriteTokens: 100, outputTokens: 50, reasoningTokens: 40 };
-    expect(costOf(usage, price)).toBeCloseTo((300 * 2 + 600 * 0.2 + 100 * 2.5 + 50 * 10) / 1e6, 12);
+    expect(costOf(usage, price).usd).toBeCloseTo((300 * 2 + 600 * 0.2 + 100 * 2.5 + 50 * 10) / 1e6, 12);
   });
 
   test("a long request costs more, all of it; rates that are missing are those of input", () => {
-    expect(costOf({ inputTokens: 1001, cachedInputTokens: 1001, outputTokens: 1 }, price)).toBeCloseTo((1001 * 4 + 20) / 1e6, 12);
+    expect(costOf({ inputTokens: 1001, cachedInputTokens: 1001, outputTokens: 1 }, price).usd).toBeCloseTo((1001 * 4 + 20) / 1e6, 12);
   });
 
   test("an unknown price is unknown; no tokens cost nothing", () => {
-    expect(costOf({ inputTokens: 5, outputTokens: 5 }, null)).toBeNull();
-    expect(costOf({ inputTokens: 0, outputTokens: 0 }, price)).toBe(0);
+    expect(costOf({ inputTokens: 5, outputTokens: 5 }, null)).toEqual({ usd: null, complete: false });
+    expect(costOf({ inputTokens: 0, outputTokens: 0 }, price)).toEqual({ usd: 0, complete: true });
+    expect(costOf({ inputTokens: 0, outputTokens: 0 }, null)).toEqual({ usd: 0, complete: true });
+  });
+
+  test("what is kept in the cache for an hour, sounds, pictures and searches have prices of their own", () => {
+    const claude = priceOf("claude", "claude-sonnet-4-5")!;
+    const usage = { inputTokens: 100, cacheWriteTokens: 100, cacheWrite1hTokens: 60, outputTokens: 0, webSearches: 3 };
+    expect(costOf(usage, claude)).toEqual({ usd: expect.closeTo((40 * 3.75 + 60 * 6) / 1e6 + 0.03, 12), complete: true });
+    const long = { inputTokens: 300_000, cacheWriteTokens: 300_000, cacheWrite1hTokens: 300_000, outputTokens: 0 };
+    expect(costOf(long, claude).usd).toBeCloseTo(0.3 * 12, 12);
+    const audio = costOf(
+      { inputTokens: 100, audioInputTokens: 40, outputTokens: 10, audioOutputTokens: 9 },
+      priceOf("openai", "gpt-audio"),
+    );
+    expect(audio).toEqual({ usd: expect.closeTo((60 * 2.5 + 40 * 32 + 10 + 9 * 64) / 1e6, 12), complete: true });
+    const drawn = costOf({ inputTokens: 0, outputTokens: 1300, imageOutputTokens: 1290 }, priceOf("gemini", "gemini-2.5-flash-image"));
+    expect(drawn).toEqual({ usd: expect.closeTo((10 * 2.5 + 1290 * 30) / 1e6, 12), complete: true });
+  });
+
+  test.each([{ webSearches: 1 }, { audioInputTokens: 5 }, { audioOutputTokens: 5 }, { imageOutputTokens: 5 }])(
+    "%j without a price of its own leaves a lower bound",
+    (extra) => {
+      expect(costOf({ inputTokens: 10, outputTokens: 10, ...extra }, price)).toEqual({
+        usd: expect.closeTo(120 / 1e6, 12),
+        complete: false,
+      });
+    },
+  );
+
+  test("Gemini's sounds cost what its text does unless the list says otherwise", () => {
+    const usage = { inputTokens: 1e6, audioInputTokens: 1e6, outputTokens: 0 };
+    expect(costOf(usage, { ...priceOf("gemini", "gemini-2.5-flash")! })).toEqual({ usd: 1, complete: true });
+    expect(costOf({ ...usage, inputTokens: 1e5, audioInputTokens: 1e5 }, priceOf("gemini", "gemini-2.5-pro"))).toEqual({
+      usd: expect.closeTo(0.125, 12),
+      complete: true,
+    });
+  });
+});
+
+describe("addCost", () => {
+  test("an unknown part makes the sum a lower bound, and only unknown parts make it unknown", () => {
+    const unknown = { usd: null, complete: false };
+    expect(addCost({ usd: 1, complete: true }, { usd: 2, complete: true })).toEqual({ usd: 3, complete: true });
+    expect(addCost({ usd: 1, complete: true }, unknown)).toEqual({ usd: 1, complete: false });
+    expect(addCost(unknown, { usd: 1, complete: true })).toEqual({ usd: 1, complete: false });
+    expect(addCost(noCost, unknown)).toEqual(unknown);
+    expect(addCost(unknown, unknown)).toEqual(unknown);
   });
 });

@@ -5,8 +5,8 @@ export interface RawUsage {
   prompt_tokens?: number | null;
   completion_tokens?: number | null;
   total_tokens?: number | null;
-  prompt_tokens_details?: { cached_tokens?: number | null; cache_write_tokens?: number | null } | null;
-  completion_tokens_details?: { reasoning_tokens?: number | null } | null;
+  prompt_tokens_details?: { cached_tokens?: number | null; cache_write_tokens?: number | null; audio_tokens?: number | null } | null;
+  completion_tokens_details?: { reasoning_tokens?: number | null; audio_tokens?: number | null } | null;
   prompt_cache_hit_tokens?: number | null;
   cached_tokens?: number | null;
   reasoning_tokens?: number | null;
@@ -24,5 +24,9 @@ export function toUsage(raw: RawUsage): Usage {
   if (cached != null) usage.cachedInputTokens = cached;
   if (written != null) usage.cacheWriteTokens = written;
   if (reasoning != null) usage.reasoningTokens = reasoning;
+  const heard = raw.prompt_tokens_details?.audio_tokens;
+  const spoken = raw.completion_tokens_details?.audio_tokens;
+  if (heard) usage.audioInputTokens = heard;
+  if (spoken) usage.audioOutputTokens = spoken;
   return usage;
 }

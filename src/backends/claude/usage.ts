@@ -6,11 +6,15 @@ interface RawFigures {
   output_tokens?: number | null;
   cache_read_input_tokens?: number | null;
   cache_creation_input_tokens?: number | null;
+  cache_creation?: { ephemeral_5m_input_tokens?: number | null; ephemeral_1h_input_tokens?: number | null } | null;
 }
+
+type Count = Exclude<keyof RawFigures, "cache_creation">;
 
 /** `usage` of `message_start` and `message_delta`. */
 export interface RawClaudeUsage extends RawFigures {
   output_tokens_details?: { thinking_tokens?: number | null } | null;
+  server_tool_use?: { web_search_requests?: number | null } | null;
   /** Every pass of a step that took several, e.g. one that compacted first. */
   iterations?: ({ type?: string } & RawFigures)[] | null;
 }
@@ -29,13 +33,17 @@ export function mergeUsage(earlier: RawClaudeUsage | undefined, later: RawClaude
  */
 export function toUsage(raw: RawClaudeUsage): Usage {
   const passes = raw.iterations?.length ? raw.iterations : [raw];
-  const sum = (key: keyof RawFigures) => passes.reduce((total, pass) => total + (pass[key] ?? 0), 0);
-  const known = (key: keyof RawFigures) => passes.some((pass) => pass[key] != null);
+  const sum = (key: Count) => passes.reduce((total, pass) => total + (pass[key] ?? 0), 0);
+  const known = (key: Count) => passes.some((pass) => pass[key] != null);
   const cached = sum("cache_read_input_tokens");
   const written = sum("cache_creation_input_tokens");
   const usage: Usage = { inputTokens: sum("input_tokens") + cached + written, outputTokens: sum("output_tokens") };
   if (known("cache_read_input_tokens")) usage.cachedInputTokens = cached;
   if (known("cache_creation_input_tokens")) usage.cacheWriteTokens = written;
+  const forAnHour = passes.reduce((total, pass) => total + (pass.cache_creation?.ephemeral_1h_input_tokens ?? 0), 0);
+  if (forAnHour > 0) usage.cacheWrite1hTokens = forAnHour;
+  const searches = raw.server_tool_use?.web_search_requests;
+  if (searches) usage.webSearches = searches;
   const reasoning = raw.output_tokens_details?.thinking_tokens;
   if (reasoning != null) usage.reasoningTokens = reasoning;
   return usage;

@@ -101,7 +101,7 @@ export async function* readGeminiStream(open: () => Promise<GeminiStream>, close
     } catch (thrown) {
       output.flush();
       for (const piece of told) yield piece;
-      const spent = toUsage(usage);
+      const spent = toUsage(usage, sources.queries.length);
       if (spent) yield { type: "usage", usage: spent };
       throw context.failed(thrown);
     }
@@ -109,7 +109,7 @@ export async function* readGeminiStream(open: () => Promise<GeminiStream>, close
     output.flush();
     for (const piece of told) yield piece;
     told.length = 0;
-    const spent = toUsage(usage);
+    const spent = toUsage(usage, sources.queries.length);
     if (spent) yield { type: "usage", usage: spent };
     const aborted = context.aborted();
     if (aborted) throw aborted;

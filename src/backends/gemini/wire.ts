@@ -46,4 +46,12 @@ export interface GeminiUsage {
   toolUsePromptTokenCount?: number;
   cachedContentTokenCount?: number;
   totalTokenCount?: number;
+  promptTokensDetails?: ModalityTokens[] | null;
+  candidatesTokensDetails?: ModalityTokens[] | null;
+}
+
+interface ModalityTokens {
+  /** `TEXT`, `AUDIO`, `IMAGE`, … */
+  modality?: string;
+  tokenCount?: number;
 }

@@ -179,7 +179,7 @@ export async function* readResponsesStream(open: () => Promise<ResponsesStream>,
 
     if (!ended) throw context.aborted() ?? truncated(context.provider);
     for (const chunk of told) yield chunk;
-    if (ended.usage) yield { type: "usage", usage: toResponsesUsage(ended.usage) };
+    if (ended.usage) yield { type: "usage", usage: toResponsesUsage(ended.usage, ended.output ?? []) };
     const sound = audioOf(audio);
     if (sound) yield sound;
 

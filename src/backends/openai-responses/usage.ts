@@ -9,7 +9,8 @@ export interface RawResponsesUsage {
   output_tokens_details?: { reasoning_tokens?: number | null } | null;
 }
 
-export function toResponsesUsage(raw: RawResponsesUsage): Usage {
+/** `output`: the items of the reply, for the searches among them are charged by number. */
+export function toResponsesUsage(raw: RawResponsesUsage, output: readonly object[] = []): Usage {
   const usage: Usage = { inputTokens: raw.input_tokens ?? 0, outputTokens: raw.output_tokens ?? 0 };
   const cached = raw.input_tokens_details?.cached_tokens;
   const written = raw.input_tokens_details?.cache_write_tokens;
@@ -21,5 +22,12 @@ export function toResponsesUsage(raw: RawResponsesUsage): Usage {
     // Some servers leave reasoning out of their output; their total gives that away.
     if (reasoning > 0 && raw.total_tokens === usage.inputTokens + usage.outputTokens + reasoning) usage.outputTokens += reasoning;
   }
+  const searches = output.filter(isSearch).length;
+  if (searches > 0) usage.webSearches = searches;
   return usage;
+}
+
+/** Opening a page and searching in it are calls as well, and free. */
+function isSearch(item: { type?: string; action?: { type?: string } | null }): boolean {
+  return item.type === "web_search_call" && (item.action?.type ?? "search") === "search";
 }

@@ -5,3 +5,4 @@ export { checkClaudeParams, modelRule } from "massgen/api-params-handler";
 export { loadConfig } from "massgen/config";
 export { filePart, toClaudeMessages } from "massgen/formatter";
 export { scriptedBackend, simulatedTeam, startEmulator } from "massgen/testing";
+export { costOf, countTokens, priceOf } from "massgen/token-manager";
