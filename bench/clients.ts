@@ -28,20 +28,24 @@ export const ours = (): Pair => pair("bench/clients/sdk.mjs", BUILD, versionOf("
 export const newerLine = (): Pair => pair("bench/peers/sdk.mjs", PEERS_BUILD, peerVersion("openai"));
 
 /** The other wires, each on its own SDK of the root install; Responses on the newer line as well where the peers are there. */
-export function wires(withPeers: boolean): Pair[] {
-  const wire = (type: string, name: string, version: string, args: Client["args"], build = BUILD): Pair => {
+export function wires(withPeers: boolean): Client[] {
+  const wire = (type: string, name: string, version: string, args: Client["args"], build = BUILD): Client[] => {
     const bare = standard(`bare \`${name}\` ${version}`, args);
-    const own = { client: fileUrl("bench/clients/massgen.mjs"), massgen: fileUrl(`${build}/index.js`), type };
-    return { bare, massgen: { name: `massgen \`${type}\` on ${version}`, args: own, base: bare } };
+    const own = { massgen: fileUrl(`${build}/index.js`), type };
+    return [
+      bare,
+      { name: `massgen's backend \`${type}\` on ${version}`, args: { client: fileUrl("bench/clients/backend.mjs"), ...own }, base: bare },
+      { name: "a run of one agent on it", args: { client: fileUrl("bench/clients/massgen.mjs"), ...own }, base: bare },
+    ];
   };
   const responses = { client: fileUrl("bench/clients/responses.mjs") };
   return [
-    wire("openai", "openai", versionOf("openai"), { ...responses, sdk: fileUrl("bench/clients/sdk.mjs") }),
+    ...wire("openai", "openai", versionOf("openai"), { ...responses, sdk: fileUrl("bench/clients/sdk.mjs") }),
     ...(withPeers
-      ? [wire("openai", "openai", peerVersion("openai"), { ...responses, sdk: fileUrl("bench/peers/sdk.mjs") }, PEERS_BUILD)]
+      ? wire("openai", "openai", peerVersion("openai"), { ...responses, sdk: fileUrl("bench/peers/sdk.mjs") }, PEERS_BUILD)
       : []),
-    wire("claude", "@anthropic-ai/sdk", versionOf("@anthropic-ai/sdk"), { client: fileUrl("bench/clients/anthropic.mjs") }),
-    wire("gemini", "@google/genai", versionOf("@google/genai"), { client: fileUrl("bench/clients/genai.mjs") }),
+    ...wire("claude", "@anthropic-ai/sdk", versionOf("@anthropic-ai/sdk"), { client: fileUrl("bench/clients/anthropic.mjs") }),
+    ...wire("gemini", "@google/genai", versionOf("@google/genai"), { client: fileUrl("bench/clients/genai.mjs") }),
   ];
 }
 

@@ -58,14 +58,12 @@ export async function streaming({ quick, server, peers: withPeers }: Setting): P
 
 /** The same on the other wires: Responses, Claude, Gemini. */
 export async function otherWires({ quick, server, peers: withPeers }: Setting): Promise<string> {
-  const rows: string[][] = [];
-  const clients = wires(withPeers).flatMap(({ bare, massgen }) => [bare, massgen]);
-  for (const load of (quick ? QUICK : FULL).slice(0, 2)) {
-    const results = await interleaved(clients, load.rounds, ({ args }) =>
-      runCase<StreamResult>("stream", { ...args, ...load, baseUrl: server.baseUrl }),
-    );
-    for (const client of clients) rows.push(streamRow(client, load, results));
-  }
+  const clients = wires(withPeers);
+  const [load] = (quick ? QUICK : FULL) as [Load];
+  const results = await interleaved(clients, load.rounds, ({ args }) =>
+    runCase<StreamResult>("stream", { ...args, ...load, baseUrl: server.baseUrl }),
+  );
+  const rows = clients.map((client) => streamRow(client, load, results));
   return table(["streams at once", "client", "µs CPU per delta", "× bare SDK", "lowest–highest", "target"], rows);
 }
 
