@@ -1,7 +1,6 @@
 import { startTurn } from "../agent/turn.js";
 import type { StepEvent, TurnHooks } from "../agent/types.js";
 import { type ErrorInfo, errorInfo } from "../errors.js";
-import type { Usage } from "../token-manager/usage.js";
 import { Briefing, type RunSpec } from "./briefing.js";
 import { initialState, step } from "./core/step.js";
 import type { CoreInput, CoreState, Effect, Transition, TurnOrder } from "./core/types.js";
@@ -232,10 +231,12 @@ export class Driver {
     // dear: so the spread comes last, and the log's stamps have their places.
     const body = { runId, seq: 0, time: 0, agentId, turnId, phase, attempt, epoch, ...event } as CoordinationEvent;
     if (body.type === "text-delta" && phase === "present") body.delta = live.addPresented(body.delta);
+    // Booked first: a listener may end the run at this very event.
+    if (event.type === "step-finish") this.ledger.add(agentId, event.usage);
     this.#log.append(body);
     if (event.type !== "step-finish") return;
     if (phase === "present") live.stepEnded(event.status === "ok", event.finishReason === "pause");
-    const { runSpent, agentSpent } = this.#book(agentId, event.usage);
+    const { runSpent, agentSpent } = this.#spent(agentId);
     if (!runSpent && !agentSpent) return;
     live.spent = { run: runSpent, ...(agentSpent && { agentId }) };
     // A decision of this step is put at once and takes it along; without one it is told by itself.
@@ -255,9 +256,9 @@ export class Driver {
       : info;
   }
 
-  #book(agentId: string, usage: Usage): { runSpent: boolean; agentSpent: boolean } {
+  #spent(agentId: string): { runSpent: boolean; agentSpent: boolean } {
     try {
-      return this.ledger.add(agentId, usage);
+      return this.ledger.spent(agentId);
     } catch (error) {
       this.feed({ type: "broken", error: this.#breakage(error) });
       return { runSpent: false, agentSpent: false };

@@ -12,11 +12,15 @@ export class Ledger {
   }
 
   /** Books a step. */
-  add(agentId: string, usage: Usage): { runSpent: boolean; agentSpent: boolean } {
+  add(agentId: string, usage: Usage): void {
     this.total = addUsage(this.total, usage);
-    const own = addUsage(this.byAgent.get(agentId) ?? noUsage, usage);
-    this.byAgent.set(agentId, own);
+    this.byAgent.set(agentId, addUsage(this.byAgent.get(agentId) ?? noUsage, usage));
+  }
+
+  /** Which budgets are spent: the run's, the agent's. Throws what the caller's own check throws. */
+  spent(agentId: string): { runSpent: boolean; agentSpent: boolean } {
     const { maxTokens, maxTokensPerAgent } = this.#budget ?? {};
+    const own = this.byAgent.get(agentId) ?? noUsage;
     return {
       runSpent:
         (maxTokens !== undefined && tokensOf(this.total) >= maxTokens) ||
