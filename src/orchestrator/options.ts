@@ -144,6 +144,7 @@ const NODE_FETCH_LIMIT_MS = 300_000;
 
 /** Checks the options and fills in the defaults. Throws a `ConfigError` that names the key at fault. */
 export function resolveOptions(options: OrchestratorOptions): ResolvedOptions {
+  required("options", options);
   knownKeys(options, Object.keys(KNOWN_KEYS), "");
   const ownBackends: Backend[] = [];
   const timeout = { ...DEFAULT_TIMEOUT, ...given("timeout", options.timeout) };
@@ -198,6 +199,8 @@ function resolveAgents(given: OrchestratorOptions["agents"], ownBackends: Backen
   if (!Array.isArray(given) || given.length === 0) throw bad("agents", "must list at least one agent: { id, backend: { type, model } }");
   const agents = given.map((agent, i) => {
     if (agent instanceof Agent) return agent;
+    if (typeof agent !== "object" || agent === null)
+      throw bad(`agents[${i}]`, `must be an Agent, or { id, backend: { type, model } }, not ${shown(agent)}`);
     knownKeys(agent, AGENT_KEYS, `agents[${i}]`);
     knownKeys(agent.settings ?? {}, SETTING_KEYS, `agents[${i}].settings`);
     const reserved = agent.tools?.find(({ name }) => RESERVED_TOOL_NAMES.includes(name));
@@ -252,7 +255,7 @@ function resolveBudget(budget: Budget | undefined): Budget | undefined {
 
 /** Checks what `run` is given. */
 export function checkRunOptions(options: RunOptions, agents: readonly Agent[]): void {
-  given("run options", options);
+  required("run options", options);
   knownKeys(options, RUN_KEYS, "");
   const { signal, tools = [], settings = {} } = options;
   if (signal !== undefined && typeof signal?.addEventListener !== "function") {
@@ -279,10 +282,16 @@ export function checkRunOptions(options: RunOptions, agents: readonly Agent[]): 
 /** The keys that have a value; `undefined` means the default. */
 function given<T extends object>(path: string, value: T | undefined): Partial<T> {
   if (value === undefined) return {};
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw bad(path, `must be an object, not ${JSON.stringify(value)}`);
+  required(path, value);
   return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Partial<T>;
 }
+
+function required(path: string, value: unknown): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw bad(path, `must be an object, not ${shown(value)}`);
+}
+
+/** A wrong value, as an error shows it. */
+const shown = (value: unknown): string => (typeof value === "function" ? "a function" : (JSON.stringify(value) ?? String(value)));
 
 const bad = (path: string, problem: string): ConfigError => new ConfigError("bad_option", `${path}: ${problem}`, { path });
 
@@ -298,7 +307,7 @@ function knownKeys(given: object, known: string[], path: string): void {
 /** The first choice is the default. */
 function oneOf<const T extends string>(path: string, value: T | undefined, choices: readonly [T, ...T[]]): T {
   if (value === undefined) return choices[0];
-  if (!choices.includes(value)) throw bad(path, `must be one of ${choices.join(", ")}, not ${JSON.stringify(value)}`);
+  if (!choices.includes(value)) throw bad(path, `must be one of ${choices.join(", ")}, not ${shown(value)}`);
   return value;
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { CoordinationEvent } from "../../src/orchestrator/events.js";
 import { isDelta } from "../../src/orchestrator/events.js";
-import { callTool, chunk, fail, newAnswer, type ScriptedStep, say, vote, wait } from "../../src/testing/index.js";
+import { callTool, chunk, fail, finish, newAnswer, type ScriptedStep, say, vote, wait } from "../../src/testing/index.js";
 import { tool } from "../../src/tools/tool.js";
 import { aliasesOffered, answersRead, lastText, ofType, play, story, team, toolResults } from "./helpers.js";
 
@@ -122,6 +122,20 @@ describe("news", () => {
     const cut = ofType(events, "step-finish").find(({ status }) => status === "interrupted");
     expect(cut).toMatchObject({ agentId: "b", epoch: 1 });
     expect(events.filter(isDelta).find(({ agentId, phase }) => agentId === "b" && phase === "evaluate")).toMatchObject({ epoch: 1 });
+  });
+});
+
+describe("auto", () => {
+  it("a step with the provider's own tools is a tool step: the agent goes on with the news", async () => {
+    const searched = (state: "started" | "finished") => chunk({ type: "builtin-tool", id: "s", toolName: "web_search", state });
+    const duo = team({
+      a: [newAnswer("A"), [wait(20), better("A improved")], vote("agent1"), "Final."],
+      b: [newAnswer("B"), [searched("started"), searched("finished"), finish("pause")], [wait(100), vote("agent1")], vote("agent1")],
+    });
+    const { of } = await play(duo);
+    expect(of("turn-interrupt")).toEqual([]);
+    expect(of("turn-update")).toMatchObject([{ agentId: "b" }]);
+    expect(of("turn-start").filter(({ agentId, phase }) => agentId === "b" && phase === "evaluate")).toHaveLength(1);
   });
 });
 
