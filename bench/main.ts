@@ -4,18 +4,26 @@ import { preparePeers } from "./peers.js";
 import { startServer } from "./processes.js";
 import { machine } from "./report.js";
 
+const all = [importing, alone, aborting, memory, streaming, otherWires];
+
 /** Prints the tables as Markdown on stdout. Fails only when something breaks, never for a figure. */
 async function main(args: string[]): Promise<void> {
   const quick = args.includes("--quick");
-  const unknown = args.find((arg) => arg !== "--quick");
-  if (unknown !== undefined) throw new Error(`Unknown option "${unknown}". There is one: --quick.`);
+  const only = args
+    .find((arg) => arg.startsWith("--only="))
+    ?.slice("--only=".length)
+    .split(",");
+  const unknown = args.find((arg) => arg !== "--quick" && !arg.startsWith("--only="));
+  if (unknown !== undefined)
+    throw new Error(`Unknown option "${unknown}". There are --quick and --only=${all.map(({ name }) => name).join(",")}.`);
   await buildPackage();
   const peers = preparePeers();
   const server = await startServer();
   const setting: Setting = { quick, server, peers };
   try {
     console.log(`${machine()}${quick ? ", `--quick`: too few rounds to rely on" : ""}`);
-    for (const measure of [importing, alone, aborting, memory, streaming, otherWires]) {
+    for (const measure of all) {
+      if (only !== undefined && !only.includes(measure.name)) continue;
       console.error(`${measure.name} …`);
       console.log(`\n${await measure(setting)}`);
     }

@@ -42,7 +42,7 @@ function watchClosing(model, signal) {
 const emulator = await startEmulator({
   /**
    * `text-2000`: that many deltas. `idle`: one delta, then silence. `endless-<id>`: a delta every 5 ms. `improver-<id>` and
-   * `peer-<id>` answer at first; asked to evaluate, the one improves on what it reads after 100 ms, the other streams text
+   * `peer-<id>` answer at first; asked to evaluate, the one improves on what it reads after 400 ms, the other streams text
    * without end.
    */
   respond({ model, tools }, { signal }) {
@@ -50,7 +50,7 @@ const emulator = await startEmulator({
     if (kind === "text") return textOf(Number(detail));
     if (kind === "idle") return silent;
     if (kind !== "endless" && !tools.some(({ name }) => name === "vote")) return answer(model);
-    if (kind === "improver") return { firstByteDelayMs: 100, ...answer(`${model}, improved`) };
+    if (kind === "improver") return { firstByteDelayMs: 400, ...answer(`${model}, improved`) };
     watchClosing(model, signal);
     return endless;
   },

@@ -49,7 +49,7 @@ const chat: BackendFeatures = {
   documentInput: true,
   imageOutput: true,
   audioOutput: true,
-  uploads: false,
+  uploads: true,
   countTokens: false,
   compact: false,
 };
@@ -100,14 +100,14 @@ const own: Readonly<Record<string, Row>> = {
       ...responses,
       audioInput: false,
       imageOutput: false,
-      uploads: false,
+      uploads: true,
     },
   },
   gemini: {
     label: "Google",
     api: "generateContent",
     defaultModel: "gemini-2.5-flash",
-    features: { ...responses, videoInput: true, uploads: false, compact: false },
+    features: { ...responses, videoInput: true, uploads: true, compact: false },
   },
 };
 

@@ -238,10 +238,12 @@ export class Driver {
     // dear: so the spread comes last, and the log's stamps have their places.
     const body = { runId, seq: 0, time: 0, agentId, turnId, phase, attempt, epoch, ...event } as CoordinationEvent;
     if (body.type === "text-delta" && phase === "present") body.delta = live.addPresented(body.delta);
+    // Booked first: a listener may end the run at this very event.
+    if (event.type === "step-finish") this.ledger.add(turnOf(live), event.usage, event.status === "ok");
     this.#log.append(body);
     if (event.type !== "step-finish") return;
     if (phase === "present") live.stepEnded(event.status === "ok", event.finishReason === "pause");
-    const { runSpent, agentSpent } = this.#book(turnOf(live), event.usage, event.status === "ok");
+    const { runSpent, agentSpent } = this.#spent(agentId);
     if (!runSpent && !agentSpent) return;
     live.spent = { run: runSpent, ...(agentSpent && { agentId }) };
     // A decision of this step is put at once and takes it along; without one it is told by itself.
@@ -270,9 +272,9 @@ export class Driver {
     return false;
   }
 
-  #book(turn: LedgerTurn, usage: Usage, ok: boolean): { runSpent: boolean; agentSpent: boolean } {
+  #spent(agentId: string): { runSpent: boolean; agentSpent: boolean } {
     try {
-      return this.ledger.add(turn, usage, ok);
+      return this.ledger.spent(agentId);
     } catch (error) {
       this.feed({ type: "broken", error: this.#breakage(error) });
       return { runSpent: false, agentSpent: false };

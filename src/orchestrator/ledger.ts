@@ -79,7 +79,7 @@ export class Ledger {
   }
 
   /** Books a step; what it had reserved is free again. */
-  add(turn: LedgerTurn, usage: Usage, ok = true): { runSpent: boolean; agentSpent: boolean } {
+  add(turn: LedgerTurn, usage: Usage, ok = true): void {
     const { agentId } = turn;
     const cost = this.#price(agentId, usage);
     this.#write(turn, usage, cost, ok);
@@ -91,6 +91,10 @@ export class Ledger {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const wake of waiting) wake();
+  }
+
+  /** Which budgets are spent: the run's, the agent's. Throws what the caller's own check throws. */
+  spent(agentId: string): { runSpent: boolean; agentSpent: boolean } {
     const { budget } = this.#options;
     const { maxTokens, maxUsd, maxTokensPerAgent, maxUsdPerAgent } = budget ?? {};
     const own = this.#spentBy(agentId);

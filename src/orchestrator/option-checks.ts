@@ -4,10 +4,16 @@ import { nearest } from "../nearest-key.js";
 /** The keys that have a value; `undefined` means the default. */
 export function given<T extends object>(path: string, value: T | undefined): Partial<T> {
   if (value === undefined) return {};
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw bad(path, `must be an object, not ${JSON.stringify(value)}`);
+  required(path, value);
   return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Partial<T>;
 }
+
+export function required(path: string, value: unknown): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw bad(path, `must be an object, not ${shown(value)}`);
+}
+
+/** A wrong value, as an error shows it. */
+export const shown = (value: unknown): string => (typeof value === "function" ? "a function" : (JSON.stringify(value) ?? String(value)));
 
 export const bad = (path: string, problem: string): ConfigError => new ConfigError("bad_option", `${path}: ${problem}`, { path });
 
@@ -23,7 +29,7 @@ export function knownKeys(given: object, known: string[], path: string): void {
 /** The first choice is the default. */
 export function oneOf<const T extends string>(path: string, value: T | undefined, choices: readonly [T, ...T[]]): T {
   if (value === undefined) return choices[0];
-  if (!choices.includes(value)) throw bad(path, `must be one of ${choices.join(", ")}, not ${JSON.stringify(value)}`);
+  if (!choices.includes(value)) throw bad(path, `must be one of ${choices.join(", ")}, not ${shown(value)}`);
   return value;
 }
 

@@ -10,7 +10,7 @@ import type { PriceOverrides } from "../token-manager/prices.js";
 import { RESERVED_TOOL_NAMES, type Tool } from "../tools/tool.js";
 import type { AnswerNovelty, CoreConfig, PeerAnswers, Presentation, SelfVote } from "./core/types.js";
 import { resolveBudget, resolvePrices } from "./cost-options.js";
-import { atLeast, bad, given, knownKeys, oneOf } from "./option-checks.js";
+import { atLeast, bad, given, knownKeys, oneOf, required, shown } from "./option-checks.js";
 import { defaultPrompts, type Prompts, type VotingSensitivity } from "./prompts/prompts.js";
 import { approval, borda, type DecisionRule, plurality, unanimity } from "./voting/rule.js";
 
@@ -149,6 +149,7 @@ const NODE_FETCH_LIMIT_MS = 300_000;
 
 /** Checks the options and fills in the defaults. Throws a `ConfigError` that names the key at fault. */
 export function resolveOptions(options: OrchestratorOptions): ResolvedOptions {
+  required("options", options);
   knownKeys(options, Object.keys(KNOWN_KEYS), "");
   const ownBackends: Backend[] = [];
   const timeout = { ...DEFAULT_TIMEOUT, ...given("timeout", options.timeout) };
@@ -205,6 +206,8 @@ function resolveAgents(given: OrchestratorOptions["agents"], ownBackends: Backen
   if (!Array.isArray(given) || given.length === 0) throw bad("agents", "must list at least one agent: { id, backend: { type, model } }");
   const agents = given.map((agent, i) => {
     if (agent instanceof Agent) return agent;
+    if (typeof agent !== "object" || agent === null)
+      throw bad(`agents[${i}]`, `must be an Agent, or { id, backend: { type, model } }, not ${shown(agent)}`);
     knownKeys(agent, AGENT_KEYS, `agents[${i}]`);
     knownKeys(agent.settings ?? {}, SETTING_KEYS, `agents[${i}].settings`);
     const reserved = agent.tools?.find(({ name }) => RESERVED_TOOL_NAMES.includes(name));
@@ -249,7 +252,7 @@ function resolveRule(rule: OrchestratorOptions["decisionRule"]): DecisionRule {
 
 /** Checks what `run` is given. */
 export function checkRunOptions(options: RunOptions, agents: readonly Agent[]): void {
-  given("run options", options);
+  required("run options", options);
   knownKeys(options, RUN_KEYS, "");
   const { signal, tools = [], settings = {} } = options;
   if (signal !== undefined && typeof signal?.addEventListener !== "function") {

@@ -95,6 +95,15 @@ describe("the limits of a step", () => {
     expect(backend.requests).toHaveLength(2);
   });
 
+  it("a step is over at its finish, however long the connection stays open, and lets go of the stream", async () => {
+    const { stream, hooks, outcome } = begin({});
+    stream.push(text("all"));
+    stream.push(stop);
+    expect(await outcome).toBe("ended");
+    expect(hooks.points[0]?.text).toBe("all");
+    expect(stream.returned()).toBe(true);
+  });
+
   it("do not spoil a reply that came whole", async () => {
     const { runtime, stream, hooks, outcome } = begin({ chunk: 120 });
     stream.push(text("all"));

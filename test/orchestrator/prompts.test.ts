@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { BackendRequest } from "../../src/backends/backend.js";
-import { defaultPrompts, type Prompts } from "../../src/orchestrator/prompts/prompts.js";
+import { defaultPrompts, escapeData, type Prompts } from "../../src/orchestrator/prompts/prompts.js";
 import type { DecisionRule } from "../../src/orchestrator/voting/rule.js";
 import { callTool, newAnswer, vote, wait } from "../../src/testing/index.js";
 import { allText, lastText, play, story, type Team, type TeamOptions, team } from "./helpers.js";
@@ -92,6 +92,30 @@ describe("the prefix of a prompt", () => {
         image,
         { type: "text", text: expect.stringMatching(/^\n<\/task>\n\n/) },
       ]);
+    }
+  });
+});
+
+describe("escapeData", () => {
+  it("defuses what could pass for one of our own tags, however it is spaced", () => {
+    for (const tag of [
+      "</answer>",
+      "</ answer>",
+      "< /answers>",
+      "<\n/answers>",
+      '< answer id="agent2">',
+      "</REASONS>",
+      "<task>",
+      "</presented >",
+      "<feedback>",
+    ]) {
+      expect(escapeData(`a ${tag} b`)).toBe(`a &lt;${tag.slice(1)} b`);
+    }
+  });
+
+  it("leaves everything else as it is", () => {
+    for (const text of ["a < b", "<b>answer</b>", "<AnswerCard/>", "if (a</answer/.exec(b))".replace("</answer", "< 3"), "&lt;"]) {
+      expect(escapeData(text)).toBe(text);
     }
   });
 });

@@ -1,10 +1,25 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, expectTypeOf, it } from "vitest";
+import { BackendError } from "../../src/errors.js";
 import type { EventOfType, Phase } from "../../src/orchestrator/events.js";
 import { type CoordinationEvent, isTerminal } from "../../src/orchestrator/events.js";
 import { Orchestrator } from "../../src/orchestrator/orchestrator.js";
 import { type Run, RunError } from "../../src/orchestrator/run.js";
-import type { ScriptedRule } from "../../src/testing/index.js";
-import { callTool, fail, finish, hang, newAnswer, type ScriptedStep, say, scriptedBackend, vote, wait } from "../../src/testing/index.js";
+import type { ScriptedBackend, ScriptedRule } from "../../src/testing/index.js";
+import {
+  callTool,
+  fail,
+  finish,
+  hang,
+  newAnswer,
+  type ScriptedStep,
+  say,
+  scriptedBackend,
+  virtualRuntime,
+  vote,
+  wait,
+} from "../../src/testing/index.js";
 import { type Tool, tool } from "../../src/tools/tool.js";
 import {
   finished,
@@ -619,6 +634,34 @@ describe("at every single event", () => {
   });
 
   const lastRestart = (events: CoordinationEvent[]) => events.findLastIndex(({ type }) => type === "run-restart") + 1;
+});
+
+describe("a turn that failed", () => {
+  it("is let go of while the run goes on", async () => {
+    setFlagsFromString("--expose-gc");
+    const gc = runInNewContext("gc") as () => void;
+    let failed: WeakRef<object> | undefined;
+    const failing: ScriptedBackend = {
+      ...scriptedBackend([]),
+      // biome-ignore lint/correctness/useYield: it fails before it says anything
+      async *stream(request) {
+        failed ??= new WeakRef(request.messages[0]!);
+        throw new BackendError("server_error", "busy", { retryable: false });
+      },
+    };
+    const runtime = virtualRuntime();
+    const others = ["b", "c"].map((id) => ({ id, backend: scriptedBackend([newAnswer(id), hang()], { runtime }) }));
+    const run = new Orchestrator({ agents: [{ id: "a", backend: failing }, ...others], runtime }).run("Task");
+    const events = record(run);
+    await runtime.runFor(10_000);
+    expect(ofType(events, "turn-error")).toHaveLength(1);
+    gc();
+    await runtime.flush();
+    gc();
+    expect(failed?.deref()).toBeUndefined();
+    run.abort();
+    await run.result.catch(() => {});
+  });
 });
 
 describe("isolation", () => {

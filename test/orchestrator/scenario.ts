@@ -137,7 +137,7 @@ class Stage {
       case "works":
         return { type: "worked", turnId };
       case "updated":
-        return { type: "updated", turnId, setVersion: this.#state.setVersion };
+        return { type: "updated", turnId, setVersion: this.#updateOf(turnId) };
       case "fails":
         return {
           type: "turn-failed",
@@ -147,6 +147,12 @@ class Stage {
       default:
         throw new Error(`unknown fact: ${turnId} ${verb}`);
     }
+  }
+
+  /** The version of the news that wait for the turn. */
+  #updateOf(turnId: string): number {
+    const turn = this.#state.agents.find((agent) => agent.turn?.turnId === turnId)?.turn;
+    return turn?.updating?.setVersion ?? this.#state.setVersion;
   }
 
   #tellEffect(effect: Effect): string[] {
@@ -192,12 +198,14 @@ function tellEvent(event: CoordinationEventBody): string {
       return `${head} ${event.agentId} was-for=${event.label} ${event.reason}`;
     case "decision-rejected":
       return `${head} ${event.code}`;
+    case "abstain":
+      return `${head} ${event.agentId}`;
     case "agent-out":
       return `${head} ${event.agentId} ${event.reason}`;
     case "consensus": {
       const tally = Object.entries(event.tally).map(([label, score]) => `${label}:${score}`);
       const tie = event.tieRule === undefined ? "" : ` tie=${event.tieRule}`;
-      return `${head} ${event.reason} winner=${event.label} rule=${event.rule} tally=${list(tally)}${tie}`;
+      return `${head} ${event.reason} winner=${event.label} rule=${event.rule} tally=${list(tally)}${tie}${event.carried ? " carried" : ""}`;
     }
     case "text-delta":
       return `${head} ${JSON.stringify(event.delta)}`;

@@ -45,6 +45,18 @@ describe("the rules", () => {
     expect(unanimity({ maxBallots: 1 }).again?.(split, 1)).toBe(false);
   });
 
+  it("unanimity: takes from one to five ballots", () => {
+    for (const maxBallots of [0, 6, 1.5, Number.POSITIVE_INFINITY, Number.NaN, "2" as never]) {
+      expect(() => unanimity({ maxBallots }), String(maxBallots)).toThrow(
+        expect.objectContaining({ code: "bad_option", path: "maxBallots" }),
+      );
+    }
+    const split = votes({ 0: 1, 1: 2 });
+    expect(unanimity({ maxBallots: 1 }).again?.(split, 1)).toBe(false);
+    expect(unanimity({ maxBallots: 5 }).again?.(split, 4)).toBe(true);
+    expect(unanimity({ maxBallots: 5 }).again?.(split, 5)).toBe(false);
+  });
+
   it("a rule of one's own decides", () => {
     const fewest: DecisionRule = {
       name: "fewest",
@@ -179,6 +191,15 @@ describe("isSettled", () => {
     const ballots = votes({ 0: 1, 1: 1, 2: 1 });
     for (const rule of [approval, borda, unanimity()]) expect(isSettled(ballots, [3], candidates(1, 2, 3, 4), rule, "count")).toBe(false);
     expect(isSettled(ballots, [3], candidates(1, 2, 3, 4), plurality, "count")).toBe(true);
+  });
+
+  it("under a rule that votes again: only when no ending asks for another ballot, as on its last one", () => {
+    const ballots = votes({ 0: 1, 1: 1, 2: 1 });
+    const all = candidates(1, 2, 3, 4);
+    const rule = unanimity({ maxBallots: 2 });
+    expect(isSettled(ballots, [3], all, rule, "count", 1)).toBe(false);
+    expect(isSettled(ballots, [3], all, rule, "count", 2)).toBe(true);
+    expect(isSettled(votes({ 0: 1, 1: 1 }), [2, 3], all, rule, "count", 2)).toBe(false);
   });
 
   it("waits rather than trying out more endings than is sensible", () => {

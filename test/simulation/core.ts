@@ -1,9 +1,10 @@
 import { initialState, step } from "../../src/orchestrator/core/step.js";
 import type { CoreConfig, CoreInput, CoreState, Effect, Offer, TurnOrder, WorkflowCall } from "../../src/orchestrator/core/types.js";
 import { aliasOf } from "../../src/orchestrator/core/types.js";
-import type { CoordinationEventBody } from "../../src/orchestrator/events.js";
-import { approval, borda, plurality, unanimity } from "../../src/orchestrator/voting/rule.js";
-import { check, InvariantError, Watcher } from "./invariants.js";
+import type { CoordinationEventBody, RejectionCode } from "../../src/orchestrator/events.js";
+import { approval, borda, type DecisionRule, plurality, unanimity } from "../../src/orchestrator/voting/rule.js";
+import { check, InvariantError } from "./check.js";
+import { Watcher } from "./invariants.js";
 import { Random } from "./random.js";
 
 type TurnFact = Extract<CoreInput, { turnId: string }>;
@@ -23,6 +24,8 @@ interface SimTurn {
   over: boolean;
   /** A decision is out and has no reply yet. */
   waiting: boolean;
+  /** Its last decision was one it had been offered. */
+  honest: boolean;
   steps: number;
 }
 
@@ -35,11 +38,18 @@ export interface SimulationResult {
 }
 
 const HANG_MS = 600_000;
+const NEVER_OFFERED: RejectionCode[] = ["unknown-alias", "self-vote", "not-offered", "two-decisions", "invalid-input"];
 
 /** Runs the bare core once against a random world. Throws an `InvariantError` when something cannot be. */
 export function simulateCore(seed: number): SimulationResult {
   return new World(seed).run();
 }
+
+/** Never content with a ballot. */
+const restless: DecisionRule = { ...plurality, name: "restless", again: () => true };
+
+/** How many ballots the rule may hold on one set. */
+export const ballotsOf = ({ again }: DecisionRule): number => (again === undefined ? 1 : 5);
 
 /** Every option at random, small caps as well as the defaults. */
 export function randomConfig(random: Random): CoreConfig {
@@ -67,7 +77,16 @@ export function randomConfig(random: Random): CoreConfig {
     retryBackoffMs: 500,
     presentation: random.pick(["present", "present", "reuse", "synthesize"]),
     ...(random.chance(0.3) && { reviewer: random.int(count) }),
-    rule: random.pick([plurality, plurality, approval, borda, unanimity(), unanimity({ maxBallots: 3 })]),
+    rule: random.pick([
+      plurality,
+      plurality,
+      plurality,
+      approval,
+      borda,
+      unanimity(),
+      unanimity({ maxBallots: 3 }),
+      random.pick([plurality, restless]),
+    ]),
     rejectionText: (rejection) => `rejected: ${rejection.code}`,
   };
 }
@@ -95,10 +114,12 @@ class World {
   readonly #manners: ReturnType<typeof randomManners>;
   readonly #watcher: Watcher;
   readonly #turns = new Map<string, SimTurn>();
+  /** Timers that are set, each with a number of its own: one that is cleared may be set again. */
   readonly #timers = new Map<string, number>();
-  readonly #queue: { at: number; order: number; run: () => Fact | undefined; timer?: string }[] = [];
+  readonly #queue: { at: number; order: number; run: () => Fact | undefined }[] = [];
   readonly #events: CoordinationEventBody[] = [];
   #state: CoreState;
+  #budgetSpent = false;
   #time = 1_000_000;
   #order = 0;
   #steps = 0;
@@ -109,8 +130,7 @@ class World {
     this.#random = new Random(seed);
     this.#config = randomConfig(this.#random);
     this.#manners = randomManners(this.#random);
-    const ballots = this.#config.rule.again ? 3 : 1;
-    this.#watcher = new Watcher(this.#config, ballots);
+    this.#watcher = new Watcher(this.#config, { ballots: ballotsOf(this.#config.rule), start: this.#time, exact: true });
     this.#state = initialState(this.#config);
   }
 
@@ -168,31 +188,65 @@ class World {
     for (let next = facts.shift(); next !== undefined; next = facts.shift()) {
       if (this.#state.stage === "ended") return;
       this.#steps++;
+      this.#tell(next);
       const { state, events, effects } = step(this.#state, { ...next, time: this.#time } as CoreInput);
       this.#state = state;
       for (const event of events) {
         this.#events.push(event);
-        this.#watcher.see(event);
+        this.#watcher.see(event, this.#time);
+        if (event.type === "turn-start") check(!this.#budgetSpent, "a turn starts though the budget is spent");
+        if (event.type === "turn-update") check(sends(effects, event.turnId), "news are announced but not sent");
+        if (event.type === "decision-rejected" && NEVER_OFFERED.includes(event.code)) {
+          check(!this.#turns.get(event.turnId)!.honest, `a decision that was offered is rejected as ${event.code}`);
+        }
       }
       this.#watcher.matches(state);
+      this.#checkBudget(next);
+      this.#watcher.settled(this.#time);
       for (const effect of effects) facts.push(...this.#carryOut(effect));
     }
+    this.#watcher.clocks.atRest(this.#watcher.view);
   }
 
-  #later(ms: number, run: () => Fact | undefined, timer?: string): void {
-    this.#queue.push({ at: this.#time + ms, order: this.#order++, run, ...(timer !== undefined && { timer }) });
+  /** Whose budget is spent has no turn any more. */
+  #checkBudget(fact: Fact): void {
+    const spent = fact.type === "budget-spent" ? { run: fact.agentId === undefined, agentId: fact.agentId } : undefined;
+    const { run, agentId } = (fact.type === "decided" ? fact.spent : spent) ?? { run: false };
+    if (run) this.#budgetSpent = true;
+    const { agents } = this.#watcher.view;
+    if (this.#budgetSpent) for (const id in agents) check(agents[id]!.turn === null, "a turn goes on beyond the budget");
+    if (agentId !== undefined) check(agents[agentId]!.turn === null, "a turn goes on beyond its agent's budget");
+  }
+
+  #later(ms: number, run: () => Fact | undefined): void {
+    this.#queue.push({ at: this.#time + ms, order: this.#order++, run });
+  }
+
+  #setTimer(timer: string, ms: number): void {
+    const id = this.#order;
+    this.#timers.set(timer, id);
+    this.#later(ms, () => {
+      const current = this.#timers.get(timer);
+      if (current === id) this.#timers.delete(timer);
+      // A timer that fires although it was cleared must do no harm either.
+      else if (current !== undefined || !this.#random.chance(0.1)) return undefined;
+      return { type: "timer", timer };
+    });
+  }
+
+  /** What the watcher cannot know from events. */
+  #tell(fact: Fact): void {
+    const { rules, clocks } = this.#watcher;
+    if (fact.type === "worked") rules.worked.add(fact.turnId);
+    if (fact.type === "writing" && fact.on) clocks.writing.add(fact.turnId);
+    else if (fact.type === "writing" || fact.type === "decided") clocks.writing.delete(fact.turnId);
   }
 
   #carryOut(effect: Effect): Fact[] {
     switch (effect.type) {
       case "set-timer":
         check(!this.#timers.has(effect.timer), `timer ${effect.timer} set twice`);
-        this.#timers.set(effect.timer, effect.ms);
-        this.#later(effect.ms, () => {
-          // A timer that fires although it was cleared must do no harm either.
-          if (!this.#timers.delete(effect.timer) && !this.#random.chance(0.1)) return undefined;
-          return { type: "timer", timer: effect.timer };
-        });
+        this.#setTimer(effect.timer, effect.ms);
         return [];
       case "clear-timer":
         check(this.#timers.delete(effect.timer), `timer ${effect.timer} cleared but not set`);
@@ -222,6 +276,7 @@ class World {
         check(turn.waiting, "a reply nobody waits for");
         turn.waiting = false;
         turn.offer = effect.offer;
+        check(effect.update !== undefined || !this.#watcher.rules.wasStale(turn.turnId), "a stale decision is answered without the news");
         if (effect.update !== undefined) {
           check(turn.phase === "evaluate", "an update for a draft");
           turn.pendingUpdate = undefined;
@@ -250,6 +305,8 @@ class World {
 
   #startTurn(order: TurnOrder): void {
     check(order.phase !== "draft" || order.answers.length === 0, "a draft is given peers' answers");
+    const { restart } = this.#watcher;
+    check(order.rejected?.feedback === restart?.feedback, "a turn is not given the feedback of the review");
     const { turnId, phase, agent, offer } = order;
     const turn: SimTurn = {
       turnId,
@@ -261,6 +318,7 @@ class World {
       worked: false,
       over: false,
       waiting: false,
+      honest: true,
       steps: 0,
     };
     this.#turns.set(turnId, turn);
@@ -293,18 +351,14 @@ class World {
   #toolStep(turn: SimTurn): Fact | undefined {
     if (turn.over) return undefined;
     turn.worked = true;
-    const update = turn.pendingUpdate;
-    if (update !== undefined) {
+    this.#later(0, () => {
+      if (turn.over) return undefined;
+      const update = turn.pendingUpdate;
       turn.pendingUpdate = undefined;
-      this.#later(0, () => {
-        if (turn.over) return undefined;
-        this.#show(turn, update);
-        this.#scheduleStep(turn);
-        return { type: "updated", turnId: turn.turnId, setVersion: update.setVersion };
-      });
-    } else {
+      if (update !== undefined) this.#show(turn, update);
       this.#scheduleStep(turn);
-    }
+      return update && { type: "updated", turnId: turn.turnId, setVersion: update.setVersion };
+    });
     return { type: "worked", turnId: turn.turnId };
   }
 
@@ -322,7 +376,8 @@ class World {
       return { type: "presented", turnId: turn.turnId, text };
     }
     if (!turn.over) turn.waiting = true;
-    const { calls, text } = random.chance(m.wrong) ? this.#wrong(turn) : this.#right(turn);
+    turn.honest = !random.chance(m.wrong);
+    const { calls, text } = turn.honest ? this.#right(turn) : this.#wrong(turn);
     const agentId = this.#config.agents[turn.agent]!.agentId;
     const spent = random.chance(m.caller) ? { spent: random.pick([{ run: true }, { run: false, agentId }]) } : {};
     return { type: "decided", turnId: turn.turnId, calls, text, worked: turn.worked, ...spent };
@@ -379,6 +434,15 @@ class World {
       () => ({ calls: [this.#call("nonsense", null)], text: "" }),
     ])();
   }
+}
+
+/** Whether the effects send the current answers to the turn. */
+function sends(effects: Effect[], turnId: string): boolean {
+  return effects.some(
+    (effect) =>
+      (effect.type === "update-turn" && effect.turnId === turnId) ||
+      (effect.type === "continue-turn" && effect.turnId === turnId && effect.update !== undefined),
+  );
 }
 
 function failed(turn: SimTurn, code: string): TurnFact & Fact {

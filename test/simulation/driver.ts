@@ -1,10 +1,12 @@
-import type { CoordinationEvent } from "../../src/index.js";
-import { isDelta, isTerminal, Orchestrator, RunError } from "../../src/index.js";
+import type { CoordinationEvent, EventOfType, Run, Usage } from "../../src/index.js";
+import { isDelta, isTerminal, MassGenError, Orchestrator, RunError } from "../../src/index.js";
+import { defaultPrompts } from "../../src/orchestrator/prompts/prompts.js";
 import { virtualRuntime } from "../../src/testing/virtual-runtime.js";
 import type { Tool } from "../../src/tools/tool.js";
-import { randomConfig } from "./core.js";
-import { HostileBackend, randomManners } from "./hostile-backend.js";
-import { check, InvariantError, Watcher } from "./invariants.js";
+import { check, InvariantError } from "./check.js";
+import { ballotsOf, randomConfig } from "./core.js";
+import { HostileBackend, randomManners, type Texts } from "./hostile-backend.js";
+import { Watcher } from "./invariants.js";
 import { Random } from "./random.js";
 
 export interface DriverSimulation {
@@ -37,7 +39,7 @@ class DriverWorld {
     const runtime = virtualRuntime(this.#seed);
     const config = randomConfig(random);
     const manners = randomManners(random);
-    const texts = { count: 0 };
+    const texts: Texts = { count: 0 };
     const backends = config.agents.map(
       ({ agentId, stepBoundaries }) => new HostileBackend(`model-${agentId.slice(1)}`, random, manners, runtime, texts, !stepBoundaries),
     );
@@ -59,9 +61,19 @@ class DriverWorld {
       runtime,
     });
     const controller = new AbortController();
+    const own = new Set<() => void>();
+    const later = (ms: number, fn: () => void) => {
+      const cancel = runtime.setTimer(ms, () => {
+        own.delete(cancel);
+        fn();
+      });
+      own.add(cancel);
+    };
     const run = orchestrator.run("the task", { signal: controller.signal, tools: random.chance(0.2) ? [publish] : [] });
 
-    const watcher = new Watcher(config, config.rule.again ? 3 : 1);
+    const watched = { ...config, rejectionText: defaultPrompts.rejection };
+    const watcher = new Watcher(watched, { ballots: ballotsOf(config.rule), start: runtime.now() });
+    const meddles = random.pick([0, 0, 0, 0.003, 0.02]);
     const steps = new StepWatcher();
     const labels = new Map<string, string>();
     const events: CoordinationEvent[] = [];
@@ -79,27 +91,25 @@ class DriverWorld {
             watcher.currentLabels.find((label) => label.startsWith(`${alias}.`) && labels.get(label) === text) ?? "unknown";
           watcher.shown.set(event.turnId, read.map(labelOf));
         }
-        if (event.type !== "run-start") watcher.see(event);
+        // All events of one step of the core have one time.
+        const before = events.at(-2)?.time ?? event.time;
+        if (event.time > before) watcher.settled(before);
         steps.see(event);
-        if (event.type === "input-request" && random.chance(0.7)) {
-          runtime.setTimer(random.int(1_000), () => {
-            if (events.some(isTerminal)) return;
-            try {
-              run.respond(event.requestId, random.pick<unknown>(["done", { ok: true }, new Error("no")]));
-            } catch {
-              // It was stopped meanwhile.
-            }
-          });
-        }
+        if (event.type === "step-finish" && steps.worked.has(event.turnId)) watcher.rules.worked.add(event.turnId);
+        if (event.type === "run-restart") texts.feedback = event.feedback;
+        if (event.type !== "run-start") watcher.see(event, event.time);
+        if (event.type === "input-request") this.#answer(run, event, later);
+        if (random.chance(meddles)) random.pick([() => run.finish(), () => run.finish(), () => run.abort("a listener")])();
       } catch (error) {
         broken = error;
         run.abort("broken");
       }
     });
-    if (random.chance(0.15)) runtime.setTimer(random.int(60_000), () => run.finish());
-    if (random.chance(0.1)) runtime.setTimer(random.int(60_000), () => controller.abort(new Error("caller")));
+    if (random.chance(0.15)) later(random.int(60_000), () => run.finish());
+    if (random.chance(0.1)) later(random.int(60_000), () => controller.abort(new Error("caller")));
+    const joined: CoordinationEvent[] = [];
     const late: CoordinationEvent[] = [];
-    if (random.chance(0.2)) runtime.setTimer(random.int(20_000), () => void readAll(run, late));
+    if (random.chance(0.2)) later(random.int(20_000), () => void readAll(run, joined));
 
     const settled = run.result.then(
       (result) => ({ result }),
@@ -110,6 +120,7 @@ class DriverWorld {
       error?: unknown;
     };
     if (broken !== undefined) throw broken;
+    for (const { complaint } of backends) if (complaint !== undefined) throw complaint;
     await runtime.flush();
 
     check(watcher.terminals === 1 && isTerminal(events.at(-1)!), "not exactly one terminal event, last");
@@ -119,18 +130,20 @@ class DriverWorld {
       check(result !== undefined && result.text === last.text, "the result is not the presented text");
       check(steps.presentedText() === last.text, "the text that was streamed is not the result");
       check(last.reason !== "consensus" || result.votes.length > 0, "consensus without a vote");
+      check(result.label === last.label && result.winner === last.winner && result.reason === last.reason, "the result is not the finish");
     } else {
       check(error instanceof RunError, "a failed run must reject with a RunError");
     }
-    check(last.type === "run-finish" || last.type === "run-error" || last.type === "run-abort", "no terminal event");
-    check(
-      last.usage.inputTokens === steps.spent.input && last.usage.outputTokens === steps.spent.output,
-      "the usage is not the sum of its steps",
-    );
+    check(isTerminal(last), "no terminal event");
+    const { usage } = result ?? (error as RunError).partial;
+    steps.checkUsage(last.usage, usage.byAgent);
     // Backends that heard the signal are gone, and nobody but deaf ones holds a timer.
+    for (const cancel of own) cancel();
     await runtime.runFor(0);
     for (const backend of backends) check(backend.active === 0, "a stream is still open");
-    if (late.length > 0) checkLateReader(late, events);
+    check(runtime.pending === backends.reduce((sum, { deafTimers }) => sum + deafTimers, 0), "a timer is left");
+    if (random.chance(0.5)) await readAll(run, late);
+    for (const read of [joined, late]) if (read.length > 0) checkLateReader(read, events);
     await orchestrator.close();
     return { events, outcome: last.type, turns: watcher.turns };
   }
@@ -143,10 +156,30 @@ class DriverWorld {
       execute: (_, { signal }) =>
         new Promise((resolve, reject) => {
           const kind = this.#random.pick(["ok", "ok", "fails", "hangs"]);
-          if (kind === "hangs") return signal.addEventListener("abort", () => reject(new Error("stopped")), { once: true });
-          runtime.setTimer(this.#random.int(500), () => (kind === "ok" ? resolve({ found: 3 }) : reject(new Error("no network"))));
+          const finish = () => (kind === "ok" ? resolve({ found: 3 }) : reject(new Error("no network")));
+          const cancel = kind === "hangs" ? () => {} : runtime.setTimer(this.#random.int(500), finish);
+          const stop = () => {
+            cancel();
+            reject(new Error("stopped"));
+          };
+          signal.addEventListener("abort", stop, { once: true });
         }),
     };
+  }
+
+  /** Sometimes at once, within the listener; sometimes later; sometimes never. */
+  #answer(run: Run, { requestId }: EventOfType<"input-request">, later: (ms: number, fn: () => void) => void): void {
+    const random = this.#random;
+    const answer = () => run.respond(requestId, random.pick<unknown>(["done", { ok: true }, new Error("no")]));
+    if (random.chance(0.3)) return answer();
+    if (random.chance(0.4)) return;
+    later(random.int(1_000), () => {
+      try {
+        answer();
+      } catch (error) {
+        check(error instanceof MassGenError && error.code === "unknown_request", "respond threw something else");
+      }
+    });
   }
 }
 
@@ -160,13 +193,38 @@ async function readAll(run: AsyncIterable<CoordinationEvent>, into: Coordination
 function checkLateReader(late: CoordinationEvent[], events: CoordinationEvent[]): void {
   const decisions = (list: CoordinationEvent[]) => list.filter((event) => !isDelta(event)).map((event) => event.seq);
   check(JSON.stringify(decisions(late)) === JSON.stringify(decisions(events)), "a late reader missed an event");
-  const text = (list: CoordinationEvent[]) => list.reduce((sum, event) => sum + (isDelta(event) ? event.delta.length : 0), 0);
-  check(text(late) === text(events), "a late reader missed text");
+  const [theirs, live] = [textsByStep(late), textsByStep(events)];
+  check(theirs.size === live.size, "a late reader knows other steps");
+  for (const [step, text] of live) check(theirs.get(step) === text, `a late reader read another text of ${step}`);
 }
+
+function textsByStep(events: CoordinationEvent[]): Map<string, string> {
+  const texts = new Map<string, string>();
+  for (const event of events) {
+    if (!isDelta(event)) continue;
+    const key = `${event.type} ${event.attempt} ${event.turnId} ${event.stepId}`;
+    texts.set(key, (texts.get(key) ?? "") + event.delta);
+  }
+  return texts;
+}
+
+type Tokens = Pick<Usage, "inputTokens" | "outputTokens">;
+
+function book(into: Map<string, Tokens>, key: string, { inputTokens, outputTokens }: Tokens): void {
+  const before = into.get(key);
+  into.set(key, { inputTokens: (before?.inputTokens ?? 0) + inputTokens, outputTokens: (before?.outputTokens ?? 0) + outputTokens });
+}
+
+const sameTokens = (a: Tokens | undefined, b: Tokens | undefined) =>
+  (a?.inputTokens ?? 0) === (b?.inputTokens ?? 0) && (a?.outputTokens ?? 0) === (b?.outputTokens ?? 0);
 
 /** Every step starts and finishes once, inside its turn; text counts only where the step ended well. */
 class StepWatcher {
-  spent = { input: 0, output: 0 };
+  /** Turns that have finished a tool step. */
+  readonly worked = new Set<string>();
+  readonly #usedTools = new Set<string>();
+  readonly #spent = new Map<string, Tokens>();
+  readonly #spentByTurn = new Map<string, Tokens>();
   readonly #open = new Map<string, { turnId: string; text: string }>();
   readonly #turns = new Set<string>();
   readonly #known = new Set<string>();
@@ -181,6 +239,7 @@ class StepWatcher {
       case "turn-error":
       case "turn-interrupt":
         for (const step of this.#open.values()) check(step.turnId !== event.turnId, "a turn ended within a step");
+        check(sameTokens(event.usage, this.#spentByTurn.get(event.turnId)), "the usage of a turn is not the sum of its steps");
         this.#turns.delete(event.turnId);
         if (event.type !== "turn-finish") this.#presented = this.#presented.filter(({ turnId }) => turnId !== event.turnId);
         return;
@@ -197,8 +256,9 @@ class StepWatcher {
         const step = this.#open.get(event.stepId);
         check(step !== undefined, "a step finished that was not open");
         this.#open.delete(event.stepId);
-        this.spent.input += event.usage.inputTokens;
-        this.spent.output += event.usage.outputTokens;
+        book(this.#spent, event.agentId, event.usage);
+        book(this.#spentByTurn, event.turnId, event.usage);
+        if (event.status === "ok" && this.#usedTools.delete(event.turnId)) this.worked.add(event.turnId);
         if (event.phase === "present" && event.status === "ok") this.#presented.push({ turnId: event.turnId, text: step.text });
         return;
       }
@@ -218,7 +278,19 @@ class StepWatcher {
       case "tool-result":
         check(this.#turns.has(event.turnId), "a tool call outside its turn");
         check(event.toolName !== "vote" && event.toolName !== "new_answer", "a workflow tool as a tool call");
+        // A tool called beside a decision is not run, and that is no tool step.
+        if (event.type === "tool-result" && !String(event.output).startsWith("Not run:")) this.#usedTools.add(event.turnId);
     }
+  }
+
+  checkUsage(total: Usage, byAgent: Record<string, Usage>): void {
+    const sum = { inputTokens: 0, outputTokens: 0 };
+    for (const [agentId, { inputTokens, outputTokens }] of this.#spent) {
+      check(sameTokens(byAgent[agentId], { inputTokens, outputTokens }), "the usage of an agent is not the sum of its steps");
+      sum.inputTokens += inputTokens;
+      sum.outputTokens += outputTokens;
+    }
+    check(sameTokens(total, sum), "the usage is not the sum of its steps");
   }
 
   presentedText(): string {

@@ -2,7 +2,7 @@ import type { Backend, BackendChunk, BackendRequest, StreamOptions } from "../..
 import { BackendError } from "../../src/errors.js";
 import { textOf } from "../../src/formatter/messages.js";
 import type { VirtualRuntime } from "../../src/testing/virtual-runtime.js";
-import { check } from "./invariants.js";
+import { check } from "./check.js";
 import type { Random } from "./random.js";
 
 /** How the models of one run behave: probabilities, drawn once per run. */
@@ -34,9 +34,12 @@ export function randomManners(random: Random): Manners {
   };
 }
 
-/** Texts of answers, numbered over a whole run so that each can be recognized wherever it turns up. */
+/** What the backends of a run share. */
 export interface Texts {
+  /** Texts of answers are numbered over a whole run, so that each can be recognized wherever it turns up. */
   count: number;
+  /** What the last review said, once it has sent the run back. */
+  feedback?: string;
 }
 
 const ANSWER = /answer no\. \d+/g;
@@ -49,6 +52,10 @@ export class HostileBackend implements Backend {
   readonly capabilities;
   /** Streams that run and would notice an abort. */
   active = 0;
+  /** Timers of streams that do not hear their signal. */
+  deafTimers = 0;
+  /** What was wrong with a request. Thrown from here it would only be one more failed turn. */
+  complaint: unknown;
   /** The answers in the newest list it was sent, as alias and text. */
   lastRead: { alias: string; text: string }[] = [];
   readonly #random: Random;
@@ -67,7 +74,11 @@ export class HostileBackend implements Backend {
   }
 
   async *stream(request: BackendRequest, { signal }: StreamOptions): AsyncGenerator<BackendChunk> {
-    this.#inspect(request);
+    try {
+      this.#inspect(request);
+    } catch (error) {
+      this.complaint ??= error;
+    }
     const random = this.#random;
     const m = this.#manners;
     const heard = random.chance(m.deaf) ? undefined : signal;
@@ -111,7 +122,9 @@ export class HostileBackend implements Backend {
   #wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(new BackendError("aborted", "aborted"));
+      if (signal === undefined) this.deafTimers++;
       const cancel = this.#runtime.setTimer(ms, () => {
+        if (signal === undefined) this.deafTimers--;
         signal?.removeEventListener("abort", onAbort);
         resolve();
       });
@@ -154,6 +167,10 @@ export class HostileBackend implements Backend {
     if (offered.includes("new_answer") && !offered.includes("vote") && !all.includes("<answers>")) {
       const foreign = answersIn(all.replace(/<presented>[\s\S]*?<\/presented>/g, "")).filter((text) => !this.#mine.has(text));
       check(foreign.length === 0, "a draft was sent a peer's answer");
+    }
+    const { feedback } = this.#texts;
+    if (feedback !== undefined && !offered.includes("submit")) {
+      check(all.includes(`<feedback>\n${feedback}\n</feedback>`), "a model was not sent the feedback of the review");
     }
     check(!/\ba\d\b/.test(all + (request.system ?? "")), "a model read the id of an agent");
     // What a model knows of the answers: the first list, and the news that came later.

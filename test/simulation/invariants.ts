@@ -1,12 +1,10 @@
 import { emptyView, fold, type RunView, viewOf } from "../../src/orchestrator/core/fold.js";
 import type { CoreConfig, CoreState } from "../../src/orchestrator/core/types.js";
 import type { CoordinationEventBody } from "../../src/orchestrator/events.js";
-
-export class InvariantError extends Error {}
-
-export function check(holds: boolean, what: string): asserts holds {
-  if (!holds) throw new InvariantError(what);
-}
+import { check, InvariantError, type Seen } from "./check.js";
+import { Clocks } from "./clocks.js";
+import { Recount } from "./recount.js";
+import { TurnRules } from "./turn-rules.js";
 
 /**
  * How many turns a run can take at most, from its caps alone. Per attempt and agent: drafts and failures, and in every
@@ -24,6 +22,11 @@ export class Watcher {
   turns = 0;
   /** Labels each turn has really been shown. */
   readonly shown = new Map<string, string[]>();
+  /** The last review that sent the run back. */
+  restart: Seen<"run-restart"> | undefined;
+  readonly recount: Recount;
+  readonly rules: TurnRules;
+  readonly clocks: Clocks;
   readonly #config: CoreConfig;
   readonly #labels = new Set<string>();
   readonly #answers = new Map<string, number>();
@@ -31,9 +34,13 @@ export class Watcher {
   #voteOnly = false;
   #ballots: number;
 
-  constructor(config: CoreConfig, ballots = 1) {
+  /** `exact`: `settled` is called after every step of the core, not only when time has moved on. */
+  constructor(config: CoreConfig, { ballots = 1, start = 0, exact = false } = {}) {
     this.#config = config;
     this.#ballots = ballots;
+    this.recount = new Recount(config);
+    this.rules = new TurnRules(config, this.recount);
+    this.clocks = new Clocks(config, this.recount, start, exact);
     this.view = fold(this.view, {
       type: "run-start",
       agents: config.agents.map(({ agentId }, i) => ({ agentId, alias: `agent${i + 1}`, backend: "", model: "" })),
@@ -44,9 +51,12 @@ export class Watcher {
     return Object.values(this.view.agents).flatMap((agent) => agent.answer ?? []);
   }
 
-  see(event: CoordinationEventBody): void {
+  see(event: CoordinationEventBody, time: number): void {
     check(this.terminals === 0, `an event after the end: ${event.type}`);
     const before = this.view;
+    this.clocks.see(event, before, time);
+    this.rules.see(event, before);
+    this.recount.see(event, before);
     this.view = fold(before, event);
     switch (event.type) {
       case "turn-start":
@@ -86,10 +96,9 @@ export class Watcher {
         break;
       case "consensus":
         check(event.rule === "earlier-attempt" || this.currentLabels.includes(event.label), "a winner without an answer");
-        if (event.carried !== true)
-          for (const vote of event.votes) check(before.agents[vote.agentId]!.vote === vote.label, "consensus counts a vote that is void");
         break;
       case "run-restart":
+        this.restart = event;
         this.#answers.clear();
         this.#openers = [];
         this.#voteOnly = false;
@@ -105,6 +114,13 @@ export class Watcher {
         check(event.type !== "run-finish" || event.text.trim() !== "", "finished without a text");
     }
     if (event.type === "answer") this.#countAnswer(event.agentId);
+  }
+
+  /** The core has come to rest. */
+  settled(time: number): void {
+    if (this.terminals > 0) return;
+    this.clocks.settled(this.view, time);
+    this.recount.settled(this.view);
   }
 
   matches(state: CoreState): void {

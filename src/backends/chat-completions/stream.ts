@@ -3,6 +3,8 @@ import type { ToolCallPart } from "../../formatter/messages.js";
 import { TextBuffer } from "../../text-buffer.js";
 import { audioOf } from "../audio.js";
 import type { BackendChunk } from "../backend.js";
+import { type EventReading, mapEvents } from "../map-events.js";
+import { SseDecoder } from "../sse.js";
 import { finishReason, isFailure } from "./finish.js";
 import { addDetails, replyMessage } from "./provider-state.js";
 import { type ThinkSplitter, thinkSplitter } from "./think-tags.js";
@@ -46,7 +48,7 @@ export interface ChatChunk {
 
 /** An opened stream and what is needed to read it. */
 export interface ChatStream {
-  events: AsyncIterable<ChatChunk>;
+  bytes: AsyncIterable<Uint8Array>;
   /** Told before anything else. */
   warnings: readonly string[];
   provider: string;
@@ -58,125 +60,141 @@ export interface ChatStream {
   inlineThinking: boolean | "already-open";
   /** Makes the error for an error object that came inside the stream. */
   errorFrom(body: unknown): BackendError;
-  /** After the source threw: what to throw instead, and the usage that stood beside an error. */
-  failed(error: unknown): { error: unknown; usage?: RawUsage | undefined };
-  /** Whether the stream's closing marker came. */
-  sawDone(): boolean;
+  /** After the connection broke: what to throw instead. */
+  failed(error: unknown): unknown;
   /** The error of a step that was aborted; `undefined` otherwise. */
   aborted(): BackendError | undefined;
 }
 
 /** Opens a stream, gives its events as chunks up to `finish`, or throws, and closes it whatever happens. */
-export async function* readChatStream(open: () => Promise<ChatStream>, close: () => void): AsyncGenerator<BackendChunk> {
-  try {
-    const context = await open();
-    for (const message of context.warnings) yield { type: "warning", code: "unsupported_setting", message };
-    const calls = new ToolCalls(context.toolNames, context.firstCallId);
-    const think: ThinkSplitter | undefined = context.inlineThinking ? thinkSplitter(context.inlineThinking === "already-open") : undefined;
-    const sources = new Set<string>();
-    const details: Json[] = [];
-    const told: BackendChunk[] = [];
-    let extra: unknown;
-    let usage: RawUsage | undefined;
-    let finish: string | undefined;
-    let refused = false;
-    const audio: string[] = [];
-    let announced = false;
-    // Kept only for the `message` chunk.
-    const text = new TextBuffer();
-    const reasoning = new TextBuffer();
+export function readChatStream(open: () => Promise<ChatStream>, close: () => void): AsyncIterableIterator<BackendChunk> {
+  return mapEvents(async () => readingOf(await open()), close);
+}
 
-    try {
-      for await (const chunk of context.events) {
-        if (typeof chunk !== "object" || chunk === null) throw context.errorFrom(chunk);
-        if (!announced) {
-          announced = true;
-          yield { type: "response-metadata", ...(chunk.id && { id: chunk.id }), ...(chunk.model && { model: chunk.model }) };
+function readingOf(context: ChatStream): EventReading<Uint8Array> {
+  const events = new SseDecoder();
+  let done = false;
+  const calls = new ToolCalls(context.toolNames, context.firstCallId);
+  const think: ThinkSplitter | undefined = context.inlineThinking ? thinkSplitter(context.inlineThinking === "already-open") : undefined;
+  const sources = new Set<string>();
+  const details: Json[] = [];
+  let extra: unknown;
+  let usage: RawUsage | undefined;
+  let finish: string | undefined;
+  let refused = false;
+  const audio: string[] = [];
+  let announced = false;
+  // Kept only for the `message` chunk.
+  const text = new TextBuffer();
+  const reasoning = new TextBuffer();
+
+  function takeBytes(bytes: Uint8Array, out: BackendChunk[]): void {
+    events.push(bytes, (data, name) => takeEvent(data, name, out));
+  }
+
+  function takeEvent(data: string, name: string, out: BackendChunk[]): void {
+    if (data.startsWith("[DONE]")) done = true;
+    if (done || data === "") return;
+    const chunk = JSON.parse(data) as ChatChunk;
+    if (name === "error") throw context.errorFrom(chunk);
+    take(chunk, out);
+  }
+
+  function take(chunk: ChatChunk, out: BackendChunk[]): void {
+    if (typeof chunk !== "object" || chunk === null) throw context.errorFrom(chunk);
+    if (!announced) {
+      announced = true;
+      out.push({ type: "response-metadata", ...(chunk.id && { id: chunk.id }), ...(chunk.model && { model: chunk.model }) });
+    }
+    const used = chunk.usage ?? chunk.x_groq?.usage;
+    if (used) usage = used;
+    if (chunk.error) throw context.errorFrom(chunk);
+    if (chunk.citations) out.push(...newCitations(chunk.citations, sources));
+    const choices = chunk.choices;
+    if (!choices) {
+      if (isErrorBody(chunk)) throw context.errorFrom(chunk);
+      return;
+    }
+    for (const choice of choices) {
+      if (choice.index) continue;
+      if (choice.error) throw context.errorFrom({ error: choice.error });
+      const delta = choice.delta;
+      if (delta) {
+        const thought = delta.reasoning_content || delta.reasoning;
+        if (thought && typeof thought === "string") {
+          reasoning.add(thought);
+          out.push({ type: "reasoning-delta", delta: thought });
         }
-        const used = chunk.usage ?? chunk.x_groq?.usage;
-        if (used) usage = used;
-        if (chunk.citations) for (const piece of newCitations(chunk.citations, sources)) yield piece;
-        const choices = chunk.choices;
-        if (!choices) {
-          if (isErrorBody(chunk)) throw context.errorFrom(chunk);
-          continue;
-        }
-        for (const choice of choices) {
-          if (choice.index) continue;
-          if (choice.error) throw context.errorFrom({ error: choice.error });
-          const delta = choice.delta;
-          if (delta) {
-            const thought = delta.reasoning_content || delta.reasoning;
-            if (thought && typeof thought === "string") {
-              reasoning.add(thought);
-              yield { type: "reasoning-delta", delta: thought };
-            }
-            if (delta.reasoning_details?.length) {
-              addDetails(details, delta.reasoning_details);
-              if (!thought) {
-                for (const detail of delta.reasoning_details) {
-                  const piece = detailText(detail);
-                  if (!piece) continue;
-                  reasoning.add(piece.delta);
-                  yield piece;
-                }
-              }
-            }
-            const content = delta.content;
-            if (content) {
-              if (typeof content === "string" && !think) {
-                text.add(content);
-                yield { type: "text-delta", delta: content };
-              } else {
-                for (const piece of contentPieces(content, think)) {
-                  if (piece.type === "text-delta") text.add(piece.delta);
-                  else if (piece.type === "reasoning-delta") reasoning.add(piece.delta);
-                  yield piece;
-                }
-              }
-            }
-            if (delta.refusal) {
-              refused = true;
-              text.add(delta.refusal);
-              yield { type: "text-delta", delta: delta.refusal };
-            }
-            if (delta.tool_calls || delta.function_call) {
-              for (const call of delta.tool_calls ?? [{ index: 0, function: delta.function_call ?? null }]) calls.add(call, told);
-              for (const piece of told) yield piece;
-              told.length = 0;
-            }
-            if (delta.annotations) for (const piece of newCitations(delta.annotations, sources)) yield piece;
-            if (delta.images) for (const piece of files(delta.images)) yield piece;
-            if (delta.extra_content != null) extra = delta.extra_content;
-            if (delta.audio) {
-              // Its id could be sent back for an hour; its words, which are text here, can be for ever.
-              const { data, transcript } = delta.audio;
-              if (data) audio.push(data);
-              if (transcript) {
-                text.add(transcript);
-                yield { type: "text-delta", delta: transcript };
-              }
+        if (delta.reasoning_details?.length) {
+          addDetails(details, delta.reasoning_details);
+          if (!thought) {
+            for (const detail of delta.reasoning_details) {
+              const piece = detailText(detail);
+              if (!piece) continue;
+              reasoning.add(piece.delta);
+              out.push(piece);
             }
           }
-          if (choice.finish_reason) finish = choice.finish_reason;
+        }
+        const content = delta.content;
+        if (content) {
+          if (typeof content === "string" && !think) {
+            text.add(content);
+            out.push({ type: "text-delta", delta: content });
+          } else {
+            for (const piece of contentPieces(content, think)) {
+              if (piece.type === "text-delta") text.add(piece.delta);
+              else if (piece.type === "reasoning-delta") reasoning.add(piece.delta);
+              out.push(piece);
+            }
+          }
+        }
+        if (delta.refusal) {
+          refused = true;
+          text.add(delta.refusal);
+          out.push({ type: "text-delta", delta: delta.refusal });
+        }
+        if (delta.tool_calls || delta.function_call) {
+          for (const call of delta.tool_calls ?? [{ index: 0, function: delta.function_call ?? null }]) calls.add(call, out);
+        }
+        if (delta.annotations) out.push(...newCitations(delta.annotations, sources));
+        if (delta.images) out.push(...files(delta.images));
+        if (delta.extra_content != null) extra = delta.extra_content;
+        if (delta.audio) {
+          // Its id could be sent back for an hour; its words, which are text here, can be for ever.
+          const { data, transcript } = delta.audio;
+          if (data) audio.push(data);
+          if (transcript) {
+            text.add(transcript);
+            out.push({ type: "text-delta", delta: transcript });
+          }
         }
       }
-    } catch (thrown) {
-      const { error, usage: late } = context.failed(thrown);
-      const last = late ?? usage;
-      if (think) for (const piece of pieces(think.flush())) yield piece;
-      if (last) yield { type: "usage", usage: toUsage(last) };
-      throw error;
+      if (choice.finish_reason) finish = choice.finish_reason;
     }
+  }
 
+  function fail(thrown: unknown, out: BackendChunk[]): unknown {
+    if (think) out.push(...pieces(think.flush()));
+    if (usage) out.push({ type: "usage", usage: toUsage(usage) });
+    return context.failed(thrown);
+  }
+
+  function end(out: BackendChunk[]): void {
+    try {
+      events.end((data, name) => takeEvent(data, name, out));
+    } catch (error) {
+      // An event that broke off: what has come of the reply is judged below.
+      if (!(error instanceof SyntaxError)) throw fail(error, out);
+    }
     if (think) {
       for (const piece of pieces(think.flush())) {
         if (piece.type === "text-delta") text.add(piece.delta);
         else reasoning.add(piece.delta);
-        yield piece;
+        out.push(piece);
       }
     }
-    if (usage) yield { type: "usage", usage: toUsage(usage) };
+    if (usage) out.push({ type: "usage", usage: toUsage(usage) });
     // The SDK ends an aborted stream without a word.
     const aborted = context.aborted();
     if (aborted) throw aborted;
@@ -188,40 +206,42 @@ export async function* readChatStream(open: () => Promise<ChatStream>, close: ()
     }
     // Some gateways lose the finish_reason of tool calls. A closing marker, the final usage and arguments that parse vouch for such
     // a reply; text has nothing that could.
-    if (finish === undefined && !(context.sawDone() && usage && calls.complete)) {
+    if (finish === undefined && !(done && usage && calls.complete)) {
       throw truncated(context.provider);
     }
 
     const reason = finishReason(finish, { calls: calls.size > 0, refused });
     const callParts: ToolCallPart[] = [];
+    const told: BackendChunk[] = [];
     calls.finish(reason === "length", told);
     for (const chunk of told) {
       if (chunk.type === "tool-call") callParts.push(chunk);
-      yield chunk;
+      out.push(chunk);
     }
     if (finish?.startsWith("tool") && calls.size === 0) {
-      yield { type: "warning", code: "no_tool_calls", message: "The server announced tool calls (finish_reason) but sent none." };
+      out.push({ type: "warning", code: "no_tool_calls", message: "The server announced tool calls (finish_reason) but sent none." });
     }
     const sound = audioOf(audio);
-    if (sound) yield sound;
+    if (sound) out.push(sound);
     const extras = calls.extras;
     if (details.length > 0 || extra !== undefined || extras) {
       const fields = { ...(details.length > 0 && { reasoning_details: details }), ...(extra !== undefined && { extra_content: extra }) };
       const data = { ...(Object.keys(fields).length > 0 && { message: fields }), ...(extras && { toolCalls: extras }) };
       const { provider, endpoint, model } = context;
-      yield {
+      out.push({
         type: "message",
         message: replyMessage({ text: text.toString(), reasoning: reasoning.toString(), calls: callParts }, data, {
           provider,
           endpoint,
           model,
         }),
-      };
+      });
     }
-    yield { type: "finish", reason, ...(finish !== undefined && { raw: finish }) };
-  } finally {
-    close();
+    out.push({ type: "finish", reason, ...(finish !== undefined && { raw: finish }) });
   }
+
+  const first = context.warnings.map((message): BackendChunk => ({ type: "warning", code: "unsupported_setting", message }));
+  return { events: context.bytes, first, take: takeBytes, end, fail };
 }
 
 /** A reply that stopped before its end. */

@@ -56,7 +56,7 @@ export function orderTurn(state: CoreState, agent: number, turnId: string, phase
     answers: seesAnswers ? readingOrder(state, agent) : [],
     offer: offerFor(state, agent, phase),
     ...(rejected !== null && { rejected: { text: rejected.content, feedback: rejected.feedback } }),
-    ...(concludes && presenting !== null && { candidate: { ...presenting, alone: presenting.single } }),
+    ...(concludes && presenting !== null && { candidate: { alone: presenting.single, ...presenting } }),
     ...(concludes && { votes: state.agents.flatMap(({ vote }) => (vote?.label === presenting?.label ? (vote ?? []) : [])) }),
     ...(phase === "evaluate" && lastTally !== null && { lastTally }),
   };

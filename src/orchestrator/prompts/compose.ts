@@ -14,7 +14,7 @@ export interface Task {
 export function taskOf(input: string | Message[]): Task {
   const messages: Message[] = typeof input === "string" ? [{ role: "user", content: input }] : Array.isArray(input) ? input : [];
   const message = messages.at(-1);
-  if (message?.role !== "user" || message.content.length === 0) {
+  if (message?.role !== "user" || !(message.content?.length > 0)) {
     throw new ConfigError("bad_input", "run(input): give a text that is not empty, or messages of which the last is from the user", {
       path: "input",
     });
