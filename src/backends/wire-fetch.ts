@@ -103,14 +103,16 @@ export function wireFetch(fetch: Fetch, wholeReply: WholeReply = wholeCompletion
       return jsonResponse({ error: { massgenBody: body } }, 404, response.headers);
     }
     if (init?.method?.toUpperCase() !== "POST") return response;
+    const url = typeof input === "object" && "url" in input ? input.url : String(input);
     if (type.includes("application/json")) {
       const text = await response.text();
-      const event = wholeReply(parse(text), typeof input === "object" && "url" in input ? input.url : String(input));
+      const event = wholeReply(parse(text), url);
       return event === undefined
         ? new Response(text, { status, headers: kept(response.headers, type) })
         : oneEvent(event, response.headers);
     }
-    return watched(response, onBytes);
+    // Chat completions are read from the bytes themselves.
+    return /\/chat\/completions(\?|$)/.test(url) ? response : watched(response, onBytes);
   };
 }
 
