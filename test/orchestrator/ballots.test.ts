@@ -8,13 +8,13 @@ describe("another ballot on the same answers", () => {
   const voting =
     (answer: string): ScriptedRule =>
     (request) => {
-      if (toolNames(request).includes("vote")) return vote("agent1");
+      if (toolNames(request).includes("vote")) return [wait(10), vote("agent1")];
       return toolNames(request).includes("new_answer") ? newAnswer(answer) : "Final.";
     };
 
   it("is held five times at most, whatever the rule asks for", async () => {
     const rule = { ...plurality, name: "restless", again: () => true };
-    const { of, result } = await play(team({ a: voting("A"), b: voting("B") }, { decisionRule: rule }));
+    const { of, result } = await play(team({ a: voting("A"), b: voting("B") }, { decisionRule: rule, timeout: { run: 1_000 } }));
     expect(of("vote")).toHaveLength(10);
     expect(of("vote-void")).toHaveLength(8);
     expect(result).toMatchObject({ text: "Final.", reason: "consensus" });

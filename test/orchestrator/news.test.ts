@@ -37,7 +37,8 @@ describe("the vote grace and a new answer", () => {
   });
 
   it("round: there it bounds the window, and goes on", async () => {
-    const { of } = await play(team(scripts, { voteGraceMs: 100, peerAnswers: "round" }));
+    const { events, of } = await play(team(scripts, { voteGraceMs: 100, peerAnswers: "round" }));
+    expect(timeOf(events, (event) => event.type === "epoch-start" && event.epoch === 2)).toBe(100);
     expect(of("turn-interrupt")[0]).toMatchObject({ agentId: "e", reason: "vote-grace" });
     expect(of("epoch-start")[1]).toMatchObject({ openers: ["d"] });
   });

@@ -1,11 +1,11 @@
 import { initialState, step } from "../../src/orchestrator/core/step.js";
-import type { CoreConfig, CoreInput, CoreState, Effect, Offer, TurnOrder, WorkflowCall } from "../../src/orchestrator/core/types.js";
-import { aliasOf } from "../../src/orchestrator/core/types.js";
+import type { CoreConfig, CoreInput, CoreState, Effect, Offer, TurnOrder } from "../../src/orchestrator/core/types.js";
 import type { CoordinationEventBody, RejectionCode } from "../../src/orchestrator/events.js";
-import { approval, borda, type DecisionRule, plurality, unanimity } from "../../src/orchestrator/voting/rule.js";
 import { check, InvariantError } from "./check.js";
 import { Watcher } from "./invariants.js";
+import { type Manners, Models, randomManners } from "./models.js";
 import { Random } from "./random.js";
+import { ballotsOf, randomConfig } from "./random-config.js";
 
 type TurnFact = Extract<CoreInput, { turnId: string }>;
 type Unstamped<T> = T extends unknown ? Omit<T, "time"> : never;
@@ -45,73 +45,12 @@ export function simulateCore(seed: number): SimulationResult {
   return new World(seed).run();
 }
 
-/** Never content with a ballot. */
-const restless: DecisionRule = { ...plurality, name: "restless", again: () => true };
-
-/** How many ballots the rule may hold on one set. */
-export const ballotsOf = ({ again }: DecisionRule): number => (again === undefined ? 1 : 5);
-
-/** Every option at random, small caps as well as the defaults. */
-export function randomConfig(random: Random): CoreConfig {
-  const count = random.pick([1, 2, 2, 3, 3, 3, 4, 5, 7, 9]);
-  return {
-    agents: Array.from({ length: count }, (_, i) => ({
-      agentId: `a${i}`,
-      hasTools: random.chance(0.3),
-      stepBoundaries: !random.chance(0.15),
-    })),
-    peerAnswers: random.pick(["auto", "auto", "interrupt", "inject", "round"]),
-    draftQuorum: 1 + random.int(count),
-    draftGraceMs: random.pick([0, 1_000, 60_000]),
-    voteGraceMs: random.pick([0, 1_000, 60_000]),
-    coalesceMs: random.pick([0, 500, 20_000]),
-    selfVote: random.pick(["discount", "count", "forbid"]),
-    answerNovelty: random.pick(["lenient", "balanced", "strict"]),
-    maxAnswersPerAgent: random.pick([1, 2, 3]),
-    maxEpochs: random.pick([1, 2, 3, 4, 4, 6]),
-    maxDecisionRetries: random.pick([0, 1, 2, 2]),
-    maxAgentFailures: random.pick([1, 2, 3, 3]),
-    maxAnswerTokens: 1000,
-    maxRestarts: random.pick([0, 0, 0, 1, 2]),
-    timeoutMs: random.pick([Number.POSITIVE_INFINITY, 1_800_000, 1_800_000, 30_000, 0]),
-    retryBackoffMs: 500,
-    presentation: random.pick(["present", "present", "reuse", "synthesize"]),
-    ...(random.chance(0.3) && { reviewer: random.int(count) }),
-    rule: random.pick([
-      plurality,
-      plurality,
-      plurality,
-      approval,
-      borda,
-      unanimity(),
-      unanimity({ maxBallots: 3 }),
-      random.pick([plurality, restless]),
-    ]),
-    rejectionText: (rejection) => `rejected: ${rejection.code}`,
-  };
-}
-
-/** How the models of one run behave: probabilities drawn once per run. */
-function randomManners(random: Random) {
-  return {
-    wrong: random.pick([0, 0.1, 0.4, 0.9]),
-    fails: random.pick([0, 0, 0.1, 0.5]),
-    fatal: random.pick([0, 0, 0.1]),
-    hangs: random.pick([0, 0, 0.1, 0.4]),
-    improves: random.pick([0, 0.2, 0.5, 1]),
-    works: random.pick([0, 0.3, 0.7]),
-    repeats: random.pick([0, 0.2]),
-    sendsBack: random.pick([0, 0.3, 1]),
-    caller: random.pick([0, 0, 0, 0.02]),
-    slowest: random.pick([10, 5_000, 90_000]),
-  };
-}
-
 class World {
   readonly #seed: number;
   readonly #random: Random;
   readonly #config: CoreConfig;
-  readonly #manners: ReturnType<typeof randomManners>;
+  readonly #manners: Manners;
+  readonly #models: Models;
   readonly #watcher: Watcher;
   readonly #turns = new Map<string, SimTurn>();
   /** Timers that are set, each with a number of its own: one that is cleared may be set again. */
@@ -123,13 +62,13 @@ class World {
   #time = 1_000_000;
   #order = 0;
   #steps = 0;
-  #texts = 0;
 
   constructor(seed: number) {
     this.#seed = seed;
     this.#random = new Random(seed);
     this.#config = randomConfig(this.#random);
     this.#manners = randomManners(this.#random);
+    this.#models = new Models(this.#random, this.#manners);
     this.#watcher = new Watcher(this.#config, { ballots: ballotsOf(this.#config.rule), start: this.#time, exact: true });
     this.#state = initialState(this.#config);
   }
@@ -371,68 +310,16 @@ class World {
       return failed(turn, random.chance(m.fatal) ? "authentication" : "server_error");
     }
     if (turn.phase === "present") {
-      const text = random.chance(m.wrong) ? random.pick(["", "  \n"]) : this.#text();
+      const text = random.chance(m.wrong) ? random.pick(["", "  \n"]) : this.#models.text();
       if (!turn.over) turn.waiting = true;
       return { type: "presented", turnId: turn.turnId, text };
     }
     if (!turn.over) turn.waiting = true;
     turn.honest = !random.chance(m.wrong);
-    const { calls, text } = turn.honest ? this.#right(turn) : this.#wrong(turn);
+    const { calls, text } = turn.honest ? this.#models.right(turn) : this.#models.wrong(turn);
     const agentId = this.#config.agents[turn.agent]!.agentId;
     const spent = random.chance(m.caller) ? { spent: random.pick([{ run: true }, { run: false, agentId }]) } : {};
     return { type: "decided", turnId: turn.turnId, calls, text, worked: turn.worked, ...spent };
-  }
-
-  #text(): string {
-    if (this.#texts > 0 && this.#random.chance(this.#manners.repeats)) return `answer number ${this.#random.int(this.#texts)}`;
-    return `answer number ${this.#texts++}`;
-  }
-
-  #call(toolName: string, input: unknown): WorkflowCall {
-    return { toolCallId: `c${this.#order++}`, toolName, input };
-  }
-
-  #right(turn: SimTurn): { calls: WorkflowCall[]; text: string } {
-    const random = this.#random;
-    if (turn.offer.review) {
-      const back = random.chance(this.#manners.sendsBack);
-      return {
-        calls: [back ? this.#call("restart_orchestration", { reason: "thin", instructions: "more" }) : this.#call("submit", {})],
-        text: "",
-      };
-    }
-    const answers = turn.offer.newAnswer && (turn.offer.voteFor.length === 0 || random.chance(this.#manners.improves));
-    if (answers) return { calls: [this.#call("new_answer", { content: this.#text(), lacking: "depth" })], text: "" };
-    if (turn.offer.voteFor.length === 0) return { calls: [], text: "" };
-    const order = [...turn.offer.voteFor].sort(() => random.next() - 0.5).map(aliasOf);
-    return {
-      calls: [this.#call("vote", { agent_id: order[0], reason: "best", also_acceptable: order.slice(1, 2), next_best: order.slice(1) })],
-      text: "",
-    };
-  }
-
-  #wrong(turn: SimTurn): { calls: WorkflowCall[]; text: string } {
-    const random = this.#random;
-    const vote = (agent_id: unknown) => this.#call("vote", { agent_id, reason: "" });
-    const answer = (content: unknown, lacking?: string) => this.#call("new_answer", { content, lacking });
-    return random.pick([
-      () => ({ calls: [], text: "" }),
-      () => ({ calls: [], text: "I think the answer is 42." }),
-      () => ({ calls: [vote("agent1"), vote("agent2")], text: "" }),
-      () => ({ calls: [vote("agent1"), answer(this.#text())], text: "" }),
-      () => ({ calls: [answer(this.#text()), answer(this.#text())], text: "x" }),
-      () => ({ calls: [vote(random.pick(["agent99", "a0", "", 7, null]))], text: "" }),
-      () => ({ calls: [vote(aliasOf(turn.agent))], text: "" }),
-      () => ({ calls: [answer(random.pick(["", "  ", 5, undefined]))], text: "" }),
-      () => ({ calls: [answer("word ".repeat(5000))], text: "" }),
-      () => ({ calls: [answer("I will look into that and come back.")], text: "" }),
-      () => ({ calls: [answer(this.#text())], text: "" }),
-      () => ({ calls: [answer("answer number 0", "all")], text: "" }),
-      () => ({ calls: [{ ...answer("x"), invalid: "cut short" }], text: "" }),
-      () => ({ calls: [this.#call("submit", {})], text: "" }),
-      () => ({ calls: [this.#call("restart_orchestration", {})], text: "" }),
-      () => ({ calls: [this.#call("nonsense", null)], text: "" }),
-    ])();
   }
 }
 

@@ -1,13 +1,14 @@
-import type { CoordinationEvent, EventOfType, Run, Usage } from "../../src/index.js";
+import type { CoordinationEvent, EventOfType, Run } from "../../src/index.js";
 import { isDelta, isTerminal, MassGenError, Orchestrator, RunError } from "../../src/index.js";
 import { defaultPrompts } from "../../src/orchestrator/prompts/prompts.js";
 import { virtualRuntime } from "../../src/testing/virtual-runtime.js";
 import type { Tool } from "../../src/tools/tool.js";
 import { check, InvariantError } from "./check.js";
-import { ballotsOf, randomConfig } from "./core.js";
 import { HostileBackend, randomManners, type Texts } from "./hostile-backend.js";
 import { Watcher } from "./invariants.js";
 import { Random } from "./random.js";
+import { ballotsOf, randomConfig } from "./random-config.js";
+import { StepWatcher } from "./step-watcher.js";
 
 export interface DriverSimulation {
   events: CoordinationEvent[];
@@ -206,99 +207,4 @@ function textsByStep(events: CoordinationEvent[]): Map<string, string> {
     texts.set(key, (texts.get(key) ?? "") + event.delta);
   }
   return texts;
-}
-
-type Tokens = Pick<Usage, "inputTokens" | "outputTokens">;
-
-function book(into: Map<string, Tokens>, key: string, { inputTokens, outputTokens }: Tokens): void {
-  const before = into.get(key);
-  into.set(key, { inputTokens: (before?.inputTokens ?? 0) + inputTokens, outputTokens: (before?.outputTokens ?? 0) + outputTokens });
-}
-
-const sameTokens = (a: Tokens | undefined, b: Tokens | undefined) =>
-  (a?.inputTokens ?? 0) === (b?.inputTokens ?? 0) && (a?.outputTokens ?? 0) === (b?.outputTokens ?? 0);
-
-/** Every step starts and finishes once, inside its turn; text counts only where the step ended well. */
-class StepWatcher {
-  /** Turns that have finished a tool step. */
-  readonly worked = new Set<string>();
-  readonly #usedTools = new Set<string>();
-  readonly #spent = new Map<string, Tokens>();
-  readonly #spentByTurn = new Map<string, Tokens>();
-  readonly #open = new Map<string, { turnId: string; text: string }>();
-  readonly #turns = new Set<string>();
-  readonly #known = new Set<string>();
-  #presented: { turnId: string; text: string }[] = [];
-
-  see(event: CoordinationEvent): void {
-    switch (event.type) {
-      case "turn-start":
-        this.#turns.add(event.turnId);
-        return;
-      case "turn-finish":
-      case "turn-error":
-      case "turn-interrupt":
-        for (const step of this.#open.values()) check(step.turnId !== event.turnId, "a turn ended within a step");
-        check(sameTokens(event.usage, this.#spentByTurn.get(event.turnId)), "the usage of a turn is not the sum of its steps");
-        this.#turns.delete(event.turnId);
-        if (event.type !== "turn-finish") this.#presented = this.#presented.filter(({ turnId }) => turnId !== event.turnId);
-        return;
-      case "run-restart":
-        this.#presented = [];
-        return;
-      case "step-start":
-        check(this.#turns.has(event.turnId), "a step outside its turn");
-        check(!this.#known.has(event.stepId), "a step id used twice");
-        this.#known.add(event.stepId);
-        this.#open.set(event.stepId, { turnId: event.turnId, text: "" });
-        return;
-      case "step-finish": {
-        const step = this.#open.get(event.stepId);
-        check(step !== undefined, "a step finished that was not open");
-        this.#open.delete(event.stepId);
-        book(this.#spent, event.agentId, event.usage);
-        book(this.#spentByTurn, event.turnId, event.usage);
-        if (event.status === "ok" && this.#usedTools.delete(event.turnId)) this.worked.add(event.turnId);
-        if (event.phase === "present" && event.status === "ok") this.#presented.push({ turnId: event.turnId, text: step.text });
-        return;
-      }
-      case "text-delta":
-        if (event.turnId.startsWith("reuse")) {
-          this.#presented.push({ turnId: event.turnId, text: event.delta });
-          return;
-        }
-        check(this.#open.has(event.stepId), "text outside a step");
-        this.#open.get(event.stepId)!.text += event.delta;
-        return;
-      case "reasoning-delta":
-      case "answer-delta":
-        check(this.#open.has(event.stepId), "a delta outside a step");
-        return;
-      case "tool-call":
-      case "tool-result":
-        check(this.#turns.has(event.turnId), "a tool call outside its turn");
-        check(event.toolName !== "vote" && event.toolName !== "new_answer", "a workflow tool as a tool call");
-        // A tool called beside a decision is not run, and that is no tool step.
-        if (event.type === "tool-result" && !String(event.output).startsWith("Not run:")) this.#usedTools.add(event.turnId);
-    }
-  }
-
-  checkUsage(total: Usage, byAgent: Record<string, Usage>): void {
-    const sum = { inputTokens: 0, outputTokens: 0 };
-    for (const [agentId, { inputTokens, outputTokens }] of this.#spent) {
-      check(sameTokens(byAgent[agentId], { inputTokens, outputTokens }), "the usage of an agent is not the sum of its steps");
-      sum.inputTokens += inputTokens;
-      sum.outputTokens += outputTokens;
-    }
-    check(sameTokens(total, sum), "the usage is not the sum of its steps");
-  }
-
-  presentedText(): string {
-    return this.#presented.map(({ text }) => text).join("");
-  }
-
-  atEnd(): void {
-    check(this.#open.size === 0, "a step is still open at the end");
-    check(this.#turns.size === 0, "a turn is still open at the end");
-  }
 }
