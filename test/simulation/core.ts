@@ -1,5 +1,5 @@
 import { initialState, step } from "../../src/orchestrator/core/step.js";
-import type { CoreConfig, CoreInput, CoreState, Effect, Offer, TurnOrder } from "../../src/orchestrator/core/types.js";
+import type { CoreConfig, CoreInput, CoreState, Effect, Offer, Turn, TurnOrder } from "../../src/orchestrator/core/types.js";
 import type { CoordinationEventBody, RejectionCode } from "../../src/orchestrator/events.js";
 import { check, InvariantError } from "./check.js";
 import { Watcher } from "./invariants.js";
@@ -145,6 +145,13 @@ class World {
       for (const effect of effects) facts.push(...this.#carryOut(effect));
     }
     this.#watcher.clocks.atRest(this.#watcher.view);
+    for (const { turn } of this.#state.agents) if (turn?.phase === "evaluate") this.#checkReading(turn);
+  }
+
+  /** A decision is judged against what the model has really read. */
+  #checkReading({ turnId, seen }: Turn): void {
+    const { shown } = this.#turns.get(turnId)!;
+    check(seen.join() === shown.join(), "a turn has read other answers than the core believes");
   }
 
   /** Whose budget is spent has no turn any more. */
