@@ -224,7 +224,8 @@ export function startClock(ctx: Context): void {
 }
 
 function pauseClock(ctx: Context): void {
-  ctx.state.timeLeft -= ctx.time - ctx.state.armedAt;
+  if (ctx.state.armedAt !== null) ctx.state.timeLeft -= ctx.time - ctx.state.armedAt;
+  ctx.state.armedAt = null;
   clearTimers(ctx, "");
   for (const agent of ctx.state.agents) agent.waiting = null;
 }

@@ -42,7 +42,7 @@ export function initialState(config: CoreConfig): CoreState {
     turns: 0,
     timers: [],
     timeLeft: config.timeoutMs,
-    armedAt: 0,
+    armedAt: null,
     presenting: null,
     rejected: null,
   };

@@ -150,9 +150,9 @@ export interface CoreState {
   turns: number;
   /** Timers that may still fire. */
   timers: string[];
-  /** Coordination time left when the deadline timer is (re)armed, and when that was. */
+  /** Coordination time left when the deadline timer is (re)armed, and when that was; null while the clock stands still. */
   timeLeft: number;
-  armedAt: number;
+  armedAt: number | null;
   presenting: null | (Candidate & { reason: FinishedReason; reuse: boolean; single: boolean });
   /** What the last attempt presented and the reviewer sent back. */
   rejected: null | (Candidate & { feedback: string });
