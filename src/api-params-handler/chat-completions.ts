@@ -1,7 +1,7 @@
 import type { ModelSettings } from "../backends/backend.js";
 import { ConfigError } from "../errors.js";
 import { nearest } from "../nearest-key.js";
-import { checkKind, isObject, type KindValue, type ParamKind } from "./values.js";
+import { type Camel, checkKind, isObject, type KindValue, type ParamKind } from "./values.js";
 
 export type { ParamKind } from "./values.js";
 
@@ -51,8 +51,6 @@ const reserved: Record<string, string> = {
   function_call: "`toolChoice` of the run",
   n: "more agents: one reply is read per step",
 };
-
-type Camel<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S;
 
 type Values<T> = { [K in keyof T]?: (T[K] extends ParamKind ? KindValue[T[K]] : never) | null | undefined };
 type CamelValues<T> = { [K in keyof T as Camel<K & string>]?: (T[K] extends ParamKind ? KindValue[T[K]] : never) | null | undefined };

@@ -2,7 +2,7 @@ import type { ModelSettings } from "../backends/backend.js";
 import { ConfigError } from "../errors.js";
 import { nearest } from "../nearest-key.js";
 import { type ClaudeEffort, type ClaudeModel, defaultMaxTokens } from "./claude-models.js";
-import { checkKind, isObject, type KindValue, type ParamKind } from "./values.js";
+import { type Camel, checkKind, isObject, type KindValue, type ParamKind } from "./values.js";
 
 /** The parameters of the Messages API that are the user's to set, in the API's spelling. */
 export const claudeParams = {
@@ -55,7 +55,6 @@ const elsewhere: Record<string, string> = {
   parallel_tool_calls: "disable_parallel_tool_use",
 };
 
-type Camel<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S;
 type Value<K extends keyof typeof claudeParams> = KindValue[(typeof claudeParams)[K]] | null | undefined;
 
 /** Parameters of the Messages API, in its spelling or in camelCase; `null` leaves one out. */

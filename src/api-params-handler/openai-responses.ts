@@ -2,7 +2,7 @@ import type { ModelSettings } from "../backends/backend.js";
 import { ConfigError } from "../errors.js";
 import { nearest } from "../nearest-key.js";
 import { type ModelRule, nearestEffort } from "./openai-models.js";
-import { checkKind, isObject, type KindValue, type ParamKind } from "./values.js";
+import { type Camel, checkKind, isObject, type KindValue, type ParamKind } from "./values.js";
 
 /** The parameters of the Responses API that are the user's to set, in the API's spelling. */
 export const responsesParams = {
@@ -57,7 +57,6 @@ const elsewhere: Record<string, string> = {
   response_format: "text: { format }",
 };
 
-type Camel<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S;
 type Table = typeof responsesParams;
 type Value<K extends keyof Table> = KindValue[Table[K]] | null | undefined;
 

@@ -39,3 +39,6 @@ function article(kind: ParamKind): string {
   if (kind === "array") return "a list";
   return kind === "object" ? "an object" : `a ${kind}`;
 }
+
+/** `top_p` as `topP`. */
+export type Camel<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S;

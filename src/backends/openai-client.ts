@@ -1,5 +1,6 @@
 import type OpenAI from "openai";
 import { BackendError, MassGenError } from "../errors.js";
+import { withoutEnvHeaders } from "./env-headers.js";
 import { connectionError, type WireOrigin, wireError } from "./errors.js";
 import { loadOpenAI, type OpenAISdk } from "./openai-sdk.js";
 import { openTransport } from "./transport.js";
@@ -54,7 +55,7 @@ export async function connectOpenAI(options: OpenAIClientOptions): Promise<OpenA
     timeout: NEVER,
     logLevel: "off",
     fetch: wireFetch(transport.fetch, wholeReply),
-    defaultHeaders: { ...(!toOpenAI && withoutEnvHeaders()), ...options.headers },
+    defaultHeaders: { ...(!toOpenAI && withoutEnvHeaders("OPENAI_CUSTOM_HEADERS")), ...options.headers },
     ...(query && { defaultQuery: query }),
   });
   return { sdk, client, close: transport.close };
@@ -82,10 +83,4 @@ export function openAIError(error: unknown, sdk: OpenAISdk, origin: WireOrigin, 
 
 export function stepAborted(provider: string, signal: AbortSignal): BackendError {
   return new BackendError("aborted", "The step was aborted.", { provider, cause: signal.reason });
-}
-
-/** OPENAI_CUSTOM_HEADERS is meant for OpenAI; the SDK would send it to every host. */
-function withoutEnvHeaders(): Record<string, null> {
-  const lines = (process.env.OPENAI_CUSTOM_HEADERS ?? "").split("\n");
-  return Object.fromEntries(lines.flatMap((line) => (line.includes(":") ? [[line.slice(0, line.indexOf(":")).trim(), null]] : [])));
 }

@@ -15,6 +15,7 @@ import type {
   ModelInfo,
   StreamOptions,
 } from "../backend.js";
+import { withoutEnvHeaders } from "../env-headers.js";
 import { connectionError, type WireOrigin, wireError } from "../errors.js";
 import { openTransport } from "../transport.js";
 import { FetchFailure, tailOf, type WrappedBody, wireFetch } from "../wire-fetch.js";
@@ -262,7 +263,7 @@ export class ClaudeBackend implements Backend {
       openTelemetry: false,
       fetch: wireFetch(withWholeReplies(transport.fetch), () => undefined, renamePings),
       defaultHeaders: {
-        ...(!anthropic && withoutEnvHeaders()),
+        ...(!anthropic && withoutEnvHeaders("ANTHROPIC_CUSTOM_HEADERS")),
         ...(apiVersion === "2023-06-01" && { "x-api-key": apiKey, authorization: null }),
         "anthropic-version": apiVersion,
         ...headers,
@@ -337,10 +338,4 @@ function callOptions({ signal }: CallOptions): { maxRetries: 0; timeout: number;
 
 function thinkingType(thinking: unknown): string | undefined {
   return (thinking as { type?: string } | null | undefined)?.type;
-}
-
-/** ANTHROPIC_CUSTOM_HEADERS is meant for Anthropic; the SDK would send it to every host. */
-function withoutEnvHeaders(): Record<string, null> {
-  const lines = (process.env.ANTHROPIC_CUSTOM_HEADERS ?? "").split("\n");
-  return Object.fromEntries(lines.flatMap((line) => (line.includes(":") ? [[line.slice(0, line.indexOf(":")).trim(), null]] : [])));
 }
