@@ -9,7 +9,7 @@ export interface EventReading<E> {
   take(event: E, out: BackendChunk[]): void;
   /** The events are over. What it throws ends the stream as it is. */
   end(out: BackendChunk[]): void;
-  /** The events broke off with an error: puts what is left into `out` and returns the error to throw. */
+  /** The events broke off with an error: puts what is left into `out` and returns the error to throw, or none if all had come. */
   fail(error: unknown, out: BackendChunk[]): unknown;
 }
 
@@ -53,7 +53,8 @@ export function mapEvents<E>(open: () => Promise<EventReading<E>>, close: () => 
   function onError(error: unknown): Promise<IteratorResult<BackendChunk, undefined>> {
     if (!over) {
       over = true;
-      failure = { error: reading === undefined ? error : reading.fail(error, out) };
+      const failed = reading === undefined ? error : reading.fail(error, out);
+      if (failed !== undefined) failure = { error: failed };
     }
     return ready()!;
   }

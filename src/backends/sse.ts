@@ -16,13 +16,11 @@ export class SseDecoder {
     this.#read(this.#line + this.#text.decode(bytes, { stream: true }), onEvent);
   }
 
-  /** The bytes are over. An event whose blank line is missing is given all the same; true: it broke off within a line. */
-  end(onEvent: OnEvent): boolean {
+  /** The bytes are over. An event whose blank line is missing is given all the same. */
+  end(onEvent: OnEvent): void {
     const rest = this.#line + this.#text.decode();
-    const inside = rest !== "" && rest !== "\r";
     this.#line = "";
     this.#read(`${rest}\n\n`, onEvent);
-    return inside;
   }
 
   #read(text: string, onEvent: OnEvent): void {

@@ -1,184 +1,62 @@
-import type { ReadableStreamReadResult } from "node:stream/web";
+import { BackendError, MassGenError } from "../errors.js";
+import { connectionError, type WireFailure, type WireOrigin, wireError } from "./errors.js";
 
 type Fetch = typeof globalThis.fetch;
 
-/** What is kept of a reply's bytes: enough to see how it ended. */
-const KEEP = 32 * 1024;
+/** Brings a failed request past the SDKs, which keep only part of what a server said and call whatever mentions a timeout one. */
+class FetchFailure extends Error {
+  /** What the server answered; absent where there was no answer. */
+  readonly refused: WireFailure | undefined;
+  readonly thrown: unknown;
 
-/**
- * The most bytes the SDK is handed at once. After each event it copies all the bytes it still holds, so that what a large piece
- * costs it grows with the square of its size.
- */
-const PIECE = 1024;
-
-/** Watches a reply's bytes go by, for what the SDK does not tell: the closing marker, and the whole of the last event. */
-export class Tail {
-  private older: Uint8Array[] = [];
-  private newer: Uint8Array[] = [];
-  private size = 0;
-  private ended = false;
-
-  end(): void {
-    this.ended = true;
-  }
-
-  push(bytes: Uint8Array): void {
-    this.newer.push(bytes);
-    this.size += bytes.length;
-    if (this.size < KEEP) return;
-    this.older = this.newer;
-    this.newer = [];
-    this.size = 0;
-  }
-
-  /** Whether the bytes are over, in the middle of an event. */
-  endedInside(): boolean {
-    return this.ended && !/(\r\n\r\n|\n\n|\r\r)$/.test(this.text());
-  }
-
-  /** Whether the stream closed with `data: [DONE]`. */
-  sawDone(): boolean {
-    return /(^|[\r\n])data: ?\[DONE\][^\r\n]*\s*$/.test(this.text());
-  }
-
-  /** The last event that is JSON. */
-  lastEvent(): unknown {
-    const lines = this.text().split(/\r\n|\r|\n/);
-    for (let i = lines.length - 1; i >= 0; i--) {
-      if (!lines[i]!.startsWith("data:")) continue;
-      try {
-        return JSON.parse(lines[i]!.slice(5));
-      } catch {
-        // [DONE], or cut off: the one before it is meant.
-      }
-    }
-    return undefined;
-  }
-
-  private text(): string {
-    return Buffer.concat([...this.older, ...this.newer]).toString("utf8");
-  }
-}
-
-const tails = new WeakMap<Response, Tail>();
-
-/** The tail of a streamed reply that `wireFetch` fetched. */
-export function tailOf(response: Response): Tail | undefined {
-  return tails.get(response);
-}
-
-/** An error body as `wireFetch` hands it to the SDK, which keeps only what is under `error`. */
-export interface WrappedBody {
-  massgenBody: unknown;
-}
-
-/** A request that failed. The SDK would turn anything that mentions a timeout into an error that no longer says which. */
-export class FetchFailure extends Error {
-  readonly failure: unknown;
-
-  constructor(failure: unknown) {
+  constructor(refused: WireFailure | undefined, thrown?: unknown) {
     super("the request failed");
-    this.failure = failure;
+    this.refused = refused;
+    this.thrown = thrown;
   }
 }
 
-/** The one event that stands for a reply which came whole; `undefined` where the body is no reply that should have been streamed. */
-export type WholeReply = (body: unknown, url: string) => unknown;
-
-/**
- * A fetch for the SDK. Error bodies reach our error mapping whole, a plain JSON reply becomes a stream of one event, a web page
- * becomes an error, and the end of a stream stays visible. `onBytes` sees each read of a stream before the SDK does, and may
- * change it in place.
- */
-export function wireFetch(fetch: Fetch, wholeReply: WholeReply = wholeCompletion, onBytes?: (bytes: Uint8Array) => void): Fetch {
+/** A fetch for an SDK. What it throws, and what the SDK makes of that, `requestError` understands. */
+export function wireFetch(fetch: Fetch): Fetch {
   return async (input, init) => {
-    const response = await fetch(input, init).catch((failure: unknown) => {
-      throw new FetchFailure(failure);
-    });
-    const type = response.headers.get("content-type") ?? "";
-    const { status } = response;
-    if (!response.ok) return jsonResponse({ error: { massgenBody: parse(await response.text()) } }, status, response.headers);
-    if (type.includes("text/html")) {
-      const body = { message: "the server answered with a web page instead of a reply", code: "not_found" };
-      return jsonResponse({ error: { massgenBody: body } }, 404, response.headers);
-    }
-    if (init?.method?.toUpperCase() !== "POST") return response;
-    const url = typeof input === "object" && "url" in input ? input.url : String(input);
-    if (type.includes("application/json")) {
+    let refused: WireFailure;
+    try {
+      const response = await fetch(input, init);
+      const { status, headers } = response;
+      const page = headers.get("content-type")?.includes("text/html");
+      if (response.ok && !page) return response;
       const text = await response.text();
-      const event = wholeReply(parse(text), url);
-      return event === undefined
-        ? new Response(text, { status, headers: kept(response.headers, type) })
-        : oneEvent(event, response.headers);
+      const body = response.ok ? { message: "the server answered with a web page instead of a reply", code: "not_found" } : parsed(text);
+      refused = { status: response.ok ? 404 : status, headers, body };
+    } catch (thrown) {
+      throw new FetchFailure(undefined, thrown);
     }
-    // Chat completions are read from the bytes themselves.
-    return /\/chat\/completions(\?|$)/.test(url) ? response : watched(response, onBytes);
+    throw new FetchFailure(refused);
   };
 }
 
-function watched(response: Response, onBytes?: (bytes: Uint8Array) => void): Response {
-  const body = response.body;
-  if (!body) return response;
-  const tail = new Tail();
-  // The SDK iterates `body`. Shadowing it costs one call per network chunk; wrapping the stream would cost many.
-  const iterable = {
-    [Symbol.asyncIterator]() {
-      const reader = body.getReader();
-      let rest: Uint8Array | undefined;
-      const cut = (bytes: Uint8Array) => {
-        const longer = bytes.length > PIECE;
-        rest = longer ? bytes.subarray(PIECE) : undefined;
-        return { done: false as const, value: longer ? bytes.subarray(0, PIECE) : bytes };
-      };
-      const note = (result: ReadableStreamReadResult<Uint8Array>) => {
-        if (result.done) {
-          tail.end();
-          return result;
-        }
-        onBytes?.(result.value);
-        tail.push(result.value);
-        return cut(result.value);
-      };
-      return {
-        next: () => (rest === undefined ? reader.read().then(note) : Promise.resolve(cut(rest))),
-        async return() {
-          rest = undefined;
-          await reader.cancel();
-          return { done: true, value: undefined };
-        },
-      };
-    },
-  };
-  Object.defineProperty(response, "body", { value: iterable });
-  tails.set(response, tail);
-  return response;
+/** What to throw for an error of a request, or of reading its reply. `refusal` makes the error of an answer that refuses. */
+export function requestError(error: unknown, origin: WireOrigin, signal: AbortSignal | undefined, refusal = wireError): unknown {
+  if (error instanceof MassGenError) return error;
+  const { provider, label } = origin;
+  if (signal?.aborted) return stepAborted(provider, signal);
+  const { cause } = (error ?? {}) as { cause?: unknown };
+  const failure = error instanceof FetchFailure ? error : cause instanceof FetchFailure ? cause : undefined;
+  if (failure?.refused) return refusal(failure.refused, origin, failure.refused);
+  if (failure) return connectionError(failure.thrown, origin);
+  const options = { retryable: true, provider, cause: error };
+  if (error instanceof SyntaxError) return new BackendError("stream_error", `${label} sent an event that is not JSON.`, options);
+  // What fetch throws: "terminated" when the connection breaks while the reply is read.
+  if (error instanceof TypeError) return connectionError(error, origin);
+  const message = error instanceof Error ? error.message : String(error);
+  return new BackendError("unknown", `${label}: ${message}`, { ...options, retryable: false });
 }
 
-/** A server that was asked for a stream and sent the finished completion. */
-function wholeCompletion(body: unknown): unknown {
-  const { choices } = (body ?? {}) as { choices?: { message?: unknown; delta?: unknown }[] };
-  if (!Array.isArray(choices)) return body;
-  return { ...(body as object), choices: choices.map((choice) => ({ ...choice, delta: choice.delta ?? choice.message })) };
+export function stepAborted(provider: string, signal: AbortSignal): BackendError {
+  return new BackendError("aborted", "The step was aborted.", { provider, cause: signal.reason });
 }
 
-function oneEvent(event: unknown, headers: Headers): Response {
-  return watched(new Response(`data: ${JSON.stringify(event)}\n\n`, { headers: kept(headers, "text/event-stream") }));
-}
-
-function jsonResponse(body: unknown, status: number, headers: Headers): Response {
-  return new Response(JSON.stringify(body), { status, headers: kept(headers, "application/json") });
-}
-
-/** Without what describes the old body. */
-function kept(headers: Headers, type: string): Headers {
-  const copy = new Headers([...headers]);
-  copy.delete("content-length");
-  copy.delete("content-encoding");
-  copy.set("content-type", type);
-  return copy;
-}
-
-function parse(text: string): unknown {
+function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

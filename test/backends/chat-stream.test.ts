@@ -387,7 +387,7 @@ describe("odd streams", () => {
       { inputTokens: 1, outputTokens: 2 },
     ]);
     body = body.slice(0, -20);
-    expect((await collect(backend())).error.code).toBe("stream_error");
+    expect((await collect(backend())).error.code).toBe("stream_truncated");
   });
 
   test("a web page is an error that points at the base URL", async () => {

@@ -6,7 +6,7 @@ import { type BackendConfig, createBackend } from "../../src/backends/create-bac
 import { BackendError, ConfigError } from "../../src/errors.js";
 import type { AssistantMessage, Message } from "../../src/formatter/messages.js";
 import { type Emulator, startEmulator } from "../../src/testing/emulator/emulator.js";
-import { collect, sendJson, serve } from "./http.js";
+import { collect, sendJson, sendSse, serve } from "./http.js";
 
 let emulator: Emulator;
 beforeEach(async () => {
@@ -412,6 +412,29 @@ describe("errors", () => {
     await server.close();
   });
 
+  test.each([
+    [
+      "overloaded",
+      'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n',
+      "Overloaded",
+      true,
+    ],
+    ["words alone", "event: error\ndata: upstream is\ndata: gone\n\n", "upstream is gone", true],
+    ["without a name", 'data: {"error":{"type":"api_error","message":"Sorry"}}\n\n', "Sorry", true],
+    [
+      "another API",
+      'data: {"object":"chat.completion.chunk","choices":[]}\n\ndata: [DONE]\n\n',
+      "not of the Messages API. Check `baseUrl`",
+      false,
+    ],
+  ])("as the only event: %s", async (_, body, message, retryable) => {
+    const server = await serve((response) => sendSse(response, body));
+    const { error, chunks } = await collect(claude({ baseUrl: server.url }));
+    expect(chunks).toEqual([]);
+    expect(error).toMatchObject({ name: "BackendError", retryable, message: expect.stringContaining(message) });
+    await server.close();
+  });
+
   test("nothing listens: the address is named", async () => {
     const server = await serve(() => {});
     await server.close();
@@ -447,7 +470,7 @@ test("a ping shows that the stream lives, and text that looks like one stays as 
   ]);
   expect([text, finish]).toEqual([JSON.parse(`"${sayings}"`), "other"]);
   cut = [...reads.join("")];
-  expect((await collect(own)).text).toBe(text);
+  expect((await collect(own)).chunks).toEqual(chunks);
 });
 
 describe("abort", () => {

@@ -126,13 +126,9 @@ describe.skipIf(!recordingsPresent)("recorded replies", () => {
     for (const seed of [3, 99]) expectReply(await run({ fixture, cuts: { seed } }), fixture);
   });
 
-  test.each(named)("%s without `event:` lines is an error that says so", async (_, fixture) => {
+  test.each(named)("%s without `event:` lines", async (_, fixture) => {
     const body = Buffer.from(wire(fixture).replace(/^event:.*\r?\n/gm, ""));
-    const { error, chunks } = await run({ fixture, body });
-    expect(chunks).toEqual([]);
-    expect(error).toBeInstanceOf(BackendError);
-    expect(error).toMatchObject({ code: "stream_error", retryable: false });
-    expect(error.message).toContain("event:");
+    expectReply(await run({ fixture, body }), fixture);
   });
 
   test("the tokens that compacting cost are counted and told", async () => {
@@ -152,13 +148,15 @@ describe.skipIf(!recordingsPresent)("recorded replies that break off", () => {
   test.each(named)("%s at its events and inside them", { timeout: 60_000 }, async (_, fixture) => {
     const body = Buffer.from(wire(fixture));
     const ends = eventEnds(body);
-    const complete = ends.at(-1)!;
+    // The blank line after the last event may be missing.
+    const complete = body.lastIndexOf("}") + 1;
+    expectReply(await run({ fixture, body, until: complete }), fixture);
     const boundaries = sample(
       [0, ...ends].filter((end) => end < complete),
       30,
     );
-    const inside = Array.from({ length: 24 }, (_, i) => Math.floor(((i + 0.5) / 24) * (complete - 2)));
-    for (const until of [...boundaries, ...inside, complete - 2]) {
+    const inside = Array.from({ length: 24 }, (_, i) => Math.floor(((i + 0.5) / 24) * (complete - 1)));
+    for (const until of [...boundaries, ...inside, complete - 1]) {
       for (const breakOff of [false, true]) {
         const reply = await run({ fixture, body, until, breakOff });
         const where = `${until} of ${body.length} bytes, ${breakOff ? "broken" : "closed"}`;

@@ -1,41 +1,49 @@
 import { describe, expect, it } from "vitest";
-import { tailOf, wireFetch } from "../../src/backends/wire-fetch.js";
+import type { WireOrigin } from "../../src/backends/errors.js";
+import { requestError, wireFetch } from "../../src/backends/wire-fetch.js";
 
-const headers = { "content-type": "text/event-stream" };
+const origin: WireOrigin = { provider: "p", label: "P", baseUrl: "http://127.0.0.1/v1", model: "m", keyEnv: ["P_KEY"] };
 
-async function piecesOf(bytes: Uint8Array): Promise<{ pieces: Uint8Array[]; response: Response }> {
-  const response = await wireFetch(async () => new Response(bytes, { headers }))("http://127.0.0.1/", { method: "POST" });
-  const pieces: Uint8Array[] = [];
-  for await (const piece of response.body as unknown as AsyncIterable<Uint8Array>) pieces.push(piece);
-  return { pieces, response };
+/** What an SDK would be handed, or what is thrown in the end; SDKs wrap what fetch throws. */
+async function outcome(answer: () => Promise<Response>, signal?: AbortSignal): Promise<unknown> {
+  try {
+    return await wireFetch(answer)("http://127.0.0.1/");
+  } catch (error) {
+    return requestError(new Error("Connection error.", { cause: error }), origin, signal);
+  }
 }
 
-describe("what the SDK is handed of a streamed reply", () => {
-  it.each([1, 1023, 1024, 1025, 2048, 10_000])("%i bytes that came at once come in small pieces, all of them, in order", async (size) => {
-    const bytes = Uint8Array.from({ length: size }, (_, i) => i % 251);
-    const { pieces } = await piecesOf(bytes);
-    expect(pieces.length).toBe(Math.ceil(size / 1024));
-    expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
+describe("a request's answer", () => {
+  it("is handed on as it is", async () => {
+    const response = new Response("data: 1\n\n", { headers: { "content-type": "text/event-stream" } });
+    expect(await outcome(async () => response)).toBe(response);
   });
 
-  it("the tail has seen all of it", async () => {
-    const { response } = await piecesOf(new TextEncoder().encode(`${"data: {}\n\n".repeat(500)}data: [DONE]\n\n`));
-    expect(tailOf(response)?.sawDone()).toBe(true);
+  it("that refuses becomes an error with the whole of what the server said", async () => {
+    const headers = { "retry-after": "2", "x-request-id": "r1" };
+    const error = await outcome(async () => new Response('{"detail":"slow down: the request timed out"}', { status: 429, headers }));
+    expect(error).toMatchObject({ code: "rate_limit", status: 429, retryAfterMs: 2000, message: expect.stringContaining("timed out") });
+    const { cause } = error as { cause: { headers: Headers; body: unknown } };
+    expect([cause.headers.get("x-request-id"), cause.body]).toEqual(["r1", { detail: "slow down: the request timed out" }]);
   });
 
-  it("leaving early cancels the reply and keeps nothing back", async () => {
-    let cancelled = 0;
-    const body = new ReadableStream({
-      start: (controller) => controller.enqueue(new Uint8Array(5000)),
-      cancel: () => {
-        cancelled++;
-      },
+  it("that is a web page is none", async () => {
+    const error = await outcome(async () => new Response("<html>", { headers: { "content-type": "text/html; charset=utf-8" } }));
+    expect(error).toMatchObject({ code: "not_found", status: 404, message: expect.stringContaining("web page") });
+  });
+
+  it("that never comes, or breaks off, is a connection's error", async () => {
+    const refused = Object.assign(new TypeError("fetch failed"), { cause: { code: "ECONNREFUSED" } });
+    expect(await outcome(() => Promise.reject(refused))).toMatchObject({ code: "connection", retryable: true });
+    const broken = new ReadableStream({ pull: (controller) => controller.error(new TypeError("terminated")) });
+    expect(await outcome(async () => new Response(broken, { status: 500 }))).toMatchObject({
+      code: "connection",
+      message: expect.stringContaining("terminated"),
     });
-    const response = await wireFetch(async () => new Response(body, { headers }))("http://127.0.0.1/", { method: "POST" });
-    for await (const piece of response.body as unknown as AsyncIterable<Uint8Array>) {
-      expect(piece.length).toBe(1024);
-      break;
-    }
-    expect(cancelled).toBe(1);
+  });
+
+  it("that nobody wants any more is an abortion, whatever else it is", async () => {
+    const error = await outcome(async () => new Response("", { status: 500 }), AbortSignal.abort("enough"));
+    expect(error).toMatchObject({ code: "aborted", cause: "enough" });
   });
 });

@@ -4,21 +4,27 @@ import { BackendError } from "../../errors.js";
 import { toChatMessages, toChatToolChoice, toChatTools } from "../../formatter/chat-completions.js";
 import type { Backend, BackendCapabilities, BackendChunk, BackendRequest, CallOptions, ModelInfo, StreamOptions } from "../backend.js";
 import { type WireOrigin, wireError } from "../errors.js";
+import { Kept } from "../kept.js";
 import { modelLimits } from "../model-limits.js";
-import { connectOpenAI, type OpenAIConnection, openAIError, stepAborted } from "../openai-client.js";
+import { OpenRequests } from "../open-requests.js";
+import { connectOpenAI, type OpenAIConnection } from "../openai-client.js";
 import { readersOf } from "../presets.js";
+import type { OpenedReply } from "../read-reply.js";
+import { countToolCalls, traceHeaders } from "../request-parts.js";
+import { untilAborted } from "../until-aborted.js";
+import { stepAborted } from "../wire-fetch.js";
 import { type ChatCompletionsConfig, type ResolvedChatConfig, resolveChatConfig } from "./config.js";
 import { readModels, servedModels } from "./models.js";
-import { type ChatStream, readChatStream, truncated } from "./stream.js";
+import { chatReader } from "./stream.js";
 
 /** One model step over chat completions: OpenAI's own, and every server that speaks it (see `presets.ts`). */
 export class ChatCompletionsBackend implements Backend {
   readonly type: string;
   private readonly config: ResolvedChatConfig;
   private found: ModelInfo | undefined;
-  private connection: Promise<OpenAIConnection> | undefined;
+  private readonly connection = new Kept(() => this.connect());
   private lookup: { result: Promise<ModelInfo>; abort: AbortController; waiting: number } | undefined;
-  private readonly open = new Set<AbortController>();
+  private readonly requests = new OpenRequests(() => this.origin);
 
   /** Throws a `ConfigError` for a key, a parameter or a base URL that cannot work. A missing key shows at the first request. */
   constructor(config: ChatCompletionsConfig | ResolvedChatConfig) {
@@ -47,75 +53,46 @@ export class ChatCompletionsBackend implements Backend {
   }
 
   stream(request: BackendRequest, options: StreamOptions = {}): AsyncIterableIterator<BackendChunk> {
-    const abort = new AbortController();
-    const { signal } = options;
-    const onAbort = () => abort.abort(signal?.reason);
-    const open = async () => {
-      if (signal?.aborted) throw stepAborted(this.type, signal);
-      signal?.addEventListener("abort", onAbort, { once: true });
-      this.open.add(abort);
-      return this.start(request, options, abort.signal);
-    };
-    return readChatStream(open, () => {
-      signal?.removeEventListener("abort", onAbort);
-      this.open.delete(abort);
-    });
+    return this.requests.stream(options.signal, (signal) => this.start(request, options, signal));
   }
 
   /** What the server lists. */
   async listModels(options: CallOptions = {}): Promise<ModelInfo[]> {
-    const connection = await this.connect();
-    try {
-      const call = { maxRetries: 0, ...(options.signal && { signal: options.signal }) };
-      return readModels(await connection.client.get(this.config.client?.modelsUrl ?? "/models", call));
-    } catch (error) {
-      throw openAIError(error, connection.sdk, this.origin, options.signal);
-    }
+    return this.requests.call(options.signal, async (signal) => {
+      const { client } = await this.connection.get();
+      return readModels(await client.get(this.config.client?.modelsUrl ?? "/models", { maxRetries: 0, signal }));
+    });
   }
 
   /** Ends what is under way. */
   async close(): Promise<void> {
-    for (const abort of this.open) abort.abort();
+    this.requests.abort();
     this.lookup?.abort.abort();
-    const connection = await this.connection?.catch(() => undefined);
-    this.connection = undefined;
-    await connection?.close();
+    await this.connection.close();
   }
 
-  private async start(request: BackendRequest, options: StreamOptions, signal: AbortSignal): Promise<ChatStream> {
-    const connection = await this.connect();
+  private async start(request: BackendRequest, options: StreamOptions, signal: AbortSignal): Promise<OpenedReply> {
+    const { client } = await this.connection.get();
     const { type, baseUrl, inlineThinking } = this.config;
     const model = this.config.model || (await this.onlyModel(signal)).id;
     const warnings: string[] = [];
-    const body = this.body(request, model, warnings);
-    const { trace } = options;
-    const headers = {
-      ...(trace?.traceparent && { traceparent: trace.traceparent }),
-      ...(trace?.tracestate && { tracestate: trace.tracestate }),
-    };
-    let response: Response;
-    try {
-      // The SDK sends; its reading of the stream would cost a third of all time at many streams, and hides how it ended.
-      response = await connection.client.chat.completions
-        .create(body as unknown as OpenAI.ChatCompletionCreateParamsStreaming, { signal, headers, maxRetries: 0 })
-        .asResponse();
-    } catch (error) {
-      throw await this.withModels(openAIError(error, connection.sdk, this.origin, signal), signal);
-    }
-    if (!response.body) throw truncated(type);
-    return {
-      bytes: response.body as AsyncIterable<Uint8Array>,
-      warnings,
+    const body = this.body(request, model, warnings) as unknown as OpenAI.ChatCompletionCreateParamsStreaming;
+    const call = { signal, headers: traceHeaders(options), maxRetries: 0 };
+    const response = await this.requests
+      .sent(client.chat.completions.create(body, call).asResponse(), signal)
+      .catch(async (error: unknown) => {
+        throw await this.withModels(error, signal);
+      });
+    const reader = chatReader({
       provider: type,
       endpoint: baseUrl,
       model,
       toolNames: new Set(request.tools?.map((tool) => tool.name)),
-      firstCallId: countCalls(request),
+      firstCallId: countToolCalls(request),
       inlineThinking,
       errorFrom: (error) => wireError({ body: error }, this.origin),
-      failed: (error) => openAIError(error, connection.sdk, this.origin, signal),
-      aborted: () => (signal.aborted ? stepAborted(this.type, signal) : undefined),
-    };
+    });
+    return { response, reader, warnings };
   }
 
   private body(request: BackendRequest, model: string, warnings: string[]): Record<string, unknown> {
@@ -159,14 +136,6 @@ export class ChatCompletionsBackend implements Backend {
   }
 
   private connect(): Promise<OpenAIConnection> {
-    this.connection ??= this.newConnection().catch((error: unknown) => {
-      this.connection = undefined;
-      throw error;
-    });
-    return this.connection;
-  }
-
-  private newConnection(): Promise<OpenAIConnection> {
     const { apiKey, headers, longWaits, fetch, client } = this.config;
     const { origin } = this;
     if (!client) return connectOpenAI({ origin, apiKey, headers, longWaits, fetch });
@@ -195,16 +164,9 @@ export class ChatCompletionsBackend implements Backend {
     }
     const lookup = this.lookup;
     lookup.waiting++;
-    let stop = () => {};
-    const stopped = new Promise<never>((_, reject) => {
-      stop = () => reject(stepAborted(this.type, signal));
-      signal.addEventListener("abort", stop, { once: true });
-      if (signal.aborted) stop();
-    });
     try {
-      return await Promise.race([lookup.result, stopped]);
+      return await untilAborted(lookup.result, signal, () => stepAborted(this.type, signal));
     } finally {
-      signal.removeEventListener("abort", stop);
       if (--lookup.waiting === 0) lookup.abort.abort();
     }
   }
@@ -246,12 +208,4 @@ export class ChatCompletionsBackend implements Backend {
     const secret = typeof apiKey === "string" ? apiKey : undefined;
     return { provider: type, label, baseUrl, model: this.model, keyEnv: preset.keyEnv, apiKey: secret, start: preset.start };
   }
-}
-
-function countCalls(request: BackendRequest): number {
-  let count = 0;
-  for (const { content } of request.messages) {
-    if (typeof content !== "string") for (const part of content) if (part.type === "tool-call") count++;
-  }
-  return count;
 }

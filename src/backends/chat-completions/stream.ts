@@ -3,8 +3,7 @@ import type { ToolCallPart } from "../../formatter/messages.js";
 import { TextBuffer } from "../../text-buffer.js";
 import { audioOf } from "../audio.js";
 import type { BackendChunk } from "../backend.js";
-import { type EventReading, mapEvents } from "../map-events.js";
-import { SseDecoder } from "../sse.js";
+import type { ReplyReader } from "../read-reply.js";
 import { finishReason, isFailure } from "./finish.js";
 import { addDetails, replyMessage } from "./provider-state.js";
 import { type ThinkSplitter, thinkSplitter } from "./think-tags.js";
@@ -46,11 +45,8 @@ export interface ChatChunk {
   error?: unknown;
 }
 
-/** An opened stream and what is needed to read it. */
-export interface ChatStream {
-  bytes: AsyncIterable<Uint8Array>;
-  /** Told before anything else. */
-  warnings: readonly string[];
+/** What is needed to read a reply. */
+export interface ChatReply {
   provider: string;
   endpoint: string;
   model: string;
@@ -60,20 +56,10 @@ export interface ChatStream {
   inlineThinking: boolean | "already-open";
   /** Makes the error for an error object that came inside the stream. */
   errorFrom(body: unknown): BackendError;
-  /** After the connection broke: what to throw instead. */
-  failed(error: unknown): unknown;
-  /** The error of a step that was aborted; `undefined` otherwise. */
-  aborted(): BackendError | undefined;
 }
 
-/** Opens a stream, gives its events as chunks up to `finish`, or throws, and closes it whatever happens. */
-export function readChatStream(open: () => Promise<ChatStream>, close: () => void): AsyncIterableIterator<BackendChunk> {
-  return mapEvents(async () => readingOf(await open()), close);
-}
-
-function readingOf(context: ChatStream): EventReading<Uint8Array> {
-  const events = new SseDecoder();
-  let done = false;
+/** Reads the events of one reply. */
+export function chatReader(context: ChatReply): ReplyReader {
   const calls = new ToolCalls(context.toolNames, context.firstCallId);
   const think: ThinkSplitter | undefined = context.inlineThinking ? thinkSplitter(context.inlineThinking === "already-open") : undefined;
   const sources = new Set<string>();
@@ -88,20 +74,9 @@ function readingOf(context: ChatStream): EventReading<Uint8Array> {
   const text = new TextBuffer();
   const reasoning = new TextBuffer();
 
-  function takeBytes(bytes: Uint8Array, out: BackendChunk[]): void {
-    events.push(bytes, (data, name) => takeEvent(data, name, out));
-  }
-
-  function takeEvent(data: string, name: string, out: BackendChunk[]): void {
-    if (data.startsWith("[DONE]")) done = true;
-    if (done || data === "") return;
-    const chunk = JSON.parse(data) as ChatChunk;
-    if (name === "error") throw context.errorFrom(chunk);
-    take(chunk, out);
-  }
-
-  function take(chunk: ChatChunk, out: BackendChunk[]): void {
-    if (typeof chunk !== "object" || chunk === null) throw context.errorFrom(chunk);
+  function take(event: unknown, name: string, out: BackendChunk[]): void {
+    if (typeof event !== "object" || event === null || name === "error") throw context.errorFrom(event);
+    const chunk = event as ChatChunk;
     if (!announced) {
       announced = true;
       out.push({ type: "response-metadata", ...(chunk.id && { id: chunk.id }), ...(chunk.model && { model: chunk.model }) });
@@ -174,19 +149,12 @@ function readingOf(context: ChatStream): EventReading<Uint8Array> {
     }
   }
 
-  function fail(thrown: unknown, out: BackendChunk[]): unknown {
+  function breakOff(out: BackendChunk[]): void {
     if (think) out.push(...pieces(think.flush()));
     if (usage) out.push({ type: "usage", usage: toUsage(usage) });
-    return context.failed(thrown);
   }
 
-  function end(out: BackendChunk[]): void {
-    try {
-      events.end((data, name) => takeEvent(data, name, out));
-    } catch (error) {
-      // An event that broke off: what has come of the reply is judged below.
-      if (!(error instanceof SyntaxError)) throw fail(error, out);
-    }
+  function end(out: BackendChunk[], done: boolean): void {
     if (think) {
       for (const piece of pieces(think.flush())) {
         if (piece.type === "text-delta") text.add(piece.delta);
@@ -195,9 +163,6 @@ function readingOf(context: ChatStream): EventReading<Uint8Array> {
       }
     }
     if (usage) out.push({ type: "usage", usage: toUsage(usage) });
-    // The SDK ends an aborted stream without a word.
-    const aborted = context.aborted();
-    if (aborted) throw aborted;
     if (finish !== undefined && isFailure(finish)) {
       throw new BackendError("stream_error", `${context.provider}: the server gave up on the reply (finish_reason "${finish}").`, {
         retryable: true,
@@ -240,14 +205,26 @@ function readingOf(context: ChatStream): EventReading<Uint8Array> {
     out.push({ type: "finish", reason, ...(finish !== undefined && { raw: finish }) });
   }
 
-  const first = context.warnings.map((message): BackendChunk => ({ type: "warning", code: "unsupported_setting", message }));
-  return { events: context.bytes, first, take: takeBytes, end, fail };
+  return {
+    take,
+    takeWhole: (body, out) => take(streamed(body), "", out),
+    whole: () => false,
+    end,
+    breakOff,
+  };
+}
+
+/** A completion as the only event of a stream would have held it. */
+function streamed(body: unknown): unknown {
+  const { choices } = (body ?? {}) as { choices?: { message?: unknown; delta?: unknown }[] };
+  if (!Array.isArray(choices)) return body;
+  return { ...(body as object), choices: choices.map((choice) => ({ ...choice, delta: choice.delta ?? choice.message })) };
 }
 
 /** A reply that stopped before its end. */
-export function truncated(provider: string, cause?: unknown): BackendError {
+function truncated(provider: string): BackendError {
   const message = `${provider}: the stream ended before the reply did (no finish_reason came).`;
-  return new BackendError("stream_truncated", message, { retryable: true, provider, cause });
+  return new BackendError("stream_truncated", message, { retryable: true, provider });
 }
 
 /** Errors that are not under `error`: older vLLM, FastAPI. */

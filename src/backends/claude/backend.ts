@@ -1,7 +1,7 @@
 import type Anthropic from "@anthropic-ai/sdk";
 import { checkClaudeParams, claudeRequestParams } from "../../api-params-handler/claude.js";
 import { type ClaudeModel, claudeModel } from "../../api-params-handler/claude-models.js";
-import { BackendError, MassGenError } from "../../errors.js";
+import { BackendError } from "../../errors.js";
 import { type ClaudeProviderData, type ClaudeTarget, toClaudeMessages, toClaudeToolChoice, toClaudeTools } from "../../formatter/claude.js";
 import type { AssistantMessage, ToolChoice } from "../../formatter/messages.js";
 import type { Usage } from "../../token-manager/usage.js";
@@ -16,21 +16,22 @@ import type {
   StreamOptions,
 } from "../backend.js";
 import { withoutEnvHeaders } from "../env-headers.js";
-import { connectionError, type WireOrigin, wireError } from "../errors.js";
+import { type WireOrigin, wireError } from "../errors.js";
+import { Kept } from "../kept.js";
+import { OpenRequests } from "../open-requests.js";
+import type { OpenedReply } from "../read-reply.js";
+import { traceHeaders } from "../request-parts.js";
 import { openTransport } from "../transport.js";
-import { FetchFailure, tailOf, type WrappedBody, wireFetch } from "../wire-fetch.js";
+import { wireFetch } from "../wire-fetch.js";
 import { markCachePoints } from "./cache-points.js";
 import { type ClaudeConfig, type ResolvedClaudeConfig, resolveClaudeConfig } from "./config.js";
-import { renamePings } from "./pings.js";
-import { type AnthropicSdk, loadAnthropic } from "./sdk.js";
-import { type ClaudeEvent, type ClaudeStream, readClaudeStream } from "./stream.js";
-import { withWholeReplies } from "./whole-reply.js";
+import { loadAnthropic } from "./sdk.js";
+import { claudeReader } from "./stream.js";
 
 /** The longest a timer of Node can run; our own timeouts end a step long before. */
 const NEVER = 2 ** 31 - 1;
 
 interface Connection {
-  sdk: AnthropicSdk;
   client: Anthropic;
   /** Ends the connections that `longWaits` opened. */
   close(): Promise<void>;
@@ -49,8 +50,8 @@ export class ClaudeBackend implements Backend {
   readonly model: string;
   private readonly config: ResolvedClaudeConfig;
   private readonly rules: ClaudeModel;
-  private connection: Promise<Connection> | undefined;
-  private readonly open = new Set<AbortController>();
+  private readonly requests = new OpenRequests(() => this.origin);
+  private readonly connection = new Kept(() => this.connect());
 
   /** Throws a `ConfigError` for a key, a parameter or a base URL that cannot work. A missing key shows at the first request. */
   constructor(config: ClaudeConfig) {
@@ -75,7 +76,7 @@ export class ClaudeBackend implements Backend {
     };
   }
 
-  stream(request: BackendRequest, options: StreamOptions = {}): AsyncGenerator<BackendChunk> {
+  stream(request: BackendRequest, options: StreamOptions = {}): AsyncIterableIterator<BackendChunk> {
     return this.run(() => this.prepare(request), options);
   }
 
@@ -85,14 +86,11 @@ export class ClaudeBackend implements Backend {
     // Nothing is generated, so what only says how is not taken.
     const { max_tokens, stream, stop_sequences, metadata, service_tier, temperature, top_p, top_k, container, diagnostics, ...counted } =
       body;
-    const connection = await this.connect();
-    try {
-      const reply = await connection.client.post("/v1/messages/count_tokens", { body: counted, headers, ...callOptions(options) });
-      const { input_tokens } = (reply ?? {}) as { input_tokens?: unknown };
-      if (typeof input_tokens === "number") return input_tokens;
-    } catch (error) {
-      throw this.toError(error, connection, options.signal);
-    }
+    const reply = await this.call(options, ({ client }, call) =>
+      client.post("/v1/messages/count_tokens", { body: counted, headers, ...call }),
+    );
+    const { input_tokens } = (reply ?? {}) as { input_tokens?: unknown };
+    if (typeof input_tokens === "number") return input_tokens;
     throw new BackendError("unsupported", `${this.config.label} does not count tokens.`, { provider: this.type });
   }
 
@@ -122,81 +120,51 @@ export class ClaudeBackend implements Backend {
 
   /** What the server lists. */
   async listModels(options: CallOptions = {}): Promise<ModelInfo[]> {
-    const connection = await this.connect();
-    const found: ModelInfo[] = [];
-    try {
+    return this.call(options, async ({ client }, call) => {
+      const found: ModelInfo[] = [];
       let after: string | undefined;
       do {
         const query = { limit: 1000, ...(after !== undefined && { after_id: after }) };
-        const page = (await connection.client.get("/v1/models", { query, ...callOptions(options) })) as ModelPage | null;
+        const page = (await client.get("/v1/models", { query, ...call })) as ModelPage | null;
         found.push(...readModels(page));
         const last = page?.last_id;
         after = page?.has_more && last && last !== after ? last : undefined;
       } while (after !== undefined);
-    } catch (error) {
-      throw this.toError(error, connection, options.signal);
-    }
-    return found;
+      return found;
+    });
   }
 
   /** Ends what is under way. */
   async close(): Promise<void> {
-    for (const abort of this.open) abort.abort();
-    const connection = await this.connection?.catch(() => undefined);
-    this.connection = undefined;
-    await connection?.close();
+    this.requests.abort();
+    await this.connection.close();
   }
 
-  private run(prepare: () => Prepared, options: StreamOptions): AsyncGenerator<BackendChunk> {
-    const abort = new AbortController();
-    const { signal } = options;
-    const onAbort = () => abort.abort(signal?.reason);
-    const open = async () => {
-      if (signal?.aborted) throw this.aborted(signal);
-      signal?.addEventListener("abort", onAbort, { once: true });
-      this.open.add(abort);
-      return this.start(prepare(), options, abort.signal);
-    };
-    return readClaudeStream(open, () => {
-      signal?.removeEventListener("abort", onAbort);
-      this.open.delete(abort);
-    });
+  private run(prepare: () => Prepared, options: StreamOptions): AsyncIterableIterator<BackendChunk> {
+    return this.requests.stream(options.signal, (signal) => this.start(prepare(), options, signal));
   }
 
-  private async start({ body, headers, warnings }: Prepared, options: StreamOptions, signal: AbortSignal): Promise<ClaudeStream> {
-    const connection = await this.connect();
-    const { trace } = options;
-    let opened: { data: AsyncIterable<unknown>; response: Response };
-    try {
-      // Not `messages.create`, which writes to the console about models that will retire.
-      opened = await connection.client
-        .post<AsyncIterable<unknown>>("/v1/messages", {
-          body,
-          stream: true,
-          headers: {
-            ...headers,
-            ...(trace?.traceparent && { traceparent: trace.traceparent }),
-            ...(trace?.tracestate && { tracestate: trace.tracestate }),
-          },
-          ...callOptions({ signal }),
-        })
-        .withResponse();
-    } catch (error) {
-      throw this.toError(error, connection, signal);
-    }
-    const tail = tailOf(opened.response);
-    return {
-      events: opened.data as AsyncIterable<ClaudeEvent>,
-      warnings,
+  private async start({ body, headers, warnings }: Prepared, options: StreamOptions, signal: AbortSignal): Promise<OpenedReply> {
+    const { client } = await this.connection.get();
+    // Not `messages.create`, which writes to the console about models that will retire.
+    const call = { body, stream: true, headers: { ...headers, ...traceHeaders(options) }, ...callOptions(signal) };
+    const response = await this.requests.sent(client.post("/v1/messages", call).asResponse(), signal);
+    const reader = claudeReader({
       provider: this.type,
       label: this.config.label,
       endpoint: this.config.baseUrl,
       model: this.model,
       errorFrom: (error) => wireError({ body: error }, this.origin),
-      failed: (error) => this.toError(error, connection, signal),
-      unnamedData: () => tail?.lastEvent() !== undefined,
-      aborted: () => (signal.aborted ? this.aborted(signal) : undefined),
-    };
+    });
+    return { response, reader, warnings };
+  }
+
+  /** A request that is no step. */
+  private call<T>(
+    { signal: outer }: CallOptions,
+    send: (connection: Connection, call: ReturnType<typeof callOptions>) => Promise<T>,
+  ): Promise<T> {
+    return this.requests.call(outer, async (signal) => send(await this.connection.get(), callOptions(signal)));
   }
 
   private prepare(request: BackendRequest): Prepared {
@@ -236,15 +204,7 @@ export class ClaudeBackend implements Backend {
     return "auto";
   }
 
-  private connect(): Promise<Connection> {
-    this.connection ??= this.newConnection().catch((error: unknown) => {
-      this.connection = undefined;
-      throw error;
-    });
-    return this.connection;
-  }
-
-  private async newConnection(): Promise<Connection> {
+  private async connect(): Promise<Connection> {
     const { apiKey, apiVersion, baseUrl, label, keyEnv, headers, anthropic, longWaits, fetch } = this.config;
     if (apiKey === undefined) {
       const message = `${label} needs a key. Set ${keyEnv.map((name) => `${name}, or `).join("")}\`apiKey\` of the backend.`;
@@ -261,7 +221,7 @@ export class ClaudeBackend implements Backend {
       timeout: NEVER,
       logLevel: "off",
       openTelemetry: false,
-      fetch: wireFetch(withWholeReplies(transport.fetch), () => undefined, renamePings),
+      fetch: wireFetch(transport.fetch),
       defaultHeaders: {
         ...(!anthropic && withoutEnvHeaders("ANTHROPIC_CUSTOM_HEADERS")),
         ...(apiVersion === "2023-06-01" && { "x-api-key": apiKey, authorization: null }),
@@ -269,7 +229,7 @@ export class ClaudeBackend implements Backend {
         ...headers,
       },
     });
-    return { sdk, client, close: transport.close };
+    return { client, close: transport.close };
   }
 
   private get target(): ClaudeTarget {
@@ -279,32 +239,6 @@ export class ClaudeBackend implements Backend {
   private get origin(): WireOrigin {
     const { type, label, baseUrl, keyEnv, apiKey } = this.config;
     return { provider: type, label, baseUrl, model: this.model, keyEnv, apiKey };
-  }
-
-  private aborted(signal: AbortSignal): BackendError {
-    return new BackendError("aborted", "The step was aborted.", { provider: this.type, cause: signal.reason });
-  }
-
-  private toError(error: unknown, { sdk }: Connection, signal: AbortSignal | undefined): unknown {
-    if (error instanceof MassGenError) return error;
-    if (signal?.aborted) return this.aborted(signal);
-    const { origin } = this;
-    if (error instanceof sdk.APIConnectionError) {
-      return connectionError(error.cause instanceof FetchFailure ? error.cause.failure : (error.cause ?? error), origin);
-    }
-    if (error instanceof sdk.APIError) {
-      const { status, headers } = error;
-      const body = error.error as { error?: WrappedBody } | string | undefined;
-      if (status === undefined) return wireError({ body: body ?? error.message, headers }, origin, error);
-      const wrapped = typeof body === "object" ? body.error?.massgenBody : body;
-      return wireError({ status, body: wrapped ?? "", headers }, origin, error);
-    }
-    const options = { retryable: true, provider: this.type, cause: error };
-    if (error instanceof SyntaxError) return new BackendError("stream_error", `${origin.label} sent an event that is not JSON.`, options);
-    // What fetch throws: "terminated" when the connection breaks while the reply is read.
-    if (error instanceof TypeError) return connectionError(error, origin);
-    const message = error instanceof Error ? error.message : String(error);
-    return new BackendError("unknown", `${origin.label}: ${message}`, { ...options, retryable: false });
   }
 }
 
@@ -332,8 +266,8 @@ function readModels(page: ModelPage | null): ModelInfo[] {
   });
 }
 
-function callOptions({ signal }: CallOptions): { maxRetries: 0; timeout: number; signal?: AbortSignal } {
-  return { maxRetries: 0, timeout: NEVER, ...(signal && { signal }) };
+function callOptions(signal: AbortSignal) {
+  return { maxRetries: 0, timeout: NEVER, signal };
 }
 
 function thinkingType(thinking: unknown): string | undefined {

@@ -2,6 +2,7 @@ import { BackendError } from "../../errors.js";
 import { type ClaudeBlock, fromClaudeBlocks } from "../../formatter/claude.js";
 import type { AssistantMessage } from "../../formatter/messages.js";
 import type { BackendChunk, FinishReason } from "../backend.js";
+import type { ReplyReader } from "../read-reply.js";
 import { type Blocks, isOpaque, newBlocks } from "./blocks.js";
 import { compactionTokens, mergeUsage, type RawClaudeUsage, toUsage } from "./usage.js";
 
@@ -34,11 +35,8 @@ export interface ClaudeEvent {
   error?: unknown;
 }
 
-/** An opened stream and what is needed to read it. */
-export interface ClaudeStream {
-  events: AsyncIterable<ClaudeEvent>;
-  /** Told before anything else. */
-  warnings: readonly string[];
+/** What is needed to read a reply. */
+export interface ClaudeReply {
   provider: string;
   /** As messages name it. */
   label: string;
@@ -46,12 +44,6 @@ export interface ClaudeStream {
   model: string;
   /** Makes the error for an error object that came inside the stream. */
   errorFrom(body: unknown): BackendError;
-  /** What to throw instead of what the source threw. */
-  failed(error: unknown): unknown;
-  /** Whether data came that the SDK kept to itself, because no `event:` line named it. */
-  unnamedData(): boolean;
-  /** The error of a step that was aborted; `undefined` otherwise. */
-  aborted(): BackendError | undefined;
 }
 
 const REASONS: Record<string, FinishReason> = {
@@ -65,95 +57,99 @@ const REASONS: Record<string, FinishReason> = {
   refusal: "refusal",
 };
 
-/** Opens a stream, gives its events as chunks up to `finish`, or throws, and closes it whatever happens. */
-export async function* readClaudeStream(open: () => Promise<ClaudeStream>, close: () => void): AsyncGenerator<BackendChunk> {
-  try {
-    const context = await open();
-    for (const message of context.warnings) yield { type: "warning", code: "unsupported_setting", message };
-    const blocks = newBlocks();
-    const told: BackendChunk[] = [];
-    let usage: RawClaudeUsage | undefined;
-    let stop: string | undefined;
-    let details: StopDetails | undefined;
-    let began = false;
-    let ended = false;
+/** Reads the events of one reply. */
+export function claudeReader(context: ClaudeReply): ReplyReader {
+  const blocks = newBlocks();
+  let usage: RawClaudeUsage | undefined;
+  let stop: string | undefined;
+  let details: StopDetails | undefined;
+  let began = false;
+  let ended = false;
+  /** Events that the Messages API does not have. */
+  let foreign = false;
 
-    try {
-      for await (const event of context.events) {
-        // What nearly all of a stream consists of goes the shortest way.
-        const delta = event.type === "content_block_delta" ? event.delta : undefined;
-        if (delta?.type === "text_delta" && delta.text && blocks.appendText(event.index, delta.text)) {
-          yield { type: "text-delta", delta: delta.text };
-          continue;
-        }
-        switch (event.type) {
-          case "content_block_delta":
-            if (delta) addDelta(blocks, event.index ?? 0, delta, told);
-            break;
-          case "content_block_start":
-            if (event.content_block) blocks.open(event.index ?? 0, event.content_block, told);
-            break;
-          case "content_block_stop":
-            blocks.close(event.index ?? 0, told);
-            break;
-          case "message_start": {
-            const message = event.message ?? {};
-            began = true;
-            usage = mergeUsage(usage, message.usage);
-            if (message.stop_reason) stop = message.stop_reason;
-            yield { type: "response-metadata", ...(message.id && { id: message.id }), ...(message.model && { model: message.model }) };
-            // A reply that was there already, e.g. a call that code execution had been waiting to make, comes whole.
-            message.content?.forEach((block, index) => {
-              blocks.open(index, block, told);
-              blocks.close(index, told);
-            });
-            break;
-          }
-          case "message_delta":
-            usage = mergeUsage(usage, event.usage);
-            if (event.delta?.stop_reason) stop = event.delta.stop_reason;
-            if (event.delta?.stop_details) details = event.delta.stop_details;
-            break;
-          case "message_stop":
-            ended = true;
-            break;
-          case "error":
-            throw context.errorFrom(event);
-          case "ping":
-            // Tells nothing but that the stream lives.
-            if (began) yield { type: "response-metadata" };
-            break;
-          default: // events that are younger than this code
-        }
-        if (told.length > 0) {
-          for (const chunk of told) yield chunk;
-          told.length = 0;
-        }
+  function take(given: unknown, name: string, out: BackendChunk[]): void {
+    if (typeof given !== "object" || given === null || name === "error") throw context.errorFrom(given);
+    const event = given as ClaudeEvent;
+    // What nearly all of a stream consists of goes the shortest way.
+    const delta = event.type === "content_block_delta" ? event.delta : undefined;
+    if (delta?.type === "text_delta" && delta.text && blocks.appendText(event.index, delta.text)) {
+      out.push({ type: "text-delta", delta: delta.text });
+      return;
+    }
+    switch (event.type) {
+      case "content_block_delta":
+        if (delta) addDelta(blocks, event.index ?? 0, delta, out);
+        break;
+      case "content_block_start":
+        if (event.content_block) blocks.open(event.index ?? 0, event.content_block, out);
+        break;
+      case "content_block_stop":
+        blocks.close(event.index ?? 0, out);
+        break;
+      case "message_start": {
+        const message = event.message ?? {};
+        began = true;
+        usage = mergeUsage(usage, message.usage);
+        if (message.stop_reason) stop = message.stop_reason;
+        out.push({ type: "response-metadata", ...(message.id && { id: message.id }), ...(message.model && { model: message.model }) });
+        // A reply that was there already, e.g. a call that code execution had been waiting to make, comes whole.
+        message.content?.forEach((block, index) => {
+          blocks.open(index, block, out);
+          blocks.close(index, out);
+        });
+        break;
       }
-    } catch (thrown) {
-      if (usage) yield { type: "usage", usage: toUsage(usage) };
-      throw context.failed(thrown);
+      case "message_delta":
+        usage = mergeUsage(usage, event.usage);
+        if (event.delta?.stop_reason) stop = event.delta.stop_reason;
+        if (event.delta?.stop_details) details = event.delta.stop_details;
+        break;
+      case "message_stop":
+        ended = true;
+        break;
+      case "error":
+        throw context.errorFrom(event);
+      case "ping":
+        // Tells nothing but that the stream lives: a model that thinks unseen sends nothing else for minutes.
+        if (began) out.push({ type: "response-metadata" });
+        break;
+      default: // events that are younger than this code
+        if (event.error) throw context.errorFrom(event);
+        foreign = true;
     }
-
-    const aborted = context.aborted();
-    if (!ended || aborted) {
-      if (usage) yield { type: "usage", usage: toUsage(usage) };
-      // The SDK ends an aborted stream without a word.
-      throw aborted ?? truncated(context, began);
-    }
-
-    blocks.finish(stop === "max_tokens" || stop === "model_context_window_exceeded", told);
-    for (const chunk of told) yield chunk;
-    yield* compactions(blocks.all, usage);
-    if (usage) yield { type: "usage", usage: toUsage(usage) };
-    const reason = finishReason(stop, blocks.calls > 0);
-    if (reason === "refusal") yield { type: "warning", code: "refusal", message: refusalText(context.label, details) };
-    const message = reason === "refusal" ? undefined : replyMessage(blocks.all, context);
-    if (message) yield { type: "message", message };
-    yield { type: "finish", reason, ...(stop !== undefined && { raw: stop }) };
-  } finally {
-    close();
   }
+
+  /** A message as JSON is the events that stand for it. */
+  function takeWhole(body: unknown, out: BackendChunk[]): void {
+    const { type, error } = (body ?? {}) as ClaudeEvent;
+    if (type === "message") {
+      take({ type: "message_start", message: body }, "", out);
+      take({ type: "message_stop" }, "", out);
+    } else if (type === "error" || error) throw context.errorFrom(body);
+    else throw context.errorFrom({ error: { message: `a reply that is no message: ${JSON.stringify(body).slice(0, 200)}` } });
+  }
+
+  function breakOff(out: BackendChunk[]): void {
+    if (usage) out.push({ type: "usage", usage: toUsage(usage) });
+  }
+
+  function end(out: BackendChunk[]): void {
+    if (!ended) {
+      breakOff(out);
+      throw foreign && !began ? wrongApi(context) : truncated(context);
+    }
+    blocks.finish(stop === "max_tokens" || stop === "model_context_window_exceeded", out);
+    out.push(...compactions(blocks.all, usage));
+    if (usage) out.push({ type: "usage", usage: toUsage(usage) });
+    const reason = finishReason(stop, blocks.calls > 0);
+    if (reason === "refusal") out.push({ type: "warning", code: "refusal", message: refusalText(context.label, details) });
+    const message = reason === "refusal" ? undefined : replyMessage(blocks.all, context);
+    if (message) out.push({ type: "message", message });
+    out.push({ type: "finish", reason, ...(stop !== undefined && { raw: stop }) });
+  }
+
+  return { take, takeWhole, whole: () => ended, end, breakOff };
 }
 
 function addDelta(blocks: Blocks, index: number, delta: NonNullable<ClaudeEvent["delta"]>, told: BackendChunk[]): void {
@@ -205,7 +201,7 @@ function* compactions(blocks: readonly ClaudeBlock[], usage: RawClaudeUsage | un
 }
 
 /** The whole reply, where some of it must go back as it came. */
-function replyMessage(blocks: readonly ClaudeBlock[], { provider, endpoint, model }: ClaudeStream): AssistantMessage | undefined {
+function replyMessage(blocks: readonly ClaudeBlock[], { provider, endpoint, model }: ClaudeReply): AssistantMessage | undefined {
   if (!blocks.some(isOpaque)) return undefined;
   const neutral = fromClaudeBlocks(blocks).content as Exclude<AssistantMessage["content"], string>;
   // The API takes back no empty text.
@@ -218,11 +214,12 @@ function refusalText(label: string, details: StopDetails | undefined): string {
   return `${label} declined to go on${about}${details?.explanation ? `: ${details.explanation}` : "."}`;
 }
 
-function truncated({ label, provider, unnamedData }: ClaudeStream, began: boolean): BackendError {
-  if (!began && unnamedData()) {
-    const message = `${label} sends a stream without \`event:\` lines, which the Messages API has. Check \`baseUrl\`, or take a chat-completions backend for this server.`;
-    return new BackendError("stream_error", message, { retryable: false, provider });
-  }
+function truncated({ label, provider }: ClaudeReply): BackendError {
   const message = `${label}: the stream ended before the reply did (no message_stop came).`;
   return new BackendError("stream_truncated", message, { retryable: true, provider });
+}
+
+function wrongApi({ label, provider }: ClaudeReply): BackendError {
+  const message = `${label} sent a stream that is not of the Messages API. Check \`baseUrl\`, or take a chat-completions backend for this server.`;
+  return new BackendError("stream_error", message, { retryable: false, provider });
 }

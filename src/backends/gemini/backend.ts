@@ -1,21 +1,26 @@
 import type { GoogleGenAI } from "@google/genai";
 import { checkGeminiParams, geminiRequestParams } from "../../api-params-handler/gemini.js";
 import { type GeminiRule, geminiRule } from "../../api-params-handler/gemini-models.js";
-import { BackendError, MassGenError } from "../../errors.js";
+import { BackendError } from "../../errors.js";
 import { continuationOf, type GeminiTarget, toGeminiContents, toGeminiToolChoice, toGeminiTools } from "../../formatter/gemini.js";
 import type { Backend, BackendCapabilities, BackendChunk, BackendRequest, CallOptions, ModelInfo, StreamOptions } from "../backend.js";
-import { connectionError, type WireOrigin } from "../errors.js";
-import { openTransport, type Transport } from "../transport.js";
+import type { WireOrigin } from "../errors.js";
+import { Kept } from "../kept.js";
+import { OpenRequests } from "../open-requests.js";
+import type { OpenedReply } from "../read-reply.js";
+import { countToolCalls, traceHeaders } from "../request-parts.js";
+import { openTransport } from "../transport.js";
+import { wireFetch } from "../wire-fetch.js";
 import { type GeminiConfig, keyEnv, type ResolvedGeminiConfig, resolveGeminiConfig } from "./config.js";
 import { geminiError } from "./errors.js";
-import { type Exchange, openExchange } from "./exchange.js";
+import { fetchWithBody, openStream } from "./exchange.js";
 import { loadGemini, newClient } from "./sdk.js";
-import { type GeminiStream, readGeminiStream, truncated } from "./stream.js";
-import type { GeminiChunk } from "./wire.js";
+import { geminiReader } from "./stream.js";
 
 interface Connection {
   client: GoogleGenAI;
-  transport: Transport;
+  fetch: typeof globalThis.fetch;
+  close(): Promise<void>;
 }
 
 /** What goes into a request besides its contents. */
@@ -33,8 +38,8 @@ export class GeminiBackend implements Backend {
   readonly type = "gemini";
   private readonly config: ResolvedGeminiConfig;
   private readonly rule: GeminiRule;
-  private connection: Promise<Connection> | undefined;
-  private readonly open = new Set<AbortController>();
+  private readonly requests = new OpenRequests(() => this.origin, geminiError);
+  private readonly connection = new Kept(() => this.connect());
 
   /** Throws a `ConfigError` for a key, a parameter or a base URL that cannot work. A missing key shows at the first request. */
   constructor(config: GeminiConfig) {
@@ -62,12 +67,8 @@ export class GeminiBackend implements Backend {
     };
   }
 
-  stream(request: BackendRequest, options: StreamOptions = {}): AsyncGenerator<BackendChunk> {
-    const step = this.openStep(options.signal);
-    return readGeminiStream(async () => {
-      step.begin();
-      return this.start(request, options, step.signal);
-    }, step.end);
+  stream(request: BackendRequest, options: StreamOptions = {}): AsyncIterableIterator<BackendChunk> {
+    return this.requests.stream(options.signal, (signal) => this.start(request, options, signal));
   }
 
   /** Exact, from `countTokens`: system message, messages and tools. */
@@ -78,28 +79,27 @@ export class GeminiBackend implements Backend {
     const model = this.config.model.includes("/") ? this.config.model : `models/${this.config.model}`;
     const system = systemInstruction === undefined ? {} : { systemInstruction: { parts: [{ text: systemInstruction }] } };
     const body = { generateContentRequest: { model, contents, ...system, ...(tools !== undefined && { tools, toolConfig }) } };
-    return this.call(
-      options.signal,
-      async (client, httpOptions, abortSignal) => {
-        const { totalTokens } = await client.models.countTokens({
-          model: this.config.model,
-          contents: PLACEHOLDER,
-          config: { abortSignal, httpOptions },
-        });
-        if (totalTokens === undefined) {
-          throw new BackendError("unknown", "Gemini: the answer to countTokens holds no count.", { provider: this.type });
-        }
-        return totalTokens;
-      },
-      body,
-    );
+    return this.requests.call(options.signal, async (abortSignal) => {
+      const { client, fetch } = await this.connection.get();
+      const httpOptions = { fetch: fetchWithBody(fetch, body) };
+      const { totalTokens } = await client.models.countTokens({
+        model: this.config.model,
+        contents: PLACEHOLDER,
+        config: { abortSignal, httpOptions },
+      });
+      if (totalTokens === undefined) {
+        throw new BackendError("unknown", "Gemini: the answer to countTokens holds no count.", { provider: this.type });
+      }
+      return totalTokens;
+    });
   }
 
   /** The models that generate content. */
   async listModels(options: CallOptions = {}): Promise<ModelInfo[]> {
-    return this.call(options.signal, async (client, httpOptions, abortSignal) => {
+    return this.requests.call(options.signal, async (abortSignal) => {
+      const { client } = await this.connection.get();
       const models: ModelInfo[] = [];
-      for await (const model of await client.models.list({ config: { pageSize: 1000, abortSignal, httpOptions } })) {
+      for await (const model of await client.models.list({ config: { pageSize: 1000, abortSignal } })) {
         const { name, inputTokenLimit, supportedActions } = model;
         if (!name || (supportedActions && !supportedActions.includes("generateContent"))) continue;
         models.push({ id: name.replace(/^models\//, ""), ...(inputTokenLimit && { contextWindow: inputTokenLimit }) });
@@ -110,88 +110,36 @@ export class GeminiBackend implements Backend {
 
   /** Ends what is under way. */
   async close(): Promise<void> {
-    for (const abort of this.open) abort.abort();
-    const connection = await this.connection?.catch(() => undefined);
-    this.connection = undefined;
-    await connection?.transport.close();
+    this.requests.abort();
+    await this.connection.close();
   }
 
-  /** A signal of the step's own: the SDK never takes its listeners off the one it is given. */
-  private openStep(signal: AbortSignal | undefined): { signal: AbortSignal; begin(): void; end(): void } {
-    const abort = new AbortController();
-    const onAbort = () => abort.abort(signal?.reason);
-    return {
-      signal: abort.signal,
-      begin: () => {
-        if (signal?.aborted) throw this.aborted(signal);
-        signal?.addEventListener("abort", onAbort, { once: true });
-        this.open.add(abort);
-      },
-      end: () => {
-        signal?.removeEventListener("abort", onAbort);
-        this.open.delete(abort);
-      },
-    };
-  }
-
-  /** One request that is not streamed. */
-  private async call<T>(
-    signal: AbortSignal | undefined,
-    send: (client: GoogleGenAI, httpOptions: object, signal: AbortSignal) => Promise<T>,
-    body?: unknown,
-  ): Promise<T> {
-    const step = this.openStep(signal);
-    let exchange: Exchange | undefined;
-    try {
-      step.begin();
-      const { client, transport } = await this.connect();
-      exchange = openExchange(transport.fetch, body);
-      return await send(client, { fetch: exchange.fetch }, step.signal);
-    } catch (error) {
-      throw this.toError(error, exchange, step.signal);
-    } finally {
-      step.end();
-    }
-  }
-
-  private async start(request: BackendRequest, options: StreamOptions, signal: AbortSignal): Promise<GeminiStream> {
+  private async start(request: BackendRequest, options: StreamOptions, abortSignal: AbortSignal): Promise<OpenedReply> {
+    const { model, baseUrl } = this.config;
     const warnings: string[] = [];
     const { contents, config, extraBody } = this.plan(request, warnings);
-    const { client, transport } = await this.connect();
-    const exchange = openExchange(transport.fetch);
-    const { traceparent, tracestate } = options.trace ?? {};
-    const headers = { ...(traceparent && { traceparent }), ...(tracestate && { tracestate }) };
-    let events: AsyncIterable<unknown>;
-    try {
-      events = await client.models.generateContentStream({
-        model: this.config.model,
+    const connection = await this.connection.get();
+    const open = (fetch: typeof globalThis.fetch) =>
+      connection.client.models.generateContentStream({
+        model,
         contents: PLACEHOLDER,
         config: {
           ...config,
-          abortSignal: signal,
+          abortSignal,
           automaticFunctionCalling: { disable: true },
           automaticContinuation: false,
-          httpOptions: { fetch: exchange.fetch, headers, extraBody: { ...extraBody, contents } },
+          httpOptions: { fetch, headers: traceHeaders(options), extraBody: { ...extraBody, contents } },
         },
       });
-    } catch (error) {
-      throw this.toError(error, exchange, signal);
-    }
-    return {
-      events: events as AsyncIterable<GeminiChunk>,
-      warnings,
+    const response = await this.requests.sent(openStream(connection.fetch, open), abortSignal);
+    const reader = geminiReader({
       provider: this.type,
-      endpoint: this.config.baseUrl,
-      model: this.config.model,
-      firstCallId: countCalls(request),
-      failed: (error) => {
-        const cut = error instanceof SyntaxError && exchange.tail?.endedInside() && !signal.aborted;
-        return cut ? truncated(this.type, error) : this.toError(error, exchange, signal);
-      },
-      lastEvent: () => exchange.tail?.lastEvent(),
+      endpoint: baseUrl,
+      model,
+      firstCallId: countToolCalls(request),
       errorFrom: (body) => geminiError({ body }, this.origin),
-      aborted: () => (signal.aborted ? this.aborted(signal) : undefined),
-    };
+    });
+    return { response, reader, warnings };
   }
 
   private plan(request: BackendRequest, warnings: string[]): Plan {
@@ -226,15 +174,7 @@ export class GeminiBackend implements Backend {
     return { contents: toGeminiContents(messages, target), config, extraBody: extraBody as Record<string, unknown> };
   }
 
-  private connect(): Promise<Connection> {
-    this.connection ??= this.newConnection().catch((error: unknown) => {
-      this.connection = undefined;
-      throw error;
-    });
-    return this.connection;
-  }
-
-  private async newConnection(): Promise<Connection> {
+  private async connect(): Promise<Connection> {
     const { apiKey, apiVersion, baseUrl, headers, longWaits, fetch } = this.config;
     if (apiKey === undefined) {
       throw new BackendError("missing_key", `Gemini at ${baseUrl} needs a key. Set ${keyEnv.join(" or ")}, or \`apiKey\` of the backend.`, {
@@ -243,57 +183,18 @@ export class GeminiBackend implements Backend {
     }
     const sdk = await loadGemini();
     const transport = await openTransport({ fetch, longWaits });
+    const checked = wireFetch(transport.fetch);
     const client = newClient(sdk, {
       apiKey,
       apiVersion,
       vertexai: false,
-      httpOptions: { baseUrl, apiVersion, headers, fetch: transport.fetch },
+      httpOptions: { baseUrl, apiVersion, headers, fetch: checked },
     });
-    return { client, transport };
+    return { client, fetch: checked, close: transport.close };
   }
 
   private get origin(): WireOrigin {
     const { baseUrl, model, apiKey } = this.config;
     return { provider: this.type, label: "Gemini", baseUrl, model, keyEnv, apiKey };
   }
-
-  private aborted(signal: AbortSignal): BackendError {
-    return new BackendError("aborted", "The step was aborted.", { provider: this.type, cause: signal.reason });
-  }
-
-  private toError(error: unknown, exchange: Exchange | undefined, signal: AbortSignal): unknown {
-    if (error instanceof MassGenError) return error;
-    if (signal.aborted) return this.aborted(signal);
-    const { origin } = this;
-    if (exchange?.failure) return geminiError(exchange.failure, origin, error);
-    if (exchange?.broken !== undefined) return connectionError(exchange.broken, origin);
-    const { name, message } = error instanceof Error ? error : { name: "", message: String(error) };
-    if (name === "ApiError") {
-      const event = exchange?.tail?.lastEvent() as { error?: unknown } | undefined;
-      return geminiError({ body: event?.error ? event : errorIn(message) }, origin, error);
-    }
-    const options = { retryable: true, provider: this.type, cause: error };
-    if (error instanceof SyntaxError) return new BackendError("stream_error", "Gemini sent an event that is not JSON.", options);
-    // What fetch throws: "terminated" when the connection breaks while the reply is read.
-    if (error instanceof TypeError) return connectionError(error, origin);
-    return new BackendError("unknown", `Gemini: ${message}`, { ...options, retryable: false });
-  }
-}
-
-/** The error object inside the SDK's message. */
-function errorIn(message: string): unknown {
-  const at = message.indexOf("{");
-  try {
-    return JSON.parse(message.slice(at));
-  } catch {
-    return message;
-  }
-}
-
-function countCalls(request: BackendRequest): number {
-  let count = 0;
-  for (const { content } of request.messages) {
-    if (typeof content !== "string") for (const part of content) if (part.type === "tool-call") count++;
-  }
-  return count;
 }

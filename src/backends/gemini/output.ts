@@ -26,15 +26,13 @@ export class Output {
   /** The model searched the web through a tool call of the server's. */
   searched = false;
   private readonly content: AssistantPart[];
-  private readonly out: BackendChunk[];
   /** Sound comes in pieces; they make one file. */
   private sound: { mediaType: string; pieces: Buffer[] } | undefined;
   private runs = 0;
   private readonly ignored = new Set<string>();
 
-  constructor(content: AssistantPart[], out: BackendChunk[]) {
+  constructor(content: AssistantPart[]) {
     this.content = content;
-    this.out = out;
   }
 
   get pending(): boolean {
@@ -53,49 +51,49 @@ export class Output {
     return { type: "text-delta", delta: text };
   }
 
-  other(part: GeminiPart): void {
+  other(part: GeminiPart, out: BackendChunk[]): void {
     const { inlineData, fileData } = part;
     const mediaType = inlineData?.mimeType ?? fileData?.mimeType ?? "application/octet-stream";
     if (inlineData?.data && mediaType.startsWith("audio/")) {
-      if (this.sound?.mediaType !== mediaType) this.flush();
+      if (this.sound?.mediaType !== mediaType) this.flush(out);
       this.sound ??= { mediaType, pieces: [] };
       this.sound.pieces.push(Buffer.from(inlineData.data, "base64"));
       return;
     }
-    this.flush();
+    this.flush(out);
     // A picture that was thought is a sketch, not the result.
     if (part.thought) return;
-    if (inlineData?.data) this.file(mediaType, inlineData.data);
-    else if (fileData?.fileUri) this.file(mediaType, fileData.fileUri);
-    else if (part.executableCode) this.code(part.executableCode as Code);
-    else if (part.codeExecutionResult) this.codeResult(part.codeExecutionResult as CodeResult);
-    else if (part.toolCall) this.serverCall(part.toolCall as ServerCall, "started");
-    else if (part.toolResponse) this.serverCall(part.toolResponse as ServerCall, "finished");
-    else this.unknown(part);
+    if (inlineData?.data) this.file(mediaType, inlineData.data, out);
+    else if (fileData?.fileUri) this.file(mediaType, fileData.fileUri, out);
+    else if (part.executableCode) this.code(part.executableCode as Code, out);
+    else if (part.codeExecutionResult) this.codeResult(part.codeExecutionResult as CodeResult, out);
+    else if (part.toolCall) this.serverCall(part.toolCall as ServerCall, "started", out);
+    else if (part.toolResponse) this.serverCall(part.toolResponse as ServerCall, "finished", out);
+    else this.unknown(part, out);
   }
 
   /** Gives what was held back. */
-  flush(): void {
+  flush(out: BackendChunk[]): void {
     if (!this.sound) return;
     const { mediaType, pieces } = this.sound;
     this.sound = undefined;
-    this.file(mediaType, Buffer.concat(pieces).toString("base64"));
+    this.file(mediaType, Buffer.concat(pieces).toString("base64"), out);
   }
 
-  private file(mediaType: string, data: string): void {
+  private file(mediaType: string, data: string, out: BackendChunk[]): void {
     this.content.push({ type: "file", mediaType, data });
-    this.out.push({ type: "file", mediaType, data });
+    out.push({ type: "file", mediaType, data });
   }
 
-  private code({ id, language, code }: Code): void {
+  private code({ id, language, code }: Code, out: BackendChunk[]): void {
     this.runs++;
     const input = { language: language?.toLowerCase(), code };
-    this.out.push({ type: "builtin-tool", id: id ?? this.runId(), toolName: "code_execution", state: "started", input });
+    out.push({ type: "builtin-tool", id: id ?? this.runId(), toolName: "code_execution", state: "started", input });
   }
 
-  private codeResult({ id, outcome, output }: CodeResult): void {
+  private codeResult({ id, outcome, output }: CodeResult, out: BackendChunk[]): void {
     const state = outcome === undefined || outcome === "OUTCOME_OK" ? "finished" : "failed";
-    this.out.push({
+    out.push({
       type: "builtin-tool",
       id: id ?? this.runId(),
       toolName: "code_execution",
@@ -108,10 +106,10 @@ export class Output {
     return `code_execution:${this.runs}`;
   }
 
-  private serverCall({ id, toolType, args, response }: ServerCall, state: "started" | "finished"): void {
+  private serverCall({ id, toolType, args, response }: ServerCall, state: "started" | "finished", out: BackendChunk[]): void {
     const toolName = (toolType ?? "server_tool").toLowerCase();
     if (toolName.startsWith("google_search")) this.searched = true;
-    this.out.push({
+    out.push({
       type: "builtin-tool",
       id: id ?? toolName,
       toolName,
@@ -120,11 +118,11 @@ export class Output {
     });
   }
 
-  private unknown(part: GeminiPart): void {
+  private unknown(part: GeminiPart, out: BackendChunk[]): void {
     for (const key of Object.keys(part)) {
       if (key === "thoughtSignature" || key === "thought" || this.ignored.has(key)) continue;
       this.ignored.add(key);
-      this.out.push({ type: "warning", code: "ignored_output", message: `Gemini sent a part with "${key}", which is not read.` });
+      out.push({ type: "warning", code: "ignored_output", message: `Gemini sent a part with "${key}", which is not read.` });
     }
   }
 }

@@ -21,7 +21,7 @@ export class Sources {
         if (source) yield* this.one(source.uri, source.title, source.text);
       }
     }
-    for (const citation of citationMetadata?.citations ?? []) yield* this.one(citation.uri, citation.title);
+    for (const citation of citationMetadata?.citationSources ?? []) yield* this.one(citation.uri, citation.title);
     for (const page of urlContextMetadata?.urlMetadata ?? []) {
       if (/SUCCESS/.test(page.urlRetrievalStatus ?? "SUCCESS")) yield* this.one(page.retrievedUrl);
     }

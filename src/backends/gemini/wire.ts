@@ -7,6 +7,7 @@ export interface GeminiChunk {
   candidates?: GeminiCandidate[] | null;
   promptFeedback?: { blockReason?: string; blockReasonMessage?: string; safetyRatings?: SafetyRating[] } | null;
   usageMetadata?: GeminiUsage | null;
+  error?: unknown;
 }
 
 export interface GeminiCandidate {
@@ -17,7 +18,7 @@ export interface GeminiCandidate {
   continuationToken?: string;
   safetyRatings?: SafetyRating[] | null;
   groundingMetadata?: GroundingMetadata | null;
-  citationMetadata?: { citations?: { uri?: string; title?: string }[] | null } | null;
+  citationMetadata?: { citationSources?: { uri?: string; title?: string }[] | null } | null;
   urlContextMetadata?: { urlMetadata?: { retrievedUrl?: string; urlRetrievalStatus?: string }[] | null } | null;
 }
 

@@ -21,12 +21,16 @@ import type {
 } from "../backend.js";
 import { readModels } from "../chat-completions/models.js";
 import { type WireOrigin, wireError } from "../errors.js";
+import { Kept } from "../kept.js";
 import { modelLimits } from "../model-limits.js";
-import { connectOpenAI, type OpenAIConnection, openAIError, stepAborted } from "../openai-client.js";
+import { OpenRequests } from "../open-requests.js";
+import { connectOpenAI, type OpenAIConnection } from "../openai-client.js";
+import type { OpenedReply } from "../read-reply.js";
+import { countToolCalls, traceHeaders } from "../request-parts.js";
 import { untilAborted } from "../until-aborted.js";
-import { tailOf } from "../wire-fetch.js";
+import { stepAborted } from "../wire-fetch.js";
 import { type ResolvedResponsesConfig, type ResponsesConfig, resolveOpenAIConfig } from "./config.js";
-import { type RawResponse, type ResponsesEvent, type ResponsesStream, readResponsesStream, truncated } from "./stream.js";
+import { responsesReader } from "./stream.js";
 import { type Uploaded, upload } from "./upload.js";
 import { attach } from "./upload-files.js";
 import { type RawResponsesUsage, toResponsesUsage } from "./usage.js";
@@ -40,9 +44,9 @@ export class OpenAIResponsesBackend implements Backend {
   readonly countTokens?: (request: BackendRequest, options?: CallOptions) => Promise<number>;
   readonly compact?: (request: BackendRequest, options?: CallOptions) => Promise<CompactionResult>;
   private readonly config: ResolvedResponsesConfig;
-  private connection: Promise<OpenAIConnection> | undefined;
+  private readonly requests = new OpenRequests(() => this.origin);
+  private readonly connection = new Kept(() => this.connect());
   private uploads: { result: Promise<Uploaded>; abort: AbortController } | undefined;
-  private readonly open = new Set<AbortController>();
 
   /** Throws a `ConfigError` for a key, a parameter or a URL that cannot work. A missing key shows at the first request. */
   constructor(given: ResponsesConfig | ResolvedResponsesConfig) {
@@ -71,86 +75,52 @@ export class OpenAIResponsesBackend implements Backend {
     };
   }
 
-  stream(request: BackendRequest, options: StreamOptions = {}): AsyncGenerator<BackendChunk> {
-    const abort = new AbortController();
-    const { signal } = options;
-    const onAbort = () => abort.abort(signal?.reason);
-    const open = async () => {
-      if (signal?.aborted) throw stepAborted(this.type, signal);
-      signal?.addEventListener("abort", onAbort, { once: true });
-      this.open.add(abort);
-      return this.start(request, options, abort.signal);
-    };
-    return readResponsesStream(open, () => {
-      signal?.removeEventListener("abort", onAbort);
-      this.open.delete(abort);
-    });
+  stream(request: BackendRequest, options: StreamOptions = {}): AsyncIterableIterator<BackendChunk> {
+    return this.requests.stream(options.signal, (signal) => this.start(request, options, signal));
   }
 
   /** What the server lists. */
   async listModels(options: CallOptions = {}): Promise<ModelInfo[]> {
-    return readModels(await this.call(options.signal, ({ client }, call) => client.get("/models", call)));
+    return this.call(options, async ({ client }, call) => readModels(await client.get("/models", call)));
   }
 
   /** Ends what is under way and deletes uploaded files. */
   async close(): Promise<void> {
-    for (const abort of this.open) abort.abort();
+    this.requests.abort();
     const { uploads } = this;
     this.uploads = undefined;
     uploads?.abort.abort();
     const uploaded = await uploads?.result.catch(() => undefined);
     await uploaded?.remove();
-    const connection = await this.connection?.catch(() => undefined);
-    this.connection = undefined;
-    await connection?.close();
+    await this.connection.close();
   }
 
-  private async start(request: BackendRequest, options: StreamOptions, signal: AbortSignal): Promise<ResponsesStream> {
-    const connection = await this.connect();
+  private async start(request: BackendRequest, options: StreamOptions, signal: AbortSignal): Promise<OpenedReply> {
+    const connection = await this.connection.get();
+    const { responses } = connection.client;
     const { type, baseUrl, model } = this.config;
     const warnings: string[] = [];
     const body = this.body(request, await this.uploaded(connection, signal), warnings);
-    const { trace } = options;
-    const headers = {
-      ...(trace?.traceparent && { traceparent: trace.traceparent }),
-      ...(trace?.tracestate && { tracestate: trace.tracestate }),
-    };
-    let opened: { data: AsyncIterable<unknown>; response: Response };
-    try {
-      opened = await connection.client.responses
-        .create(body as unknown as OpenAI.Responses.ResponseCreateParamsStreaming, { signal, headers, maxRetries: 0 })
-        .withResponse();
-    } catch (error) {
-      throw this.toError(error, connection, signal);
-    }
-    const tail = tailOf(opened.response);
-    return {
-      events: opened.data as AsyncIterable<ResponsesEvent>,
-      warnings,
+    const call = { signal, headers: traceHeaders(options), maxRetries: 0 };
+    const sent = responses.create(body as unknown as OpenAI.Responses.ResponseCreateParamsStreaming, call).asResponse();
+    const response = await this.requests.sent(sent, signal);
+    const reader = responsesReader({
       provider: type,
       endpoint: baseUrl,
       model,
-      firstCallId: countCalls(request),
+      firstCallId: countToolCalls(request),
       errorFrom: (error) => wireError({ body: error }, this.origin),
-      failed: (error) => {
-        // One SDK line hands on the beginning of an event that never ended.
-        if (error instanceof SyntaxError && tail?.endedInside() && !signal.aborted) return truncated(type, error);
-        // Another throws for an error inside the stream, and keeps less of it than was sent.
-        const inStream = error instanceof connection.sdk.APIError && error.status === undefined && !signal.aborted;
-        const body = inStream ? errorIn(tail?.lastEvent()) : undefined;
-        return body === undefined ? this.toError(error, connection, signal) : wireError({ body }, this.origin, error);
-      },
-      aborted: () => (signal.aborted ? stepAborted(type, signal) : undefined),
       began: (id) => {
         // The provider goes on with a background reply that nobody reads.
         if (body.background !== true) return;
         const cancel = () => {
-          connection.client.responses.cancel(id, { maxRetries: 0, timeout: 10_000 }).catch(() => {});
+          responses.cancel(id, { maxRetries: 0, timeout: 10_000 }).catch(() => {});
         };
         if (signal.aborted) cancel();
         else signal.addEventListener("abort", cancel, { once: true });
       },
-    };
+    });
+    return { response, reader, warnings };
   }
 
   private body(request: BackendRequest, uploaded: Uploaded | undefined, warnings: string[]): Record<string, unknown> {
@@ -186,7 +156,7 @@ export class OpenAIResponsesBackend implements Backend {
   }
 
   private async count(request: BackendRequest, options: CallOptions): Promise<number> {
-    const body = await this.call(options.signal, async (connection, call) => {
+    const body = await this.call(options, async (connection, call) => {
       const core = this.core(request, await this.uploaded(connection, call.signal), []);
       return connection.client.responses.inputTokens.count(only(core, COUNTED) as never, call);
     });
@@ -196,7 +166,7 @@ export class OpenAIResponsesBackend implements Backend {
   }
 
   private async compactInput(request: BackendRequest, options: CallOptions): Promise<CompactionResult> {
-    const body = (await this.call(options.signal, async (connection, call) => {
+    const body = (await this.call(options, async (connection, call) => {
       const core = this.core(request, await this.uploaded(connection, call.signal), []);
       return connection.client.responses.compact(only(core, COMPACTED) as never, call);
     })) as unknown as { output?: ResponseItem[]; usage?: RawResponsesUsage };
@@ -213,24 +183,11 @@ export class OpenAIResponsesBackend implements Backend {
   }
 
   /** A request that is no step. */
-  private async call<T>(
-    signal: AbortSignal | undefined,
-    work: (connection: OpenAIConnection, call: { maxRetries: number; signal: AbortSignal }) => Promise<T>,
+  private call<T>(
+    { signal: outer }: CallOptions,
+    send: (connection: OpenAIConnection, call: { maxRetries: number; signal: AbortSignal }) => Promise<T>,
   ): Promise<T> {
-    if (signal?.aborted) throw stepAborted(this.type, signal);
-    const connection = await this.connect();
-    const abort = new AbortController();
-    const onAbort = () => abort.abort(signal?.reason);
-    signal?.addEventListener("abort", onAbort, { once: true });
-    this.open.add(abort);
-    try {
-      return await work(connection, { maxRetries: 0, signal: abort.signal });
-    } catch (error) {
-      throw this.toError(error, connection, abort.signal);
-    } finally {
-      signal?.removeEventListener("abort", onAbort);
-      this.open.delete(abort);
-    }
+    return this.requests.call(outer, async (signal) => send(await this.connection.get(), { maxRetries: 0, signal }));
   }
 
   /** The uploaded files. Handed over once, however many steps wait for it; again after a failure. */
@@ -246,37 +203,20 @@ export class OpenAIResponsesBackend implements Backend {
       });
       this.uploads = started;
     }
-    try {
-      return await untilAborted(this.uploads.result, signal, () => stepAborted(this.type, signal));
-    } catch (error) {
-      throw this.toError(error, connection, signal);
-    }
+    return this.requests.sent(
+      untilAborted(this.uploads.result, signal, () => stepAborted(this.type, signal)),
+      signal,
+    );
   }
 
   private connect(): Promise<OpenAIConnection> {
     const { apiKey, headers, query, longWaits, fetch } = this.config;
-    this.connection ??= connectOpenAI({
-      origin: this.origin,
-      apiKey,
-      headers,
-      longWaits,
-      fetch,
-      wholeReply,
-      ...(query && { query }),
-    }).catch((error: unknown) => {
-      this.connection = undefined;
-      throw error;
-    });
-    return this.connection;
+    return connectOpenAI({ origin: this.origin, apiKey, headers, longWaits, fetch, ...(query && { query }) });
   }
 
   private get origin(): WireOrigin {
     const { type, label, baseUrl, model, keyEnv, apiKey } = this.config;
     return { provider: type, label, baseUrl, model, keyEnv, apiKey: typeof apiKey === "string" ? apiKey : undefined };
-  }
-
-  private toError(error: unknown, { sdk }: OpenAIConnection, signal: AbortSignal | undefined): unknown {
-    return openAIError(error, sdk, this.origin, signal);
   }
 }
 
@@ -292,28 +232,4 @@ const COMPACTED = ["model", "input", "instructions", "prompt_cache_key", "servic
 
 function only(body: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(keys.flatMap((key) => (body[key] === undefined ? [] : [[key, body[key]]])));
-}
-
-/** A reply that came whole, as the event that would have ended its stream. */
-function wholeReply(body: unknown, url: string): unknown {
-  if (!/\/responses(\?|$)/.test(url)) return undefined;
-  const { object, status } = (body ?? {}) as RawResponse & { object?: string };
-  if (object !== "response") return body;
-  const type = status === "failed" || status === "cancelled" || status === "incomplete" ? status : "completed";
-  return { type: `response.${type}`, response: body };
-}
-
-/** The error of the last event of a stream, where it is one. */
-function errorIn(event: unknown): unknown {
-  const { type, error, response } = (event ?? {}) as ResponsesEvent;
-  if (type === "response.failed" && response?.error) return { error: response.error };
-  return type === "error" ? { error: error ?? event } : undefined;
-}
-
-function countCalls(request: BackendRequest): number {
-  let count = 0;
-  for (const { content } of request.messages) {
-    if (typeof content !== "string") for (const part of content) if (part.type === "tool-call") count++;
-  }
-  return count;
 }

@@ -3,6 +3,7 @@ import type { AssistantPart } from "../../formatter/messages.js";
 import type { ResponseItem, ResponsesProviderData } from "../../formatter/openai-responses.js";
 import { audioOf } from "../audio.js";
 import type { BackendChunk, FinishReason } from "../backend.js";
+import type { ReplyReader } from "../read-reply.js";
 import { OutputItems } from "./items.js";
 import { partialImage } from "./media.js";
 import { type RawResponsesUsage, toResponsesUsage } from "./usage.js";
@@ -31,11 +32,8 @@ export interface ResponsesEvent {
   [field: string]: unknown;
 }
 
-/** An opened stream and what is needed to read it. */
-export interface ResponsesStream {
-  events: AsyncIterable<ResponsesEvent>;
-  /** Told before anything else. */
-  warnings: readonly string[];
+/** What is needed to read a reply. */
+export interface ResponsesReply {
   provider: string;
   endpoint: string;
   model: string;
@@ -43,167 +41,166 @@ export interface ResponsesStream {
   firstCallId: number;
   /** Makes the error for an error that came inside the stream. */
   errorFrom(body: unknown): BackendError;
-  /** After the source threw: what to throw instead. */
-  failed(error: unknown): unknown;
-  /** The error of a step that was aborted; `undefined` otherwise. */
-  aborted(): BackendError | undefined;
   /** Hears of the response's id as soon as it is known. */
   began(id: string): void;
 }
 
-/** Opens a stream, gives its events as chunks up to `finish`, or throws, and closes it whatever happens. */
-export async function* readResponsesStream(open: () => Promise<ResponsesStream>, close: () => void): AsyncGenerator<BackendChunk> {
-  try {
-    const context = await open();
-    for (const message of context.warnings) yield { type: "warning", code: "unsupported_setting", message };
-    const items = new OutputItems(context.firstCallId);
-    const told: BackendChunk[] = [];
-    const audio: string[] = [];
-    let announced = false;
-    let ended: RawResponse | undefined;
-    // The text that is being written: its pieces are nearly all of a stream.
-    let current: { text: string } | undefined;
-    let currentIndex = -1;
-    let currentPart = -1;
+/** Reads the events of one reply. */
+export function responsesReader(context: ResponsesReply): ReplyReader {
+  const items = new OutputItems(context.firstCallId);
+  const audio: string[] = [];
+  let announced = false;
+  let ended: RawResponse | undefined;
+  // The text that is being written: its pieces are nearly all of a stream.
+  let current: { text: string } | undefined;
+  let currentIndex = -1;
+  let currentPart = -1;
 
-    try {
-      for await (const event of context.events) {
-        if (ended) continue;
-        if (typeof event !== "object" || event === null) throw context.errorFrom(event);
-        const index = event.output_index ?? 0;
-        switch (event.type) {
-          case "response.output_text.delta":
-          case "response.refusal.delta": {
-            const { delta } = event;
-            if (typeof delta !== "string" || delta === "") break;
-            const part = event.content_index ?? 0;
-            if (current && index === currentIndex && part === currentPart) current.text += delta;
-            else {
-              current = items.piece(index, `content${part}`, delta);
-              currentIndex = index;
-              currentPart = part;
-            }
-            if (event.type === "response.refusal.delta") items.refused = true;
-            yield { type: "text-delta", delta };
-            break;
-          }
-          case "response.reasoning_summary_text.delta":
-          case "response.reasoning_text.delta": {
-            const { delta } = event;
-            if (typeof delta !== "string" || delta === "") break;
-            const summary = event.type === "response.reasoning_summary_text.delta";
-            items.piece(index, summary ? `summary${event.summary_index ?? 0}` : `reasoning${event.content_index ?? 0}`, delta);
-            yield { type: "reasoning-delta", delta, kind: summary ? "summary" : "raw" };
-            break;
-          }
-          case "response.function_call_arguments.delta":
-          case "response.custom_tool_call_input.delta":
-            items.arguments(index, typeof event.delta === "string" ? event.delta : JSON.stringify(event.delta ?? ""), told);
-            break;
-          case "response.output_text.done":
-            items.ended(index, `content${event.content_index ?? 0}`, event.text, told);
-            break;
-          case "response.refusal.done":
-            items.refused = true;
-            items.ended(index, `content${event.content_index ?? 0}`, event.refusal, told);
-            break;
-          case "response.reasoning_summary_text.done":
-            items.ended(index, `summary${event.summary_index ?? 0}`, event.text, told);
-            break;
-          case "response.reasoning_text.done":
-            items.ended(index, `reasoning${event.content_index ?? 0}`, event.text, told);
-            break;
-          case "response.function_call_arguments.done":
-            items.ended(index, "arguments", event.arguments, told);
-            break;
-          case "response.custom_tool_call_input.done":
-            items.ended(index, "arguments", event.input, told);
-            break;
-          case "response.output_item.added":
-            if (event.item) items.added(index, event.item, told);
-            break;
-          case "response.output_item.done":
-            if (event.item) items.finished(index, event.item, told);
-            break;
-          case "response.output_text.annotation.added":
-            items.annotation(event.annotation, told);
-            break;
-          case "response.image_generation_call.partial_image": {
-            const image = partialImage(event);
-            if (image) told.push(image);
-            break;
-          }
-          case "response.audio.delta":
-            if (typeof event.delta === "string") audio.push(event.delta);
-            break;
-          case "response.audio.transcript.delta":
-            if (typeof event.delta === "string" && event.delta) {
-              items.piece(index, "content0", event.delta);
-              told.push({ type: "text-delta", delta: event.delta });
-            }
-            break;
-          case "response.created": {
-            const { id, model } = event.response ?? {};
-            if (!announced) told.push({ type: "response-metadata", ...(id && { id }), ...(model && { model }) });
-            announced = true;
-            if (id) context.began(id);
-            break;
-          }
-          case "response.completed":
-          case "response.incomplete":
-            ended = event.response ?? {};
-            for (const [i, item] of (ended.output ?? []).entries()) {
-              // Events may have been left out, or the reply may have come whole.
-              if (!items.has(i) && (ended.output ?? []).length > items.size) items.finished(i, item, told);
-            }
-            for (const citation of ended.citations ?? []) items.annotation(citation, told);
-            break;
-          case "response.failed":
-          case "response.cancelled": {
-            const { error, usage, status } = event.response ?? {};
-            if (usage) yield { type: "usage", usage: toResponsesUsage(usage) };
-            throw context.errorFrom({ error: error ?? { message: `the reply ended as "${status ?? event.type}"` } });
-          }
-          case "error":
-            throw context.errorFrom({ error: event.error ?? event });
-          default:
-            if (event.type === undefined && isErrorBody(event)) throw context.errorFrom(event);
+  function take(given: unknown, name: string, out: BackendChunk[]): void {
+    if (typeof given !== "object" || given === null) throw context.errorFrom(given);
+    const event = given as ResponsesEvent;
+    const index = event.output_index ?? 0;
+    switch (event.type) {
+      case "response.output_text.delta":
+      case "response.refusal.delta": {
+        const { delta } = event;
+        if (typeof delta !== "string" || delta === "") break;
+        const part = event.content_index ?? 0;
+        if (current && index === currentIndex && part === currentPart) current.text += delta;
+        else {
+          current = items.piece(index, `content${part}`, delta);
+          currentIndex = index;
+          currentPart = part;
         }
-        for (const chunk of told) yield chunk;
-        told.length = 0;
+        if (event.type === "response.refusal.delta") items.refused = true;
+        out.push({ type: "text-delta", delta });
+        break;
       }
-    } catch (thrown) {
-      // What breaks after the end breaks nothing.
-      if (!ended) throw context.failed(thrown);
+      case "response.reasoning_summary_text.delta":
+      case "response.reasoning_text.delta": {
+        const { delta } = event;
+        if (typeof delta !== "string" || delta === "") break;
+        const summary = event.type === "response.reasoning_summary_text.delta";
+        items.piece(index, summary ? `summary${event.summary_index ?? 0}` : `reasoning${event.content_index ?? 0}`, delta);
+        out.push({ type: "reasoning-delta", delta, kind: summary ? "summary" : "raw" });
+        break;
+      }
+      case "response.function_call_arguments.delta":
+      case "response.custom_tool_call_input.delta":
+        items.arguments(index, typeof event.delta === "string" ? event.delta : JSON.stringify(event.delta ?? ""), out);
+        break;
+      case "response.output_text.done":
+        items.ended(index, `content${event.content_index ?? 0}`, event.text, out);
+        break;
+      case "response.refusal.done":
+        items.refused = true;
+        items.ended(index, `content${event.content_index ?? 0}`, event.refusal, out);
+        break;
+      case "response.reasoning_summary_text.done":
+        items.ended(index, `summary${event.summary_index ?? 0}`, event.text, out);
+        break;
+      case "response.reasoning_text.done":
+        items.ended(index, `reasoning${event.content_index ?? 0}`, event.text, out);
+        break;
+      case "response.function_call_arguments.done":
+        items.ended(index, "arguments", event.arguments, out);
+        break;
+      case "response.custom_tool_call_input.done":
+        items.ended(index, "arguments", event.input, out);
+        break;
+      case "response.output_item.added":
+        if (event.item) items.added(index, event.item, out);
+        break;
+      case "response.output_item.done":
+        if (event.item) items.finished(index, event.item, out);
+        break;
+      case "response.output_text.annotation.added":
+        items.annotation(event.annotation, out);
+        break;
+      case "response.image_generation_call.partial_image": {
+        const image = partialImage(event);
+        if (image) out.push(image);
+        break;
+      }
+      case "response.audio.delta":
+        if (typeof event.delta === "string") audio.push(event.delta);
+        break;
+      case "response.audio.transcript.delta":
+        if (typeof event.delta === "string" && event.delta) {
+          items.piece(index, "content0", event.delta);
+          out.push({ type: "text-delta", delta: event.delta });
+        }
+        break;
+      case "response.created": {
+        const { id, model } = event.response ?? {};
+        if (!announced) out.push({ type: "response-metadata", ...(id && { id }), ...(model && { model }) });
+        announced = true;
+        if (id) context.began(id);
+        break;
+      }
+      case "response.completed":
+      case "response.incomplete":
+        ended = event.response ?? {};
+        for (const [i, item] of (ended.output ?? []).entries()) {
+          // Events may have been left out, or the reply may have come whole.
+          if (!items.has(i) && (ended.output ?? []).length > items.size) items.finished(i, item, out);
+        }
+        for (const citation of ended.citations ?? []) items.annotation(citation, out);
+        break;
+      case "response.failed":
+      case "response.cancelled": {
+        const { error, usage, status } = event.response ?? {};
+        if (usage) out.push({ type: "usage", usage: toResponsesUsage(usage) });
+        throw context.errorFrom({ error: error ?? { message: `the reply ended as "${status ?? event.type}"` } });
+      }
+      case "error":
+        throw context.errorFrom({ error: event.error ?? event });
+      default:
+        if (name === "error" || event.error || (event.type === undefined && isErrorBody(event))) throw context.errorFrom(event);
     }
+  }
 
-    if (!ended) throw context.aborted() ?? truncated(context.provider);
-    for (const chunk of told) yield chunk;
-    if (ended.usage) yield { type: "usage", usage: toResponsesUsage(ended.usage, ended.output ?? []) };
+  function end(out: BackendChunk[]): void {
+    if (!ended) throw truncated(context.provider);
+    if (ended.usage) out.push({ type: "usage", usage: toResponsesUsage(ended.usage, ended.output ?? []) });
     const sound = audioOf(audio);
-    if (sound) yield sound;
+    if (sound) out.push(sound);
 
     const incomplete = ended.incomplete_details?.reason;
     const calls = items.calls(incomplete === "max_output_tokens");
-    for (const call of calls) yield call;
+    out.push(...calls);
     const sentBack = items.toSendBack();
     if (sentBack.some(carriesState)) {
       const { provider, endpoint, model } = context;
       const data: ResponsesProviderData = { items: sentBack };
       const content: AssistantPart[] = [...items.prose(), ...calls, { type: "provider", provider, endpoint, model, data }];
-      yield { type: "message", message: { role: "assistant", content } };
+      out.push({ type: "message", message: { role: "assistant", content } });
     }
     const raw = incomplete ?? ended.status;
-    yield { type: "finish", reason: finishReason(ended, { calls: calls.length > 0, refused: items.refused }), ...(raw && { raw }) };
-  } finally {
-    close();
+    out.push({ type: "finish", reason: finishReason(ended, { calls: calls.length > 0, refused: items.refused }), ...(raw && { raw }) });
   }
+
+  return {
+    take,
+    takeWhole: (body, out) => take(ending(body), "", out),
+    whole: () => ended !== undefined,
+    end,
+    breakOff() {},
+  };
+}
+
+/** A reply that came whole, as the event that would have ended its stream. */
+function ending(body: unknown): unknown {
+  const { object, status } = (body ?? {}) as RawResponse & { object?: string };
+  if (object !== "response") return body;
+  const type = status === "failed" || status === "cancelled" || status === "incomplete" ? status : "completed";
+  return { type: `response.${type}`, response: body };
 }
 
 /** A reply that stopped before its end. */
-export function truncated(provider: string, cause?: unknown): BackendError {
+function truncated(provider: string): BackendError {
   const message = `${provider}: the stream ended before the reply did (no response.completed came).`;
-  return new BackendError("stream_truncated", message, { retryable: true, provider, cause });
+  return new BackendError("stream_truncated", message, { retryable: true, provider });
 }
 
 const INCOMPLETE: Record<string, FinishReason> = {

@@ -1,0 +1,111 @@
+import type { BackendChunk } from "./backend.js";
+import { JsonDecoder } from "./json-events.js";
+import { type EventReading, mapEvents } from "./map-events.js";
+import { SseDecoder } from "./sse.js";
+
+/** Reads the events of one reply. What `take` and `end` throw ends the stream. */
+export interface ReplyReader {
+  /** Puts what an event brings into `out`. An event named `error` may be anything, also a text that is no JSON. */
+  take(event: unknown, name: string, out: BackendChunk[]): void;
+  /** The same for a reply, or an error, that came as JSON instead of a stream. */
+  takeWhole(body: unknown, out: BackendChunk[]): void;
+  /** Whether the reply is whole, so that nothing that follows matters. */
+  whole(): boolean;
+  /** The events are over: puts the rest and `finish` into `out`, or throws. `done`: they closed with `[DONE]`. */
+  end(out: BackendChunk[], done: boolean): void;
+  /** The events broke off: puts what is known all the same into `out`, e.g. the usage. */
+  breakOff(out: BackendChunk[]): void;
+}
+
+/** A reply that has begun, and what is needed to read it. */
+export interface OpenedReply {
+  response: Response;
+  reader: ReplyReader;
+  /** Told before anything else. */
+  warnings: readonly string[];
+}
+
+/** How the request for a reply is opened and ended. */
+export interface ReplyRequest {
+  open(): Promise<OpenedReply>;
+  /** What to throw for an error of the connection or of the reader. */
+  failed(error: unknown): unknown;
+  /** Aborts what is under way. */
+  signal: AbortSignal;
+  /** Comes last, whatever happened. */
+  close(): void;
+}
+
+/** Gives the chunks of a reply up to `finish`, or throws. */
+export function readReply(request: ReplyRequest): AsyncIterableIterator<BackendChunk> {
+  return mapEvents(async () => readingOf(await request.open(), request), request.close);
+}
+
+/** The bytes are read here and not by the SDK, whose reading costs up to two thirds of all time and hides how a stream ended. */
+function readingOf({ response, reader, warnings }: OpenedReply, { failed, signal }: ReplyRequest): EventReading<Uint8Array> {
+  let decoder: JsonDecoder | SseDecoder | undefined;
+  let done = false;
+  let told: BackendChunk[] = [];
+
+  function onEvent(data: string, name: string): void {
+    if (data === "" || done || reader.whole()) return;
+    if (data.startsWith("[DONE]")) {
+      done = true;
+      return;
+    }
+    const event = name === "error" ? parsed(data) : JSON.parse(data);
+    if (decoder instanceof JsonDecoder) reader.takeWhole(event, told);
+    else reader.take(event, name, told);
+  }
+
+  function end(out: BackendChunk[]): void {
+    told = out;
+    try {
+      decoder?.end(onEvent);
+    } catch (error) {
+      // An event that broke off: the reader judges what has come of the reply.
+      if (!(error instanceof SyntaxError)) throw broken(error, out);
+    }
+    if (signal.aborted) throw broken(signal.reason, out);
+    reader.end(out, done);
+  }
+
+  function broken(error: unknown, out: BackendChunk[]): unknown {
+    reader.breakOff(out);
+    return failed(error);
+  }
+
+  return {
+    events: (response.body ?? new Blob([]).stream()) as AsyncIterable<Uint8Array>,
+    first: warnings.map((message) => ({ type: "warning", code: "unsupported_setting", message })),
+    take(bytes, out) {
+      told = out;
+      decoder ??= isJson(response, bytes) ? new JsonDecoder() : new SseDecoder();
+      decoder.push(bytes, onEvent);
+    },
+    end,
+    fail(error, out) {
+      if (signal.aborted || !reader.whole()) return broken(error, out);
+      // What breaks after the end breaks nothing.
+      try {
+        reader.end(out, done);
+        return undefined;
+      } catch (thrown) {
+        return thrown;
+      }
+    },
+  };
+}
+
+/** Some servers say JSON and send it; some say that it is a stream. No line of a stream begins with a bracket. */
+function isJson({ headers }: Response, bytes: Uint8Array): boolean {
+  return headers.get("content-type")?.includes("application/json") || bytes[0] === 0x7b || bytes[0] === 0x5b;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
