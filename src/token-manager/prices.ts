@@ -81,13 +81,18 @@ export function priceOf(provider: string, model: string, overrides?: PriceOverri
  * spent nothing cost nothing, whatever its price.
  */
 export function costOf(usage: Usage, price: ModelPrice | null): Cost {
-  const { inputTokens, outputTokens, cachedInputTokens = 0, cacheWriteTokens = 0, cacheWrite1hTokens = 0 } = usage;
-  const { audioInputTokens = 0, audioOutputTokens = 0, imageOutputTokens = 0, webSearches = 0 } = usage;
+  const { inputTokens, outputTokens, cachedInputTokens = 0, cacheWrite1hTokens = 0 } = usage;
+  const { audioOutputTokens = 0, imageOutputTokens = 0, webSearches = 0 } = usage;
+  // Some report only the part that is kept for an hour.
+  const cacheWriteTokens = Math.max(usage.cacheWriteTokens ?? 0, cacheWrite1hTokens);
+  // Sound may have come from the cache: no token is charged twice.
+  const uncached = Math.max(0, inputTokens - cachedInputTokens - cacheWriteTokens);
+  const audioInputTokens = Math.min(usage.audioInputTokens ?? 0, uncached);
   if (inputTokens === 0 && outputTokens === 0 && webSearches === 0) return noCost;
   if (!price) return { usd: null, complete: false };
   const rates = price.above && inputTokens > price.above.inputTokens ? price.above.rates : price;
   const { input, output, cachedInput = input, cacheWrite = input, cacheWrite1h = cacheWrite } = rates;
-  const plainInput = Math.max(0, inputTokens - cachedInputTokens - cacheWriteTokens - audioInputTokens);
+  const plainInput = uncached - audioInputTokens;
   const plainOutput = Math.max(0, outputTokens - audioOutputTokens - imageOutputTokens);
   const usd =
     (plainInput * input +

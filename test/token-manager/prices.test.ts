@@ -73,6 +73,17 @@ describe("costOf", () => {
     expect(costOf({ inputTokens: 1001, cachedInputTokens: 1001, outputTokens: 1 }, price).usd).toBeCloseTo((1001 * 4 + 20) / 1e6, 12);
   });
 
+  test("sound that came from the cache is charged once", () => {
+    const rates: ModelPrice = { input: 1, output: 1, cachedInput: 0.1, audioInput: 2 };
+    const usage = { inputTokens: 1000, cachedInputTokens: 800, audioInputTokens: 900, outputTokens: 0 };
+    expect(costOf(usage, rates).usd).toBeCloseTo((800 * 0.1 + 200 * 2) / 1e6, 12);
+  });
+
+  test("what is kept for an hour counts as written, also where nothing else says so", () => {
+    const rates: ModelPrice = { input: 1, output: 1, cacheWrite: 1.25, cacheWrite1h: 2 };
+    expect(costOf({ inputTokens: 100, cacheWrite1hTokens: 100, outputTokens: 0 }, rates).usd).toBeCloseTo(200 / 1e6, 12);
+  });
+
   test("an unknown price is unknown; no tokens cost nothing", () => {
     expect(costOf({ inputTokens: 5, outputTokens: 5 }, null)).toEqual({ usd: null, complete: false });
     expect(costOf({ inputTokens: 0, outputTokens: 0 }, price)).toEqual({ usd: 0, complete: true });
