@@ -165,8 +165,9 @@ function classify(status: number | undefined, words: ErrorWords): BackendErrorCo
   if (status === 503 || status === 529 || status === 498 || says("overloaded_error", "engine_overloaded_error")) return "overloaded";
   if (status !== undefined && status >= 500)
     return OVERFLOW.test(message) ? "context_overflow" : status === 501 ? "unsupported" : "server_error";
+  if (says("server_error", "internal_server_error", "internalservererror")) return "server_error";
   if (status === undefined) {
-    if (says("server_error", "api_error", "internal_server_error", "internalservererror")) return "server_error";
+    if (says("api_error")) return "server_error";
     if (says("timeout_error")) return "timeout";
     if (says("permission_error")) return "permission";
     if (says("not_found_error")) return /model/i.test(message) ? "model_not_found" : "not_found";
