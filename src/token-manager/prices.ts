@@ -64,14 +64,15 @@ const DATED = /[-@](\d{4}-\d{2}-\d{2}|\d{8})$/;
 
 /**
  * The price of a model: by its exact id, by its id without the date at its end, by another name that the table declares; never by
- * likeness. `null`: unknown, which is not free. A server of your own has no price unless `overrides` gives one.
+ * likeness. `null`: unknown, which is not free. A server of your own has no price unless `overrides` gives one. `listedAs`: whose list
+ * prices count, where that is not `provider`.
  */
-export function priceOf(provider: string, model: string, overrides?: PriceOverrides): ModelPrice | null {
+export function priceOf(provider: string, model: string, overrides?: PriceOverrides, listedAs: string = provider): ModelPrice | null {
   const id = model.replace(/^models\//, "");
   const undated = id.replace(DATED, "");
   const own = overrides && Object.hasOwn(overrides, provider) ? overrides[provider] : undefined;
   for (const name of [model, id, undated]) if (own && Object.hasOwn(own, name)) return own[name] ?? null;
-  const table = tables().get(providers[provider] ?? provider);
+  const table = tables().get(providers[listedAs] ?? listedAs);
   if (!table) return null;
   return table.byId.get(id) ?? table.byId.get(undated) ?? table.byAlias.get(id) ?? null;
 }

@@ -46,6 +46,13 @@ describe("priceOf", () => {
     expect(priceOf("openai", "gpt-5.2", overrides)).toEqual(priceOf("openai", "gpt-5.2"));
   });
 
+  test("another provider's list counts where it is named; overrides stay those of the provider", () => {
+    const own = { chatcompletion: { "gpt-4o": null, "gpt-5": { input: 1, output: 2 } } };
+    expect(priceOf("chatcompletion", "gpt-5-mini", own, "openai")).toEqual(priceOf("openai", "gpt-5-mini"));
+    expect(priceOf("chatcompletion", "gpt-4o", own, "openai")).toBeNull();
+    expect(priceOf("chatcompletion", "gpt-5", own, "openai")).toEqual({ input: 1, output: 2 });
+  });
+
   test("the table has a day, and every line of it reads", () => {
     expect(pricesAsOf).toMatch(/^20\d\d-\d\d-\d\d$/);
     const lines = priceTable.split("\n").filter((line) => line && !line.startsWith("#"));
