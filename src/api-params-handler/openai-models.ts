@@ -71,6 +71,22 @@ export const modelRules: readonly ModelRule[] = [
     verbosity: true,
     ...GPT5,
   },
+  // Newer than this table: treated like the latest that it knows.
+  {
+    match: /^gpt-([6-9]|\d\d)(\.\d+)?-codex(-\w+)*$/,
+    efforts: ["low", "medium", "high", "xhigh"],
+    defaultEffort: "medium",
+    sampling: false,
+    verbosity: true,
+    codex: true,
+  },
+  {
+    match: /^gpt-([6-9]|\d\d)(\.\d+)?(-\w+)*$/,
+    efforts: ["none", "low", "medium", "high", "xhigh"],
+    defaultEffort: "medium",
+    sampling: "without-reasoning",
+    verbosity: true,
+  },
   { match: /^codex-mini(-latest)?$/, efforts: ["low", "medium", "high"], sampling: false, codex: true, ...O_SERIES },
   { match: /^o1-(mini|preview)$/, sampling: false, contextWindow: 128_000, maxOutputTokens: 65_536 },
   { match: /^(o3|o4-mini)-deep-research$/, efforts: ["medium"], sampling: false, ...O_SERIES },
@@ -102,10 +118,13 @@ export function chatDefaultEffort(model: string): Effort | undefined {
   return /^gpt-5\.[12](-\d{4}-\d{2}-\d{2})?$/.test(model) ? "medium" : undefined;
 }
 
-/** The nearest effort that a model takes: the next stronger one, else its strongest. */
+/**
+ * The nearest effort that a model takes: the next stronger one, else its strongest. `undefined` where nobody knows: a level that is
+ * younger than this, and `max` of models that take `xhigh`.
+ */
 export function nearestEffort(wanted: string, efforts: readonly Effort[]): Effort | undefined {
-  const order = ["none", "minimal", "low", "medium", "high", "xhigh"];
+  const order = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
   const at = order.indexOf(wanted);
-  if (at < 0) return undefined;
+  if (at < 0 || (wanted === "max" && efforts.includes("xhigh"))) return undefined;
   return efforts.find((effort) => order.indexOf(effort) >= at) ?? efforts.at(-1);
 }

@@ -213,8 +213,10 @@ function withoutMedia(key: string, value: unknown): unknown {
 }
 
 /** What a backend has beside its stream, which no limit concerns. */
-function delegate(backend: Backend): Pick<Backend, "countTokens" | "compact" | "listModels" | "close"> {
+function delegate(backend: Backend): Pick<Backend, "countTokens" | "compact" | "listModels" | "close"> & { baseUrl?: string } {
+  const { baseUrl } = backend as { baseUrl?: string };
   return {
+    ...(baseUrl !== undefined && { baseUrl }),
     ...(backend.countTokens && { countTokens: backend.countTokens.bind(backend) }),
     ...(backend.compact && { compact: backend.compact.bind(backend) }),
     ...(backend.listModels && { listModels: backend.listModels.bind(backend) }),

@@ -1,5 +1,6 @@
 import type { AgentConfig, OrchestratorOptions, Timeouts } from "../orchestrator/options.js";
 import { backendConfig } from "./backends.js";
+import { pricesOf } from "./prices.js";
 import type { ConfigFile } from "./schema.js";
 
 /** The id of an agent that has none; also what models read of it. */
@@ -17,7 +18,14 @@ export function toOptions(config: ConfigFile): OrchestratorOptions & { agents: A
       backend: backendConfig(backend),
     }),
   );
-  const { coordination, budget, final_answer_strategy: strategy, max_new_answers_per_agent: answers, ...rest } = config.orchestrator ?? {};
+  const {
+    coordination,
+    budget,
+    prices,
+    final_answer_strategy: strategy,
+    max_new_answers_per_agent: answers,
+    ...rest
+  } = config.orchestrator ?? {};
   const timeout = timeouts(config.timeout_settings ?? {});
   const options: Omit<OrchestratorOptions, "agents"> = defined({
     peerAnswers: rest.peer_answers,
@@ -50,6 +58,7 @@ export function toOptions(config: ConfigFile): OrchestratorOptions & { agents: A
         maxUsdPerAgent: budget.max_usd_per_agent,
         onUnknownPrice: budget.on_unknown_price,
       }),
+    prices: prices && pricesOf(prices),
   });
   return { agents, ...options };
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { priceKeys, pricesSchema } from "./prices.js";
 
 const mapping = z.record(z.string(), z.unknown());
 /** On, off, or on with options. */
@@ -72,6 +73,7 @@ const orchestratorSchema = z.strictObject({
       on_unknown_price: z.enum(["deny", "allow"]).optional(),
     })
     .optional(),
+  prices: pricesSchema.optional(),
 });
 
 const timeoutSchema = z.strictObject({
@@ -109,6 +111,7 @@ export const knownKeys: Readonly<Record<string, readonly string[]>> = {
   orchestrator: Object.keys(orchestratorSchema.shape),
   "orchestrator.coordination": Object.keys(orchestratorSchema.shape.coordination.unwrap().shape),
   "orchestrator.budget": Object.keys(orchestratorSchema.shape.budget.unwrap().shape),
+  ...priceKeys,
   timeout_settings: Object.keys(timeoutSchema.shape),
   ui: Object.keys(uiSchema.shape),
 };

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { nearest } from "../nearest-key.js";
 import { backendProblems } from "./backends.js";
 import { defaultId } from "./options.js";
+import { pricesProblems } from "./prices.js";
 import type { Path, Problem } from "./problems.js";
 import { backendSchema, type ConfigFile, configSchema } from "./schema.js";
 import { outdated, partOf, unknownKey } from "./vocabulary.js";
@@ -30,7 +31,8 @@ function teamProblems(data: Record<string, unknown>): Problem[] {
     const backend = backendSchema.safeParse((entry as { backend?: unknown } | undefined | null)?.backend);
     return [...(first < index ? [twice] : []), ...(backend.success ? backendProblems(backend.data, [...path, "backend"]) : [])];
   });
-  const reviewer = (data.orchestrator as { reviewer?: unknown } | undefined | null)?.reviewer;
+  const { reviewer, prices } = (data.orchestrator ?? {}) as { reviewer?: unknown; prices?: unknown };
+  problems.push(...pricesProblems(prices));
   if (typeof reviewer === "string" && !ids.includes(reviewer)) {
     problems.push({ path: ["orchestrator", "reviewer"], message: `is "${reviewer}", but no agent is. There are ${ids.join(", ")}` });
   }

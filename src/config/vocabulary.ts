@@ -89,6 +89,8 @@ const moved: Readonly<Record<string, string>> = {
   "backend.enable_thinking": "for vLLM and SGLang write `chat_template_kwargs: { enable_thinking: … }`",
   "backend.enable_rate_limit": "write `rate_limits: { requests_per_minute: … }`",
   "orchestrator.enable_rate_limit": "write `rate_limits: { requests_per_minute: … }` under the `backend` of an agent",
+  ".prices": "it belongs under `orchestrator`",
+  ".budget": "it belongs under `orchestrator`",
   ".rate_limits": "it belongs under the `backend` of an agent",
   "orchestrator.timeout": "timeouts belong under the top-level `timeout_settings`",
   "orchestrator.max_orchestration_restarts": "it belongs under `orchestrator.coordination`",
@@ -104,8 +106,13 @@ const commandLine = /^command_line_|^docker_/;
 /** Types of MassGen's that may not be there yet. */
 export const laterTypes: readonly string[] = ["claude_code", "ag2", "autogen", "codex", "copilot", "inference"];
 
-/** The part of a file that a path lies in: `agents[1].backend` is `agents.backend`. */
-export const partOf = (path: readonly PropertyKey[]): string => path.filter((key) => typeof key === "string").join(".");
+/** The part of a file that a path lies in: `agents[1].backend` is `agents.backend`; names that are the user's own do not count. */
+export function partOf(path: readonly PropertyKey[]): string {
+  const named = path.filter((key) => typeof key === "string");
+  // A type and a model follow.
+  if (named[0] === "orchestrator" && named[1] === "prices") named.splice(2, 2);
+  return named.join(".");
+}
 
 /** What to say of a key that massgen knows and does not take here, or `undefined`. */
 export function knownElsewhere(part: string, key: string): string | undefined {

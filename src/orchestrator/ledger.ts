@@ -1,4 +1,5 @@
 import type { Backend } from "../backends/backend.js";
+import { sellerOf } from "../backends/identity.js";
 import { type Budget, limitsDollars, tokensOf } from "../token-manager/budget.js";
 import { addCost, type Cost, costOf, noCost, type PriceOverrides, priceOf } from "../token-manager/prices.js";
 import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
@@ -129,7 +130,7 @@ export class Ledger {
   #price(agentId: string, usage: Usage): Cost {
     const backend = this.#options.agents.find(({ id }) => id === agentId)?.backend;
     // Looked up at every step: some backends learn their model's name from the server.
-    return costOf(usage, backend === undefined ? null : priceOf(backend.type, backend.model, this.#options.prices));
+    return costOf(usage, backend === undefined ? null : priceOf(backend.type, backend.model, this.#options.prices, sellerOf(backend)));
   }
 
   #spentBy(agentId: string): Amount {
