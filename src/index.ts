@@ -20,7 +20,7 @@ export { type BackendConfig, createBackend } from "./backends/create-backend.js"
 export { GeminiBackend } from "./backends/gemini/backend.js";
 export type { GeminiConfig } from "./backends/gemini/config.js";
 export type { RateLimits } from "./backends/limits.js";
-export { type ListModelsConfig, type ListModelsOptions, listModels, type ModelList } from "./backends/list-models.js";
+export { type ListModelsConfig, type ListModelsOptions, listModels, type ModelList } from "./backends/models.js";
 export { OpenAIResponsesBackend } from "./backends/openai-responses/backend.js";
 export { BackendError, type BackendErrorCode, type BackendErrorOptions, ConfigError, type ErrorInfo, MassGenError } from "./errors.js";
 export type * from "./formatter/messages.js";

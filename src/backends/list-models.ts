@@ -64,11 +64,7 @@ interface Flight {
 const kept = new Map<string, Entry>();
 const flights = new Map<string, Flight>();
 
-/**
- * The models that a provider, or a server, serves: asked live with the key, kept for a day for each base URL and key. Where that
- * fails, an older list, else the bundled one; `error` says why. Throws the provider's `BackendError` where there is none of these, a
- * `ConfigError` for a config that cannot work, and the signal's `aborted` error.
- */
+/** What `models.ts` gives. */
 export async function listModels(config: ListModelsConfig, options: ListModelsOptions = {}): Promise<ModelList> {
   const { signal, maxAgeMs = DAY, cacheDirectory, toolsOnly = false, runtime = systemRuntime } = options;
   const backend = backendOf(config);

@@ -1,30 +1,25 @@
-import type OpenAI from "openai";
 import { chatBodyParams, checkChatParams } from "../../api-params-handler/chat-completions.js";
-import { BackendError } from "../../errors.js";
-import { toChatMessages, toChatToolChoice, toChatTools } from "../../formatter/chat-completions.js";
 import type { Backend, BackendCapabilities, BackendChunk, BackendRequest, CallOptions, ModelInfo, StreamOptions } from "../backend.js";
-import { type WireOrigin, wireError } from "../errors.js";
-import { Kept } from "../kept.js";
+import { LazyWire } from "../lazy-wire.js";
 import { modelLimits } from "../model-limits.js";
-import { OpenRequests } from "../open-requests.js";
-import { connectOpenAI, type OpenAIConnection } from "../openai-client.js";
 import { readersOf } from "../presets.js";
-import type { OpenedReply } from "../read-reply.js";
-import { countToolCalls, traceHeaders } from "../request-parts.js";
-import { untilAborted } from "../until-aborted.js";
-import { stepAborted } from "../wire-fetch.js";
 import { type ChatCompletionsConfig, type ResolvedChatConfig, resolveChatConfig } from "./config.js";
-import { readModels, servedModels } from "./models.js";
-import { chatReader } from "./stream.js";
 
 /** One model step over chat completions: OpenAI's own, and every server that speaks it (see `presets.ts`). */
 export class ChatCompletionsBackend implements Backend {
   readonly type: string;
   private readonly config: ResolvedChatConfig;
   private found: ModelInfo | undefined;
-  private readonly connection = new Kept(() => this.connect());
-  private lookup: { result: Promise<ModelInfo>; abort: AbortController; waiting: number } | undefined;
-  private readonly requests = new OpenRequests(() => this.origin);
+  private readonly wire = new LazyWire(async () => {
+    const { openChat } = await import("./wire.js");
+    return openChat({
+      config: this.config,
+      params: (request) => this.params(request),
+      onModel: (model) => {
+        this.found = model;
+      },
+    });
+  });
 
   /** Throws a `ConfigError` for a key, a parameter or a base URL that cannot work. A missing key shows at the first request. */
   constructor(config: ChatCompletionsConfig | ResolvedChatConfig) {
@@ -53,159 +48,27 @@ export class ChatCompletionsBackend implements Backend {
   }
 
   stream(request: BackendRequest, options: StreamOptions = {}): AsyncIterableIterator<BackendChunk> {
-    return this.requests.stream(options.signal, (signal) => this.start(request, options, signal));
+    return this.wire.stream(request, options);
   }
 
   /** What the server lists. */
-  async listModels(options: CallOptions = {}): Promise<ModelInfo[]> {
-    return this.requests.call(options.signal, async (signal) => {
-      const { client } = await this.connection.get();
-      return readModels(await client.get(this.config.client?.modelsUrl ?? "/models", { maxRetries: 0, signal }));
-    });
+  listModels(options: CallOptions = {}): Promise<ModelInfo[]> {
+    return this.wire.call((wire) => wire.listModels(options));
   }
 
   /** Ends what is under way. */
-  async close(): Promise<void> {
-    this.requests.abort();
-    this.lookup?.abort.abort();
-    await this.connection.close();
+  close(): Promise<void> {
+    return this.wire.close();
   }
 
-  private async start(request: BackendRequest, options: StreamOptions, signal: AbortSignal): Promise<OpenedReply> {
-    const { client } = await this.connection.get();
-    const { type, baseUrl, inlineThinking } = this.config;
-    const model = this.config.model || (await this.onlyModel(signal)).id;
-    const warnings: string[] = [];
-    const body = this.body(request, model, warnings) as unknown as OpenAI.ChatCompletionCreateParamsStreaming;
-    const call = { signal, headers: traceHeaders(options), maxRetries: 0 };
-    const response = await this.requests
-      .sent(client.chat.completions.create(body, call).asResponse(), signal)
-      .catch(async (error: unknown) => {
-        throw await this.withModels(error, signal);
-      });
-    const reader = chatReader({
-      provider: type,
-      endpoint: baseUrl,
-      model,
-      toolNames: new Set(request.tools?.map((tool) => tool.name)),
-      firstCallId: countToolCalls(request),
-      inlineThinking,
-      errorFrom: (error) => wireError({ body: error }, this.origin),
-    });
-    return { response, reader, warnings };
-  }
-
-  private body(request: BackendRequest, model: string, warnings: string[]): Record<string, unknown> {
-    const { type, preset, baseUrl, openai } = this.config;
+  private params(request: BackendRequest): Record<string, unknown> {
+    const { type, preset, params, defaultEffort } = this.config;
     const target = { ...preset, type, readersOf };
-    const requestParams = request.params ? checkChatParams(request.params, target, "request.params") : {};
-    const { stream_options, parallel_tool_calls, ...params } = chatBodyParams(this.config.params, request.settings, requestParams, target);
-    const { defaultEffort } = this.config;
+    const own = request.params ? checkChatParams(request.params, target, "request.params") : {};
+    const body = chatBodyParams(params, request.settings, own, target);
     // A null of the user's means: not even the default.
-    const said = [this.config.params, requestParams].some((layer) => "reasoning_effort" in layer);
-    if (defaultEffort && !said && !("reasoning_effort" in params)) params.reasoning_effort = defaultEffort;
-    const chatTarget = { provider: type, endpoint: baseUrl, model, ...(preset.reasoningBack && { reasoningBack: true }) };
-    const body: Record<string, unknown> = {
-      ...params,
-      model,
-      messages: toChatMessages(request.system, request.messages, chatTarget),
-      stream: true,
-    };
-    if (stream_options || (stream_options === undefined && preset.streamOptions !== false)) {
-      const quiet = openai ? { include_obfuscation: false } : {};
-      body.stream_options = { include_usage: true, ...quiet, ...(stream_options as object | undefined) };
-    }
-    if (request.tools?.length) {
-      body.tools = toChatTools(request.tools);
-      if (parallel_tool_calls !== undefined) body.parallel_tool_calls = parallel_tool_calls;
-      const choice = this.toolChoice(request.toolChoice, warnings);
-      if (choice !== "auto") body.tool_choice = toChatToolChoice(choice);
-    }
+    const said = [params, own].some((layer) => "reasoning_effort" in layer);
+    if (defaultEffort && !said && !("reasoning_effort" in body)) body.reasoning_effort = defaultEffort;
     return body;
-  }
-
-  /** The wanted choice, or the nearest that the server takes. */
-  private toolChoice(wanted: BackendRequest["toolChoice"] = "auto", warnings: string[]): NonNullable<BackendRequest["toolChoice"]> {
-    const { required, named } = this.config.preset.toolChoice;
-    if (wanted === "auto" || wanted === "none") return wanted;
-    if (wanted === "required" ? required : named) return wanted;
-    const instead = wanted !== "required" && required ? "required" : "auto";
-    const what = wanted === "required" ? '"required"' : `the tool "${wanted.toolName}"`;
-    warnings.push(`${this.config.label} cannot be made to call ${what}; the tool choice "${instead}" was sent.`);
-    return instead;
-  }
-
-  private connect(): Promise<OpenAIConnection> {
-    const { apiKey, headers, longWaits, fetch, client } = this.config;
-    const { origin } = this;
-    if (!client) return connectOpenAI({ origin, apiKey, headers, longWaits, fetch });
-    const { baseUrl, query } = client;
-    return connectOpenAI({
-      origin,
-      apiKey,
-      headers: { ...client.headers, ...headers },
-      longWaits,
-      fetch,
-      baseUrl,
-      ...(query && { query }),
-    });
-  }
-
-  /** The one model that the server lists. Asked for once, however many steps wait for it. */
-  private async onlyModel(signal: AbortSignal): Promise<ModelInfo> {
-    if (this.found) return this.found;
-    if (!this.lookup) {
-      const abort = new AbortController();
-      const result = this.findModel(abort.signal).finally(() => {
-        this.lookup = undefined;
-      });
-      result.catch(() => {});
-      this.lookup = { result, abort, waiting: 0 };
-    }
-    const lookup = this.lookup;
-    lookup.waiting++;
-    try {
-      return await untilAborted(lookup.result, signal, () => stepAborted(this.type, signal));
-    } finally {
-      if (--lookup.waiting === 0) lookup.abort.abort();
-    }
-  }
-
-  private async findModel(signal: AbortSignal): Promise<ModelInfo> {
-    const models = await this.listModels({ signal });
-    const [only] = models;
-    if (only && models.length === 1) {
-      this.found = only;
-      return only;
-    }
-    const { label, baseUrl, type } = this.config;
-    const shown = models.slice(0, 20).map((model) => `"${model.id}"`);
-    const more = models.length > shown.length ? `, and ${models.length - shown.length} more` : "";
-    const why = only
-      ? `serves ${models.length} models. Set \`model\` to one of ${shown.join(", ")}${more}.`
-      : "lists no model. Set `model`.";
-    throw new BackendError("model_not_found", `${label} at ${baseUrl} ${why}`, { provider: type });
-  }
-
-  /** Adds to "model not found" what there is; best effort. */
-  private async withModels(error: unknown, signal: AbortSignal): Promise<unknown> {
-    if (!(error instanceof BackendError) || error.code !== "model_not_found" || signal.aborted) return error;
-    try {
-      const models = await this.listModels({ signal: AbortSignal.any([signal, AbortSignal.timeout(5000)]) });
-      const served = servedModels(
-        models.map((model) => model.id),
-        this.model,
-      );
-      const { status, retryable, provider, cause } = error;
-      return new BackendError("model_not_found", `${error.message} ${served}`.trim(), { status, retryable, provider, cause });
-    } catch {
-      return error;
-    }
-  }
-
-  private get origin(): WireOrigin {
-    const { type, label, baseUrl, preset, apiKey } = this.config;
-    const secret = typeof apiKey === "string" ? apiKey : undefined;
-    return { provider: type, label, baseUrl, model: this.model, keyEnv: preset.keyEnv, apiKey: secret, start: preset.start };
   }
 }

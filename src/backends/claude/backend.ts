@@ -1,10 +1,4 @@
-import type Anthropic from "@anthropic-ai/sdk";
-import { checkClaudeParams, claudeRequestParams } from "../../api-params-handler/claude.js";
-import { type ClaudeModel, claudeModel } from "../../api-params-handler/claude-models.js";
-import { BackendError } from "../../errors.js";
-import { type ClaudeProviderData, type ClaudeTarget, toClaudeMessages, toClaudeToolChoice, toClaudeTools } from "../../formatter/claude.js";
-import type { AssistantMessage, ToolChoice } from "../../formatter/messages.js";
-import type { Usage } from "../../token-manager/usage.js";
+import { type ClaudeRequestParams, checkClaudeParams, claudeRequestParams } from "../../api-params-handler/claude.js";
 import type {
   Backend,
   BackendCapabilities,
@@ -15,49 +9,23 @@ import type {
   ModelInfo,
   StreamOptions,
 } from "../backend.js";
-import { withoutEnvHeaders } from "../env-headers.js";
-import { type WireOrigin, wireError } from "../errors.js";
-import { Kept } from "../kept.js";
-import { OpenRequests } from "../open-requests.js";
-import type { OpenedReply } from "../read-reply.js";
-import { traceHeaders } from "../request-parts.js";
-import { openTransport } from "../transport.js";
-import { wireFetch } from "../wire-fetch.js";
-import { markCachePoints } from "./cache-points.js";
+import { LazyWire } from "../lazy-wire.js";
 import { type ClaudeConfig, type ResolvedClaudeConfig, resolveClaudeConfig } from "./config.js";
-import { loadAnthropic } from "./sdk.js";
-import { claudeReader } from "./stream.js";
-
-/** The longest a timer of Node can run; our own timeouts end a step long before. */
-const NEVER = 2 ** 31 - 1;
-
-interface Connection {
-  client: Anthropic;
-  /** Ends the connections that `longWaits` opened. */
-  close(): Promise<void>;
-}
-
-/** A request as it leaves. */
-interface Prepared {
-  body: Record<string, unknown>;
-  headers: Record<string, string>;
-  warnings: string[];
-}
 
 /** One model step on the Anthropic Messages API: Claude, and every server that speaks it. */
 export class ClaudeBackend implements Backend {
   readonly type = "claude";
   readonly model: string;
   private readonly config: ResolvedClaudeConfig;
-  private readonly rules: ClaudeModel;
-  private readonly requests = new OpenRequests(() => this.origin);
-  private readonly connection = new Kept(() => this.connect());
+  private readonly wire = new LazyWire(async () => {
+    const { openClaude } = await import("./wire.js");
+    return openClaude({ config: this.config, params: (request) => this.params(request) });
+  });
 
   /** Throws a `ConfigError` for a key, a parameter or a base URL that cannot work. A missing key shows at the first request. */
   constructor(config: ClaudeConfig) {
     this.config = resolveClaudeConfig(config, process.env);
     this.model = this.config.model;
-    this.rules = claudeModel(this.model);
   }
 
   /** Where requests go; `/v1/messages` follows. */
@@ -66,210 +34,45 @@ export class ClaudeBackend implements Backend {
   }
 
   get capabilities(): BackendCapabilities {
-    const forced = this.rules.forcedTools && thinkingType(this.config.params.thinking) !== "enabled";
+    const { rules, params } = this.config;
+    const thinking = params.thinking as { type?: string } | null | undefined;
+    const forced = rules.forcedTools && thinking?.type !== "enabled";
     return {
       toolChoice: { required: forced, named: forced },
       tools: true,
-      maxOutputTokens: this.rules.maxOutput,
-      ...(this.rules.contextWindow !== undefined && { contextWindow: this.rules.contextWindow }),
+      maxOutputTokens: rules.maxOutput,
+      ...(rules.contextWindow !== undefined && { contextWindow: rules.contextWindow }),
       input: ["image/jpeg", "image/png", "image/gif", "image/webp", "application/pdf", "text/*"],
     };
   }
 
   stream(request: BackendRequest, options: StreamOptions = {}): AsyncIterableIterator<BackendChunk> {
-    return this.run(() => this.prepare(request), options);
+    return this.wire.stream(request, options);
   }
 
   /** Counted by the provider; nothing is generated or billed. */
-  async countTokens(request: BackendRequest, options: CallOptions = {}): Promise<number> {
-    const { body, headers } = this.prepare(request);
-    // Nothing is generated, so what only says how is not taken.
-    const { max_tokens, stream, stop_sequences, metadata, service_tier, temperature, top_p, top_k, container, diagnostics, ...counted } =
-      body;
-    const reply = await this.call(options, ({ client }, call) =>
-      client.post("/v1/messages/count_tokens", { body: counted, headers, ...call }),
-    );
-    const { input_tokens } = (reply ?? {}) as { input_tokens?: unknown };
-    if (typeof input_tokens === "number") return input_tokens;
-    throw new BackendError("unsupported", `${this.config.label} does not count tokens.`, { provider: this.type });
+  countTokens(request: BackendRequest, options: CallOptions = {}): Promise<number> {
+    return this.wire.call((wire) => wire.countTokens(request, options));
   }
 
   /** Has the API summarize the conversation; the result is what to send instead of it, to the same model at the same place. */
-  async compact(request: BackendRequest, options: CallOptions = {}): Promise<CompactionResult> {
-    const prepare = () => {
-      const { body, headers, warnings } = this.prepare({ ...request, toolChoice: "auto" });
-      const { context_management, ...rest } = body;
-      const betas = [headers["anthropic-beta"], "compact-2026-09-04"].filter(Boolean).join(",");
-      return { body: { ...rest, compaction: { type: "summarize" } }, headers: { ...headers, "anthropic-beta": betas }, warnings };
-    };
-    let usage: Usage | undefined;
-    let message: AssistantMessage | undefined;
-    let compacted = false;
-    for await (const chunk of this.run(prepare, options)) {
-      if (chunk.type === "usage") usage = chunk.usage;
-      if (chunk.type === "message" && chunk.message.role === "assistant") message = chunk.message;
-      if (chunk.type === "compaction") compacted = true;
-    }
-    if (!message || !compacted) {
-      throw new BackendError("unsupported", `${this.config.label} returned no compaction of the conversation with "${this.model}".`, {
-        provider: this.type,
-      });
-    }
-    return { messages: [withSummary(message)], ...(usage && { usage }) };
+  compact(request: BackendRequest, options: CallOptions = {}): Promise<CompactionResult> {
+    return this.wire.call((wire) => wire.compact(request, options));
   }
 
   /** What the server lists. */
-  async listModels(options: CallOptions = {}): Promise<ModelInfo[]> {
-    return this.call(options, async ({ client }, call) => {
-      const found: ModelInfo[] = [];
-      let after: string | undefined;
-      do {
-        const query = { limit: 1000, ...(after !== undefined && { after_id: after }) };
-        const page = (await client.get("/v1/models", { query, ...call })) as ModelPage | null;
-        found.push(...readModels(page));
-        const last = page?.last_id;
-        after = page?.has_more && last && last !== after ? last : undefined;
-      } while (after !== undefined);
-      return found;
-    });
+  listModels(options: CallOptions = {}): Promise<ModelInfo[]> {
+    return this.wire.call((wire) => wire.listModels(options));
   }
 
   /** Ends what is under way. */
-  async close(): Promise<void> {
-    this.requests.abort();
-    await this.connection.close();
+  close(): Promise<void> {
+    return this.wire.close();
   }
 
-  private run(prepare: () => Prepared, options: StreamOptions): AsyncIterableIterator<BackendChunk> {
-    return this.requests.stream(options.signal, (signal) => this.start(prepare(), options, signal));
+  private params(request: BackendRequest): ClaudeRequestParams {
+    const { model, rules, apiVersion, serverTools, params } = this.config;
+    const own = request.params ? checkClaudeParams(request.params, apiVersion, "request.params") : {};
+    return claudeRequestParams(params, request.settings, own, { model, rules, apiVersion, serverTools });
   }
-
-  private async start({ body, headers, warnings }: Prepared, options: StreamOptions, signal: AbortSignal): Promise<OpenedReply> {
-    const { client } = await this.connection.get();
-    // Not `messages.create`, which writes to the console about models that will retire.
-    const call = { body, stream: true, headers: { ...headers, ...traceHeaders(options) }, ...callOptions(signal) };
-    const response = await this.requests.sent(client.post("/v1/messages", call).asResponse(), signal);
-    const reader = claudeReader({
-      provider: this.type,
-      label: this.config.label,
-      endpoint: this.config.baseUrl,
-      model: this.model,
-      errorFrom: (error) => wireError({ body: error }, this.origin),
-    });
-    return { response, reader, warnings };
-  }
-
-  /** A request that is no step. */
-  private call<T>(
-    { signal: outer }: CallOptions,
-    send: (connection: Connection, call: ReturnType<typeof callOptions>) => Promise<T>,
-  ): Promise<T> {
-    return this.requests.call(outer, async (signal) => send(await this.connection.get(), callOptions(signal)));
-  }
-
-  private prepare(request: BackendRequest): Prepared {
-    const { config, model, rules } = this;
-    const own = request.params ? checkClaudeParams(request.params, config.apiVersion, "request.params") : {};
-    const target = { model, rules, apiVersion: config.apiVersion, serverTools: config.serverTools };
-    const params = claudeRequestParams(config.params, request.settings, own, target);
-    const { warnings } = params;
-    const system = [...params.system, ...(request.system?.trim() ? [{ type: "text", text: request.system }] : [])];
-    const tools = [...toClaudeTools(request.tools ?? []), ...params.tools];
-    const messages = toClaudeMessages(request.messages, this.target);
-    const caching = params.body.cache_control ? false : config.promptCaching;
-    const marked = markCachePoints({ system, tools, messages }, caching);
-    const choice = tools.length > 0 ? this.toolChoice(request.toolChoice, thinkingType(params.body.thinking), warnings) : undefined;
-    const toolChoice = tools.length > 0 ? toClaudeToolChoice(choice, params.disableParallelToolUse) : undefined;
-    return {
-      body: {
-        ...params.body,
-        model,
-        ...(marked.system.length > 0 && { system: marked.system }),
-        messages: marked.messages,
-        ...(tools.length > 0 && { tools: marked.tools }),
-        ...(toolChoice && { tool_choice: toolChoice }),
-        stream: true,
-      },
-      headers: params.headers,
-      warnings,
-    };
-  }
-
-  /** What the model is made to call, if it can be made to. */
-  private toolChoice(wanted: ToolChoice | undefined, thinking: string | undefined, warnings: string[]): ToolChoice | undefined {
-    if (wanted === undefined || typeof wanted === "string" ? wanted !== "required" : false) return wanted;
-    if (this.rules.forcedTools && thinking !== "enabled") return wanted;
-    const why = this.rules.forcedTools ? "while it thinks within a budget" : `on "${this.model}"`;
-    warnings.push(`Claude cannot be made to call a tool ${why}; the tool choice "auto" was sent.`);
-    return "auto";
-  }
-
-  private async connect(): Promise<Connection> {
-    const { apiKey, apiVersion, baseUrl, label, keyEnv, headers, anthropic, longWaits, fetch } = this.config;
-    if (apiKey === undefined) {
-      const message = `${label} needs a key. Set ${keyEnv.map((name) => `${name}, or `).join("")}\`apiKey\` of the backend.`;
-      throw new BackendError("missing_key", message, { provider: this.type });
-    }
-    const sdk = await loadAnthropic();
-    const transport = await openTransport({ longWaits, fetch });
-    const client = new sdk.Anthropic({
-      // Given in code, so that the environment and the profile on disk are not read.
-      apiKey,
-      webhookKey: null,
-      baseURL: baseUrl,
-      maxRetries: 0,
-      timeout: NEVER,
-      logLevel: "off",
-      openTelemetry: false,
-      fetch: wireFetch(transport.fetch),
-      defaultHeaders: {
-        ...(!anthropic && withoutEnvHeaders("ANTHROPIC_CUSTOM_HEADERS")),
-        ...(apiVersion === "2023-06-01" && { "x-api-key": apiKey, authorization: null }),
-        "anthropic-version": apiVersion,
-        ...headers,
-      },
-    });
-    return { client, close: transport.close };
-  }
-
-  private get target(): ClaudeTarget {
-    return { provider: this.type, endpoint: this.config.baseUrl, model: this.model };
-  }
-
-  private get origin(): WireOrigin {
-    const { type, label, baseUrl, keyEnv, apiKey } = this.config;
-    return { provider: type, label, baseUrl, model: this.model, keyEnv, apiKey };
-  }
-}
-
-/** The summary as text, too: all that is left of the conversation for another model, which the provider's own part is not sent to. */
-function withSummary(message: AssistantMessage): AssistantMessage {
-  if (typeof message.content === "string") return message;
-  const texts = message.content.flatMap((part) => {
-    const blocks = part.type === "provider" ? (part.data as ClaudeProviderData).content : [];
-    return blocks.flatMap((block) => (block.type === "compaction" && typeof block.content === "string" ? [block.content] : []));
-  });
-  return { ...message, content: [...texts.map((text) => ({ type: "text" as const, text })), ...message.content] };
-}
-
-interface ModelPage {
-  data?: { id?: unknown; created_at?: unknown; max_input_tokens?: unknown }[];
-  has_more?: boolean;
-  last_id?: string | null;
-}
-
-function readModels(page: ModelPage | null): ModelInfo[] {
-  return (page?.data ?? []).flatMap(({ id, created_at, max_input_tokens: window }) => {
-    if (typeof id !== "string" || !id) return [];
-    const created = typeof created_at === "string" ? Math.floor(Date.parse(created_at) / 1000) : Number.NaN;
-    return [{ id, ...(typeof window === "number" && window > 0 && { contextWindow: window }), ...(created > 0 && { created }) }];
-  });
-}
-
-function callOptions(signal: AbortSignal) {
-  return { maxRetries: 0, timeout: NEVER, signal };
-}
-
-function thinkingType(thinking: unknown): string | undefined {
-  return (thinking as { type?: string } | null | undefined)?.type;
 }

@@ -1,4 +1,5 @@
 import { type CheckedClaudeParams, type ClaudeApiVersion, type ClaudeParams, checkClaudeParams } from "../../api-params-handler/claude.js";
+import { type ClaudeModel, claudeModel } from "../../api-params-handler/claude-models.js";
 import { ConfigError } from "../../errors.js";
 import { checkConfigKeys, type KeyTable } from "../config-keys.js";
 import { isPrivateHost, normalizeBaseUrl } from "../connection.js";
@@ -53,6 +54,7 @@ export interface ResolvedClaudeConfig {
   keyEnv: readonly string[];
   apiVersion: ClaudeApiVersion;
   model: string;
+  rules: ClaudeModel;
   headers: Record<string, string>;
   serverTools: Record<string, unknown>[];
   promptCaching: boolean | "1h";
@@ -102,6 +104,7 @@ export function resolveClaudeConfig(config: ClaudeConfig, env: NodeJS.ProcessEnv
     keyEnv,
     apiVersion,
     model: config.model,
+    rules: claudeModel(config.model),
     headers: config.headers ?? {},
     serverTools: [
       ...(config.enableWebSearch ? [{ type: "web_search_20250305", name: "web_search" }] : []),

@@ -1,4 +1,5 @@
 import { checkGeminiParams, type GeminiParams } from "../../api-params-handler/gemini.js";
+import { type GeminiRule, geminiRule } from "../../api-params-handler/gemini-models.js";
 import { ConfigError } from "../../errors.js";
 import { checkConfigKeys, type KeyKind } from "../config-keys.js";
 import { isPrivateHost, normalizeBaseUrl } from "../connection.js";
@@ -36,12 +37,14 @@ export interface GeminiConfig {
 /** A config with everything decided. */
 export interface ResolvedGeminiConfig {
   model: string;
+  rule: GeminiRule;
   /** Without the version. */
   baseUrl: string;
   /** Empty: it stands inside the base URL. */
   apiVersion: string;
   /** Absent: the server wants one and there is none. */
   apiKey?: string;
+  keyEnv: readonly string[];
   headers: Record<string, string>;
   params: Record<string, unknown>;
   /** Built-in tools of every request. */
@@ -50,7 +53,7 @@ export interface ResolvedGeminiConfig {
   fetch?: typeof globalThis.fetch;
 }
 
-export const keyEnv = ["GOOGLE_API_KEY", "GEMINI_API_KEY"] as const;
+const keyEnv = ["GOOGLE_API_KEY", "GEMINI_API_KEY"] as const;
 const GOOGLE = "https://generativelanguage.googleapis.com";
 const BASE_URL_ENV = "GOOGLE_GEMINI_BASE_URL";
 
@@ -89,9 +92,11 @@ export function resolveGeminiConfig(config: GeminiConfig, env: NodeJS.ProcessEnv
   checkBuiltinTools(builtinTools);
   return {
     model: config.model,
+    rule: geminiRule(config.model),
     baseUrl: version && !inside ? url.slice(0, version.index) : url,
     apiVersion: inside ? "" : (version?.[1] ?? "v1beta"),
     ...(apiKey !== undefined && { apiKey }),
+    keyEnv,
     headers,
     params: checkGeminiParams(params),
     builtins: [

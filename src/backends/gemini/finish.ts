@@ -1,6 +1,6 @@
 import { BackendError } from "../../errors.js";
 import type { FinishReason } from "../backend.js";
-import type { SafetyRating } from "./wire.js";
+import type { SafetyRating } from "./chunk.js";
 
 const reasons: Record<string, FinishReason> = {
   STOP: "stop",

@@ -1,5 +1,5 @@
 import type { BackendChunk } from "../backend.js";
-import type { GeminiCandidate } from "./wire.js";
+import type { GeminiCandidate } from "./chunk.js";
 
 type SourceChunk = Extract<BackendChunk, { type: "source" }>;
 

@@ -3,12 +3,12 @@ import { fromGeminiParts, type GeminiPart } from "../../formatter/gemini.js";
 import type { AssistantPart } from "../../formatter/messages.js";
 import type { BackendChunk } from "../backend.js";
 import type { ReplyReader } from "../read-reply.js";
+import type { GeminiCandidate, GeminiChunk, GeminiUsage } from "./chunk.js";
 import { failureOf, filterWarning, finishReason, promptBlocked } from "./finish.js";
 import { Output } from "./output.js";
 import { Sources } from "./sources.js";
 import { ToolCalls } from "./tool-calls.js";
 import { toUsage } from "./usage.js";
-import type { GeminiCandidate, GeminiChunk, GeminiUsage } from "./wire.js";
 
 /** What is needed to read a reply. */
 export interface GeminiReply {

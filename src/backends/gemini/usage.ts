@@ -1,5 +1,5 @@
 import type { Usage } from "../../token-manager/usage.js";
-import type { GeminiUsage } from "./wire.js";
+import type { GeminiUsage } from "./chunk.js";
 
 /** Tokens of one kind of content. */
 function ofKind(details: GeminiUsage["promptTokensDetails"], kind: string): number {

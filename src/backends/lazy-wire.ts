@@ -1,0 +1,70 @@
+import type { BackendChunk, BackendRequest, CallOptions, ModelInfo, StreamOptions } from "./backend.js";
+
+/** What speaks to a provider. */
+export interface Wire {
+  stream(request: BackendRequest, options: StreamOptions): AsyncIterableIterator<BackendChunk>;
+  listModels(options: CallOptions): Promise<ModelInfo[]>;
+  /** Ends what is under way. */
+  close(): Promise<void>;
+}
+
+/**
+ * The wire of a backend, which is loaded and connected at the first request, once, however many wait for it; again after a failure or
+ * a close. Most programs use one or two of the wires, and a backend must be there before any of them.
+ */
+export class LazyWire<W extends Wire> {
+  readonly #open: () => Promise<W>;
+  #wire: Promise<W> | undefined;
+
+  constructor(open: () => Promise<W>) {
+    this.#open = open;
+  }
+
+  /** One step: written by hand, as an async generator around the wire's own iterator would cost every delta three promises. */
+  stream(request: BackendRequest, options: StreamOptions = {}): AsyncIterableIterator<BackendChunk> {
+    let chunks: AsyncIterator<BackendChunk> | undefined;
+    let over = false;
+    const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
+    const begin = async (): Promise<IteratorResult<BackendChunk, undefined>> => {
+      try {
+        const wire = await this.#opened();
+        if (over) return end;
+        chunks = wire.stream(request, options);
+      } catch (error) {
+        over = true;
+        throw error;
+      }
+      return chunks.next();
+    };
+    return {
+      next: () => (chunks !== undefined ? chunks.next() : over ? Promise.resolve(end) : begin()),
+      async return() {
+        over = true;
+        await chunks?.return?.();
+        return end;
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  /** Any other request. */
+  async call<T>(send: (wire: W) => Promise<T>): Promise<T> {
+    return send(await this.#opened());
+  }
+
+  async close(): Promise<void> {
+    const wire = this.#wire;
+    this.#wire = undefined;
+    await (await wire?.catch(() => undefined))?.close();
+  }
+
+  #opened(): Promise<W> {
+    this.#wire ??= this.#open().catch((error: unknown) => {
+      this.#wire = undefined;
+      throw error;
+    });
+    return this.#wire;
+  }
+}

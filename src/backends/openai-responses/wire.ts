@@ -1,0 +1,188 @@
+import type OpenAI from "openai";
+import { BackendError } from "../../errors.js";
+import {
+  fromResponsesItems,
+  type ResponseItem,
+  type ResponsesTarget,
+  toResponsesInput,
+  toResponsesToolChoice,
+  toResponsesTools,
+} from "../../formatter/openai-responses.js";
+import type { BackendChunk, BackendRequest, CallOptions, CompactionResult, ModelInfo, StreamOptions } from "../backend.js";
+import { readModels } from "../chat-completions/models.js";
+import { type WireOrigin, wireError } from "../errors.js";
+import type { Wire } from "../lazy-wire.js";
+import { OpenRequests } from "../open-requests.js";
+import { connectOpenAI, type OpenAIConnection } from "../openai-client.js";
+import type { OpenedReply } from "../read-reply.js";
+import { countToolCalls, traceHeaders } from "../request-parts.js";
+import { untilAborted } from "../until-aborted.js";
+import { stepAborted } from "../wire-fetch.js";
+import type { ResolvedResponsesConfig } from "./config.js";
+import { responsesReader } from "./stream.js";
+import { type Uploaded, upload } from "./upload.js";
+import { attach } from "./upload-files.js";
+import { type RawResponsesUsage, toResponsesUsage } from "./usage.js";
+
+/** What the backend gives its wire. */
+export interface ResponsesWireOptions {
+  config: ResolvedResponsesConfig;
+  /** The parameters of one request. What is said about them goes into `warnings`. */
+  params(request: BackendRequest, warnings: string[]): Record<string, unknown>;
+}
+
+/** Throws a `BackendError` `missing_key` or `missing_sdk`. */
+export async function openResponses(options: ResponsesWireOptions): Promise<ResponsesWire> {
+  const { apiKey, headers, query, longWaits, fetch } = options.config;
+  const origin = originOf(options.config);
+  return new ResponsesWire(options, await connectOpenAI({ origin, apiKey, headers, longWaits, fetch, ...(query && { query }) }));
+}
+
+export class ResponsesWire implements Wire {
+  private readonly config: ResolvedResponsesConfig;
+  private readonly options: ResponsesWireOptions;
+  private readonly connection: OpenAIConnection;
+  private readonly requests = new OpenRequests(() => originOf(this.config));
+  private uploads: { result: Promise<Uploaded>; abort: AbortController } | undefined;
+
+  constructor(options: ResponsesWireOptions, connection: OpenAIConnection) {
+    this.config = options.config;
+    this.options = options;
+    this.connection = connection;
+  }
+
+  stream(request: BackendRequest, options: StreamOptions): AsyncIterableIterator<BackendChunk> {
+    return this.requests.stream(options.signal, (signal) => this.start(request, options, signal));
+  }
+
+  async countTokens(request: BackendRequest, options: CallOptions): Promise<number> {
+    const body = await this.requests.call(options.signal, async (signal) => {
+      const core = this.core(request, await this.uploaded(signal), []);
+      return this.connection.client.responses.inputTokens.count(only(core, COUNTED) as never, { maxRetries: 0, signal });
+    });
+    const { input_tokens } = body as { input_tokens?: unknown };
+    if (typeof input_tokens === "number") return input_tokens;
+    throw new BackendError("unsupported", `${this.config.label} did not count the tokens.`, { provider: this.config.type });
+  }
+
+  async compact(request: BackendRequest, options: CallOptions): Promise<CompactionResult> {
+    const body = (await this.requests.call(options.signal, async (signal) => {
+      const core = this.core(request, await this.uploaded(signal), []);
+      return this.connection.client.responses.compact(only(core, COMPACTED) as never, { maxRetries: 0, signal });
+    })) as unknown as { output?: ResponseItem[]; usage?: RawResponsesUsage };
+    if (!Array.isArray(body.output)) {
+      throw new BackendError("unsupported", `${this.config.label} did not compact the conversation.`, { provider: this.config.type });
+    }
+    const messages = fromResponsesItems(body.output, this.target(false));
+    return { messages, ...(body.usage && { usage: toResponsesUsage(body.usage) }) };
+  }
+
+  async listModels(options: CallOptions): Promise<ModelInfo[]> {
+    return this.requests.call(options.signal, async (signal) =>
+      readModels(await this.connection.client.get("/models", { maxRetries: 0, signal })),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.requests.abort();
+    const { uploads } = this;
+    this.uploads = undefined;
+    uploads?.abort.abort();
+    const uploaded = await uploads?.result.catch(() => undefined);
+    await uploaded?.remove();
+    await this.connection.close();
+  }
+
+  private async start(request: BackendRequest, options: StreamOptions, signal: AbortSignal): Promise<OpenedReply> {
+    const { responses } = this.connection.client;
+    const { type, baseUrl, model } = this.config;
+    const warnings: string[] = [];
+    const body = this.body(request, await this.uploaded(signal), warnings);
+    const call = { signal, headers: traceHeaders(options), maxRetries: 0 };
+    const sent = responses.create(body as unknown as OpenAI.Responses.ResponseCreateParamsStreaming, call).asResponse();
+    const response = await this.requests.sent(sent, signal);
+    const reader = responsesReader({
+      provider: type,
+      endpoint: baseUrl,
+      model,
+      firstCallId: countToolCalls(request),
+      errorFrom: (error) => wireError({ body: error }, originOf(this.config)),
+      began: (id) => {
+        // The provider goes on with a background reply that nobody reads.
+        if (body.background !== true) return;
+        const cancel = () => {
+          responses.cancel(id, { maxRetries: 0, timeout: 10_000 }).catch(() => {});
+        };
+        if (signal.aborted) cancel();
+        else signal.addEventListener("abort", cancel, { once: true });
+      },
+    });
+    return { response, reader, warnings };
+  }
+
+  private body(request: BackendRequest, uploaded: Uploaded | undefined, warnings: string[]): Record<string, unknown> {
+    const { openai } = this.config;
+    const { stream_options, ...core } = this.core(request, uploaded, warnings);
+    const body: Record<string, unknown> = { ...core, stream: true };
+    const options = { ...(openai && { include_obfuscation: false }), ...(stream_options as object | undefined) };
+    if (stream_options !== null && Object.keys(options).length > 0) body.stream_options = options;
+    return body;
+  }
+
+  /** What a step, a count and a compaction have in common. */
+  private core(request: BackendRequest, uploaded: Uploaded | undefined, warnings: string[]): Record<string, unknown> {
+    const { model, rule, builtinTools } = this.config;
+    const { parallel_tool_calls, ...own } = this.options.params(request, warnings);
+    // Nothing is kept at the provider; what it needs again travels encrypted. A background reply has to be kept.
+    const store = own.store ?? own.background === true;
+    const body: Record<string, unknown> = { ...own, model, store };
+    if (request.system) body.instructions = request.system;
+    body.input = toResponsesInput(attach(request.messages, uploaded?.parts ?? []), this.target(store === true));
+    const encrypted = store !== true && (rule?.encrypted ?? rule?.efforts !== undefined);
+    const include = new Set(Array.isArray(own.include) ? own.include : []);
+    if (encrypted) include.add("reasoning.encrypted_content");
+    if (include.size > 0) body.include = [...include];
+    const tools = [...builtinTools, ...(uploaded?.tools ?? []), ...toResponsesTools(request.tools ?? [])];
+    if (tools.length > 0) body.tools = tools;
+    if (request.tools?.length) {
+      if (parallel_tool_calls !== undefined) body.parallel_tool_calls = parallel_tool_calls;
+      if (request.toolChoice && request.toolChoice !== "auto") body.tool_choice = toResponsesToolChoice(request.toolChoice);
+    }
+    return body;
+  }
+
+  private target(stored: boolean): ResponsesTarget {
+    const { type, baseUrl, model } = this.config;
+    return { provider: type, endpoint: baseUrl, model, ...(stored && { stored }) };
+  }
+
+  /** The uploaded files. Handed over once, however many steps wait for it; again after a failure. */
+  private async uploaded(signal: AbortSignal): Promise<Uploaded | undefined> {
+    const { uploadFiles } = this.config;
+    if (uploadFiles.length === 0) return undefined;
+    if (!this.uploads) {
+      const abort = new AbortController();
+      const fetch = this.config.fetch ?? globalThis.fetch;
+      const started = { abort, result: upload(uploadFiles, this.connection, fetch, abort.signal) };
+      started.result.catch(() => {
+        if (this.uploads === started) this.uploads = undefined;
+      });
+      this.uploads = started;
+    }
+    return this.requests.sent(
+      untilAborted(this.uploads.result, signal, () => stepAborted(this.config.type, signal)),
+      signal,
+    );
+  }
+}
+
+function originOf({ type, label, baseUrl, model, keyEnv, apiKey }: ResolvedResponsesConfig): WireOrigin {
+  return { provider: type, label, baseUrl, model, keyEnv, apiKey: typeof apiKey === "string" ? apiKey : undefined };
+}
+
+const COUNTED = ["model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "text", "truncation"];
+const COMPACTED = ["model", "input", "instructions", "prompt_cache_key", "service_tier"];
+
+function only(body: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(keys.flatMap((key) => (body[key] === undefined ? [] : [[key, body[key]]])));
+}
