@@ -1,105 +1,24 @@
-import { existsSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ChatCompletionsBackend } from "../../src/backends/chat-completions/backend.js";
 import { BackendError } from "../../src/errors.js";
-import { collect, type Reply, serve, type TestServer } from "./http.js";
+import { collect, type Reply } from "./http.js";
+import { eventEnds, type Fixture, named, type Plan, recordings, recordingsPresent, sample, startReplay, wire } from "./recordings.js";
 
-const folder = fileURLToPath(new URL("../../../shared/recordings/", import.meta.url));
-const present = existsSync(`${folder}manifest.json`);
-if (!present) console.log(`chat recordings: skipped, ${folder} is not there`);
-
-interface Fixture {
-  id: string;
-  file: string;
-  format: string;
-  framing: "sse" | "jsonl" | "json";
-  httpStatus: number;
-  responseHeaders: Record<string, string> | null;
-  expected: {
-    text: string;
-    reasoning: string | null;
-    refusal: string | null;
-    toolCalls: { id: string; name: string; arguments: string }[];
-    finishReason: string | null;
-    usage: {
-      input: number;
-      output: number;
-      total: number;
-      cachedInput: number | null;
-      cacheWrite: number | null;
-      reasoning: number | null;
-    } | null;
-    citations: unknown[];
-    error: unknown;
-  };
-}
-
-const all: Fixture[] = present ? JSON.parse(readFileSync(`${folder}manifest.json`, "utf8")).fixtures : [];
-const chat = all.filter((fixture) => fixture.format === "openai-chat");
+const chat = recordings("openai-chat");
 const replies = chat.filter((fixture) => fixture.httpStatus === 200);
 const streams = replies.filter((fixture) => fixture.framing !== "json");
 const refused = chat.filter((fixture) => fixture.httpStatus >= 400);
 
-/** The bytes a server would send. */
-function wire(fixture: Fixture): string {
-  const raw = readFileSync(folder + fixture.file, "utf8");
-  if (fixture.framing !== "jsonl") return raw;
-  const lines = raw.split("\n").filter((line) => line.trim());
-  return `${lines.map((line) => `data: ${line}\n\n`).join("")}data: [DONE]\n\n`;
-}
-
-type Cuts = "whole" | "bytes" | { seed: number };
-
-interface Plan {
-  fixture: Fixture;
-  body: Buffer;
-  cuts: Cuts;
-  /** Send this much only, then close cleanly or break the connection. */
-  until?: number;
-  breakOff?: boolean;
-}
-
-const plans = new Map<string, Plan>();
-let server: TestServer;
-
+let replay: Awaited<ReturnType<typeof startReplay>>;
 beforeAll(async () => {
-  server = await serve(async (response, request) => {
-    const { fixture, body, cuts, until = body.length, breakOff } = plans.get(request.url.split("/")[1]!)!;
-    const type =
-      fixture.responseHeaders?.["content-type"] ?? (fixture.framing === "json" ? "application/json" : "text/event-stream; charset=utf-8");
-    response.writeHead(fixture.httpStatus, { "content-type": type });
-    response.flushHeaders();
-    let seed = typeof cuts === "object" ? cuts.seed : 0;
-    for (let at = 0; at < until; ) {
-      if (typeof cuts === "object") seed = (seed * 1103515245 + 12345) & 0x7fffffff;
-      const size = cuts === "whole" ? until : cuts === "bytes" ? 1 : 1 + (seed % 61);
-      const piece = body.subarray(at, Math.min(at + size, until));
-      at += piece.length;
-      if (!response.write(piece)) await new Promise((resolve) => response.once("drain", resolve));
-      // Each piece its own turn of the loop, so that it becomes its own read on the other side.
-      if (cuts !== "whole" && at % 16 === 0) await new Promise((resolve) => setImmediate(resolve));
-    }
-    if (breakOff) response.socket?.destroy();
-    else response.end();
-  });
+  replay = await startReplay();
 });
-afterAll(() => server.close());
+afterAll(() => replay.close());
 
-let planned = 0;
-async function run(plan: Plan): Promise<Reply> {
-  const name = `p${planned++}`;
-  plans.set(name, plan);
-  const tools = [...new Set(plan.fixture.expected.toolCalls.map((call) => call.name))].map((tool) => ({
-    name: tool,
-    description: "",
-    inputSchema: {},
-  }));
-  const reply = await collect(new ChatCompletionsBackend({ type: "chatcompletion", baseUrl: `${server.url}/${name}`, model: "m" }), {
-    tools,
-  });
-  plans.delete(name);
-  return reply;
+function run(plan: Plan): Promise<Reply> {
+  const names = new Set(plan.fixture.expected.toolCalls.map((call) => call.name));
+  const tools = [...names].map((name) => ({ name, description: "", inputSchema: {} }));
+  return replay.play(plan, (baseUrl) => collect(new ChatCompletionsBackend({ type: "chatcompletion", baseUrl, model: "m" }), { tools }));
 }
 
 const FINISH: Record<string, string> = { stop: "stop", length: "length", tool_calls: "tool-calls", content_filter: "content-filter" };
@@ -141,36 +60,28 @@ function expectedUsage(raw: Fixture["expected"]["usage"]): unknown {
   };
 }
 
-describe.skipIf(!present)("recorded replies", () => {
+describe.skipIf(!recordingsPresent)("recorded replies", () => {
   test("there are as many as the manifest had when this was written", () => {
     expect(chat.length).toBeGreaterThanOrEqual(47);
   });
 
-  test.each(replies.map((fixture) => [fixture.id, fixture] as const))("%s whole", async (_, fixture) => {
-    expectReply(await run({ fixture, body: Buffer.from(wire(fixture)), cuts: "whole" }), fixture);
+  test.each(named(replies))("%s whole", async (_, fixture) => {
+    expectReply(await run({ fixture }), fixture);
   });
 
-  test.each(replies.map((fixture) => [fixture.id, fixture] as const))("%s byte by byte", async (_, fixture) => {
-    expectReply(await run({ fixture, body: Buffer.from(wire(fixture)), cuts: "bytes" }), fixture);
+  test.each(named(replies))("%s byte by byte", async (_, fixture) => {
+    expectReply(await run({ fixture, cuts: "bytes" }), fixture);
   });
 
-  test.each(streams.map((fixture) => [fixture.id, fixture] as const))("%s with CRLF, randomly cut", async (_, fixture) => {
+  test.each(named(streams))("%s with CRLF, randomly cut", async (_, fixture) => {
     const body = Buffer.from(wire(fixture).replace(/\r?\n/g, "\r\n"));
     for (const seed of [1, 7]) expectReply(await run({ fixture, body, cuts: { seed } }), fixture);
   });
 
-  test.each(replies.map((fixture) => [fixture.id, fixture] as const))("%s randomly cut", async (_, fixture) => {
-    const body = Buffer.from(wire(fixture));
-    for (const seed of [3, 99]) expectReply(await run({ fixture, body, cuts: { seed } }), fixture);
+  test.each(named(replies))("%s randomly cut", async (_, fixture) => {
+    for (const seed of [3, 99]) expectReply(await run({ fixture, cuts: { seed } }), fixture);
   });
 });
-
-/** Ends of events, as byte offsets. */
-function eventEnds(body: Buffer): number[] {
-  const ends: number[] = [];
-  for (let at = body.indexOf("\n\n"); at >= 0; at = body.indexOf("\n\n", at + 1)) ends.push(at + 2);
-  return ends;
-}
 
 /** Where the reply is complete: the end of the event with the last finish_reason of choice 0, or of the closing marker. */
 function completeAt(body: Buffer): number {
@@ -187,55 +98,45 @@ function completeAt(body: Buffer): number {
   return finished ?? body.lastIndexOf("[DONE]") + "[DONE]".length;
 }
 
-function sample(numbers: number[], count: number): number[] {
-  if (numbers.length <= count) return numbers;
-  const step = numbers.length / count;
-  return Array.from({ length: count }, (_, i) => numbers[Math.floor(i * step)]!).concat(numbers.slice(-4));
-}
-
 const whole = streams.filter((fixture) => !fixture.expected.error);
 
-describe.skipIf(!present)("recorded replies that break off", () => {
-  test.each(whole.map((fixture) => [fixture.id, fixture] as const))(
-    "%s at its events and inside them",
-    { timeout: 60_000 },
-    async (_, fixture) => {
-      const body = Buffer.from(wire(fixture));
-      const complete = completeAt(body);
-      const boundaries = sample(
-        [0, ...eventEnds(body)].filter((end) => end < complete),
-        40,
-      );
-      // The last cut takes the closing brace: an event that only lacks its blank line is whole, and one SDK line reads it.
-      const inside = Array.from({ length: 24 }, (_, i) => Math.floor(((i + 0.5) / 24) * (complete - 2)));
-      for (const until of [...boundaries, ...inside, complete - 3]) {
-        for (const breakOff of [false, true]) {
-          const reply = await run({ fixture, body, cuts: "whole", until, breakOff });
-          const where = `${until} of ${body.length} bytes, ${breakOff ? "broken" : "closed"}`;
-          expect(reply.error, where).toBeInstanceOf(BackendError);
-          expect(["stream_truncated", "connection"], where).toContain(reply.error.code);
-          expect(reply.error.retryable, where).toBe(true);
-          expect(reply.finish, where).toBeUndefined();
-          expect(reply.calls, where).toEqual([]);
-          const text = fixture.expected.refusal ?? fixture.expected.text;
-          expect(text.startsWith(reply.text), where).toBe(true);
-          expect((fixture.expected.reasoning ?? "").startsWith(reply.reasoning), where).toBe(true);
-        }
+describe.skipIf(!recordingsPresent)("recorded replies that break off", () => {
+  test.each(named(whole))("%s at its events and inside them", { timeout: 60_000 }, async (_, fixture) => {
+    const body = Buffer.from(wire(fixture));
+    const complete = completeAt(body);
+    const boundaries = sample(
+      [0, ...eventEnds(body)].filter((end) => end < complete),
+      40,
+    );
+    // The last cut takes the closing brace: an event that only lacks its blank line is whole, and one SDK line reads it.
+    const inside = Array.from({ length: 24 }, (_, i) => Math.floor(((i + 0.5) / 24) * (complete - 2)));
+    for (const until of [...boundaries, ...inside, complete - 3]) {
+      for (const breakOff of [false, true]) {
+        const reply = await run({ fixture, body, until, breakOff });
+        const where = `${until} of ${body.length} bytes, ${breakOff ? "broken" : "closed"}`;
+        expect(reply.error, where).toBeInstanceOf(BackendError);
+        expect(["stream_truncated", "connection"], where).toContain(reply.error.code);
+        expect(reply.error.retryable, where).toBe(true);
+        expect(reply.finish, where).toBeUndefined();
+        expect(reply.calls, where).toEqual([]);
+        const text = fixture.expected.refusal ?? fixture.expected.text;
+        expect(text.startsWith(reply.text), where).toBe(true);
+        expect((fixture.expected.reasoning ?? "").startsWith(reply.reasoning), where).toBe(true);
       }
-      // What came whole before the end is all there: as much as the same events give when the server finishes after them.
-      const end = Buffer.from('data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n');
-      for (const until of sample(boundaries, 6)) {
-        const cut = await run({ fixture, body, cuts: "whole", until });
-        const ended = await run({ fixture, body: Buffer.concat([body.subarray(0, until), end]), cuts: "whole" });
-        expect([cut.text, cut.reasoning, cut.streamedInputs]).toEqual([ended.text, ended.reasoning, ended.streamedInputs]);
-      }
-    },
-  );
+    }
+    // What came whole before the end is all there: as much as the same events give when the server finishes after them.
+    const end = Buffer.from('data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n');
+    for (const until of sample(boundaries, 6)) {
+      const cut = await run({ fixture, body, until });
+      const ended = await run({ fixture, body: Buffer.concat([body.subarray(0, until), end]) });
+      expect([cut.text, cut.reasoning, cut.streamedInputs]).toEqual([ended.text, ended.reasoning, ended.streamedInputs]);
+    }
+  });
 
   test("the bytes after the finish reason may be missing", async () => {
     for (const fixture of whole.filter((one) => one.expected.finishReason)) {
       const body = Buffer.from(wire(fixture));
-      const reply = await run({ fixture, body, cuts: "whole", until: completeAt(body) });
+      const reply = await run({ fixture, body, until: completeAt(body) });
       expect(reply.error, fixture.id).toBeUndefined();
       expect(reply.text, fixture.id).toBe(fixture.expected.refusal ?? fixture.expected.text);
     }
@@ -251,9 +152,9 @@ const CODES: Record<string, string> = {
   "transformers/error-422-fastapi-detail": "bad_request",
 };
 
-describe.skipIf(!present)("recorded refusals to answer", () => {
-  test.each(refused.map((fixture) => [fixture.id, fixture] as const))("%s", async (id, fixture) => {
-    const { error, chunks } = await run({ fixture, body: Buffer.from(wire(fixture)), cuts: "whole" });
+describe.skipIf(!recordingsPresent)("recorded refusals to answer", () => {
+  test.each(named(refused))("%s", async (id, fixture) => {
+    const { error, chunks } = await run({ fixture });
     expect(chunks).toEqual([]);
     expect(error).toBeInstanceOf(BackendError);
     expect(error).toMatchObject({ code: CODES[id], status: fixture.httpStatus, retryable: fixture.httpStatus === 429 });

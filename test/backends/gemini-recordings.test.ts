@@ -3,12 +3,11 @@ import { GeminiBackend } from "../../src/backends/gemini/backend.js";
 import { BackendError } from "../../src/errors.js";
 import type { GeminiPart, GeminiProviderData } from "../../src/formatter/gemini.js";
 import { collect, type Reply } from "./http.js";
-import { eventEnds, type Fixture, type Plan, recordings, recordingsPresent, startReplay, wire } from "./recordings.js";
+import { eventEnds, type Fixture, named, type Plan, recordings, recordingsPresent, startReplay, wire } from "./recordings.js";
 
 const all = recordings("gemini");
 const replies = all.filter((fixture) => fixture.httpStatus === 200);
 const streams = replies.filter((fixture) => fixture.framing === "sse" || fixture.framing === "jsonl");
-const named = (fixtures: Fixture[]) => fixtures.map((fixture) => [fixture.id, fixture] as const);
 
 let server: Awaited<ReturnType<typeof startReplay>>;
 beforeAll(async () => {

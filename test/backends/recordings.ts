@@ -38,6 +38,9 @@ export function recordings(format: string): Fixture[] {
   return fixtures.filter((fixture) => fixture.format === format);
 }
 
+/** For `test.each`. */
+export const named = (fixtures: Fixture[]) => fixtures.map((fixture) => [fixture.id, fixture] as const);
+
 /** The bytes a server would send. */
 export function wire(fixture: Fixture): string {
   const raw = readFileSync(folder + fixture.file, "utf8");

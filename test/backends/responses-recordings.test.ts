@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createBackend } from "../../src/backends/create-backend.js";
 import { BackendError } from "../../src/errors.js";
 import { collect, type Reply } from "./http.js";
-import { eventEnds, type Fixture, type Plan, recordings, recordingsPresent, sample, startReplay, wire } from "./recordings.js";
+import { eventEnds, type Fixture, named, type Plan, recordings, recordingsPresent, sample, startReplay, wire } from "./recordings.js";
 
 const all = recordings("openai-responses");
 const replies = all.filter((fixture) => fixture.httpStatus === 200);
@@ -17,8 +17,6 @@ afterAll(() => replay.close());
 function run(plan: Plan): Promise<Reply> {
   return replay.play(plan, (baseUrl) => collect(createBackend({ type: "openai", model: "m", baseUrl })));
 }
-
-const named = (fixtures: Fixture[]) => fixtures.map((fixture) => [fixture.id, fixture] as const);
 
 function expectReply(reply: Reply, { expected }: Fixture): void {
   if (expected.error) {
