@@ -93,11 +93,16 @@ export function mapEvents<E>(open: () => Promise<EventReading<E>>, close: () => 
     try {
       reading = await open();
       source = reading.events[Symbol.asyncIterator]();
+      if (closed) {
+        // The reader has left meanwhile.
+        source.return?.().then(undefined, () => {});
+        return { done: true, value: undefined };
+      }
       if (reading.first !== undefined) out.push(...reading.first);
     } catch (error) {
       return onError(error);
     }
-    return closed ? { done: true, value: undefined } : (ready() ?? pull());
+    return ready() ?? pull();
   }
 
   return {

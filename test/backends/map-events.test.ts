@@ -87,4 +87,31 @@ describe("events become chunks", () => {
     await iterator.return?.();
     expect(watched).toEqual({ closed: 1, returned: 1 });
   });
+
+  it("a reader that leaves while it is being opened leaves nothing open", async () => {
+    const watched = watch();
+    let opened = (_: EventReading<string>) => {};
+    const source = {
+      next: () => Promise.reject(new Error("nobody reads")),
+      async return() {
+        watched.returned++;
+        return { done: true as const, value: undefined };
+      },
+      [Symbol.asyncIterator]: () => source,
+    };
+    const iterator = mapEvents<string>(
+      () =>
+        new Promise((resolve) => {
+          opened = resolve;
+        }),
+      () => {
+        watched.closed++;
+      },
+    );
+    const next = iterator.next();
+    await iterator.return?.();
+    opened({ events: source, take() {}, end() {}, fail: (error) => error });
+    expect(await next).toEqual({ done: true, value: undefined });
+    expect(watched).toEqual({ closed: 1, returned: 1 });
+  });
 });
