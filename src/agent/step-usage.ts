@@ -19,7 +19,7 @@ function estimateOutput(reply: Reply): number {
     if (part.type === "text" || part.type === "reasoning") text += part.text;
     else if (part.type === "tool-call") text += typeof part.input === "string" ? part.input : (JSON.stringify(part.input) ?? "");
   }
-  for (const call of reply.open.values()) text += call.raw;
+  for (const call of reply.open) text += call.raw;
   return estimateTokens(text);
 }
 
