@@ -242,7 +242,7 @@ class Turn implements TurnRun, ReplySink {
     if (this.#live === undefined) return;
     const { reply, request: sent } = this.#live;
     this.#live = undefined;
-    const usage = wasRefused(reply, error) ? noUsage : stepUsage(reply, sent, this.#request.backend.type);
+    const usage = stepUsage(reply, sent, this.#request.backend.type, error);
     this.#spent = addUsage(this.#spent, usage);
     this.#hooks.emit({
       type: "step-finish",
@@ -355,13 +355,6 @@ class Turn implements TurnRun, ReplySink {
     this.#writing = on;
     this.#hooks.writing(on);
   }
-}
-
-/** Thrown before anything arrived: refused by the provider or never sent, so nothing was spent. */
-function wasRefused(reply: Reply, error: unknown): boolean {
-  if (error === undefined || reply.touched) return false;
-  const { code } = errorInfo(error);
-  return code !== "timeout" && code !== "stream_truncated";
 }
 
 function tooManySteps(request: TurnRequest): MassGenError {
