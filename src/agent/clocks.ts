@@ -3,111 +3,119 @@ import { BackendError } from "../errors.js";
 import type { Runtime } from "../runtime.js";
 import type { TurnTimeouts } from "./types.js";
 
-export type StepLimit = "step" | "firstChunk" | "chunk";
-
-/** Watches one model step. */
-export interface Watchdog {
-  /** Something has arrived. `output`: it is the model's, not just a sign that the provider answered. */
-  touch(output: boolean): void;
-  stop(): void;
-}
+export type Limit = "turn" | "step" | "firstChunk" | "chunk";
 
 /**
- * Calls `expire` once, when the step as a whole, its first chunk or its next chunk is overdue. A chunk costs one clock
- * reading: the timer runs on and, when it fires, looks how long ago the last one came.
+ * Watches one turn and the step that it is in, with one timer. Calls `expire` when the turn has run too long, or the step as a
+ * whole, its first chunk or its next chunk is overdue; whoever hears it ends the turn or the step. A chunk costs one clock reading:
+ * the timer runs on and, when it fires, looks how long ago the last one came.
  */
-export function startWatchdog(
-  runtime: Runtime,
-  limits: Pick<TurnTimeouts, StepLimit>,
-  expire: (limit: StepLimit, ms: number) => void,
-): Watchdog {
-  const started = runtime.now();
-  let last = started;
-  let begun = false;
-  let due = Number.POSITIVE_INFINITY;
-  let cancel: (() => void) | undefined;
+export class TurnClock {
+  readonly #runtime: Runtime;
+  readonly #limits: TurnTimeouts;
+  readonly #expire: (limit: Limit) => void;
+  /** Running time that the turn has left. */
+  #left: number;
+  /** When the turn last began to run. */
+  #since = 0;
+  #running = false;
+  /** When the step began. */
+  #started = 0;
+  /** When something last arrived. */
+  #last = 0;
+  #step: "none" | "silent" | "streaming" = "none";
+  /** When the timer fires. */
+  #due = Number.POSITIVE_INFINITY;
+  #cancel: (() => void) | undefined;
 
-  function arm(): void {
-    due = Math.min(started + limits.step, begun ? last + limits.chunk : started + limits.firstChunk);
-    cancel = due === Number.POSITIVE_INFINITY ? undefined : runtime.setTimer(Math.max(0, due - runtime.now()), check);
+  /** The turn's time begins to run. A limit of `Infinity` never expires. */
+  constructor(runtime: Runtime, limits: TurnTimeouts, expire: (limit: Limit) => void) {
+    this.#runtime = runtime;
+    this.#limits = limits;
+    this.#expire = expire;
+    this.#left = limits.turn;
+    this.resume();
   }
 
-  function check(): void {
-    cancel = undefined;
-    const now = runtime.now();
-    const overdue: StepLimit | undefined =
-      now - started >= limits.step
-        ? "step"
-        : begun
-          ? now - last >= limits.chunk
-            ? "chunk"
-            : undefined
-          : now - started >= limits.firstChunk
-            ? "firstChunk"
-            : undefined;
-    if (overdue === undefined) arm();
-    else expire(overdue, limits[overdue]);
+  /** The turn's time stands still. */
+  pause(): void {
+    if (!this.#running) return;
+    this.#left = Math.max(0, this.#left - (this.#runtime.now() - this.#since));
+    this.#running = false;
+    this.#arm();
   }
 
-  arm();
-  return {
-    touch(output) {
-      last = runtime.now();
-      if (begun || !output) return;
-      begun = true;
-      if (last + limits.chunk >= due) return; // the timer fires early enough as it is
-      cancel?.();
-      arm();
-    },
-    stop() {
-      cancel?.();
-      cancel = undefined;
-    },
-  };
+  resume(): void {
+    if (this.#running) return;
+    this.#since = this.#runtime.now();
+    this.#running = true;
+    this.#arm();
+  }
+
+  beginStep(): void {
+    this.#started = this.#runtime.now();
+    this.#step = "silent";
+    if (this.#nextDue() < this.#due) this.#arm();
+  }
+
+  /** Something has arrived. `output`: it is the model's, not just a sign that the provider answered. */
+  touch(output: boolean): void {
+    this.#last = this.#runtime.now();
+    if (this.#step !== "silent" || !output) return;
+    this.#step = "streaming";
+    if (this.#nextDue() < this.#due) this.#arm(); // else the timer fires early enough as it is
+  }
+
+  /** The timer is left as it is: there may be another step at once. */
+  endStep(): void {
+    this.#step = "none";
+  }
+
+  /** For good: a late `resume` arms nothing. */
+  stop(): void {
+    this.#left = Number.POSITIVE_INFINITY;
+    this.#running = false;
+    this.#step = "none";
+    this.#arm();
+  }
+
+  /** When each limit in force will be passed. */
+  #dueOf(limit: Limit): number {
+    switch (limit) {
+      case "turn":
+        return this.#running ? this.#since + this.#left : Number.POSITIVE_INFINITY;
+      case "step":
+        return this.#step === "none" ? Number.POSITIVE_INFINITY : this.#started + this.#limits.step;
+      case "firstChunk":
+        return this.#step === "silent" ? this.#started + this.#limits.firstChunk : Number.POSITIVE_INFINITY;
+      case "chunk":
+        return this.#step === "streaming" ? this.#last + this.#limits.chunk : Number.POSITIVE_INFINITY;
+    }
+  }
+
+  #nextDue(): number {
+    return Math.min(this.#dueOf("turn"), this.#dueOf("step"), this.#dueOf("firstChunk"), this.#dueOf("chunk"));
+  }
+
+  #arm(): void {
+    this.#cancel?.();
+    this.#due = this.#nextDue();
+    const forever = this.#due === Number.POSITIVE_INFINITY;
+    this.#cancel = forever ? undefined : this.#runtime.setTimer(Math.max(0, this.#due - this.#runtime.now()), () => this.#check());
+  }
+
+  #check(): void {
+    this.#cancel = undefined;
+    const now = this.#runtime.now();
+    const overdue = LIMITS.find((limit) => this.#dueOf(limit) <= now);
+    if (overdue !== undefined) this.#expire(overdue);
+    if (this.#cancel === undefined) this.#arm();
+  }
 }
 
-/** A limit that can stand still. */
-export interface TurnClock {
-  pause(): void;
-  resume(): void;
-  stop(): void;
-}
+const LIMITS: readonly Limit[] = ["turn", "step", "firstChunk", "chunk"];
 
-/** Calls `expire` once, after `ms` of running time; `Infinity` never. */
-export function startTurnClock(runtime: Runtime, ms: number, expire: () => void): TurnClock {
-  let left = ms;
-  let since = 0;
-  let paused = true;
-  let cancel: (() => void) | undefined;
-
-  function resume(): void {
-    if (!paused) return;
-    paused = false;
-    since = runtime.now();
-    if (left !== Number.POSITIVE_INFINITY) cancel = runtime.setTimer(left, expire);
-  }
-
-  function pause(): void {
-    if (paused) return;
-    paused = true;
-    left = Math.max(0, left - (runtime.now() - since));
-    cancel?.();
-    cancel = undefined;
-  }
-
-  resume();
-  return {
-    pause,
-    resume,
-    stop() {
-      cancel?.();
-      cancel = undefined;
-      left = Number.POSITIVE_INFINITY; // a late resume arms nothing
-    },
-  };
-}
-
-const WHAT: Record<StepLimit | "turn", string> = {
+const WHAT: Record<Limit, string> = {
   turn: "The turn was not over",
   step: "The model step was not over",
   firstChunk: "Nothing came from the model",
@@ -115,7 +123,7 @@ const WHAT: Record<StepLimit | "turn", string> = {
 };
 
 /** The error of a limit that was passed; retryable. */
-export function timeoutError(limit: StepLimit | "turn", ms: number, backend: Backend): BackendError {
+export function timeoutError(limit: Limit, ms: number, backend: Backend): BackendError {
   const name = backend.model === "" ? backend.type : `${backend.type} ${backend.model}`;
   const message = `${WHAT[limit]} within ${ms} ms (${name}). Check the provider, or raise the timeout \`${limit}\`.`;
   return new BackendError("timeout", message, { retryable: true, provider: backend.type });

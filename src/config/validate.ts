@@ -46,7 +46,10 @@ function problemsOf(issue: z.core.$ZodIssue, data: unknown): Problem[] {
   }
   const value = path.reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], data);
   if (issue.code === "too_small" && issue.origin === "array") return [{ path, message: "must list at least one agent" }];
-  return [{ path, message: value === undefined ? "is missing" : `${wanted(issue, value)}, not ${describe(value)}` }];
+  if (value === undefined) return [{ path, message: "is missing" }];
+  // Keys are shown to nobody, whatever is wrong with them.
+  const secret = path.includes("api_key") || path.includes("headers");
+  return [{ path, message: `${wanted(issue, value)}, not ${secret ? kindOf(value) : describe(value)}` }];
 }
 
 /** Keys that are a switch with a third position. */
@@ -84,6 +87,10 @@ const KINDS: Readonly<Record<string, string>> = {
   record: "a mapping of keys to values",
   array: "a list",
 };
+
+function kindOf(value: unknown): string {
+  return typeof value === "object" || value === "" ? describe(value) : `a ${typeof value === "string" ? "text" : typeof value}`;
+}
 
 function describe(value: unknown): string {
   if (value === "") return "empty";

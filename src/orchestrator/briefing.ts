@@ -17,6 +17,8 @@ export interface RunSpec {
   context: unknown;
 }
 
+const STREAMED = { toolName: "new_answer", field: "content" };
+
 /** Turns what the core orders into what an agent is told and given. */
 export class Briefing {
   readonly #options: ResolvedOptions;
@@ -35,7 +37,7 @@ export class Briefing {
     };
   }
 
-  request(order: TurnOrder, signal: AbortSignal): TurnRequest {
+  request(order: TurnOrder): TurnRequest {
     const options = this.#options;
     const spec = this.#spec;
     const agent = options.agents[order.agent]!;
@@ -51,11 +53,11 @@ export class Briefing {
       ...composeTurn(this.#composer, { systemMessage: agent.systemMessage, short: agent.backend.capabilities.shortPrompts }, order),
       tools: this.tools(order.agent, order.phase),
       decisions,
-      knownDecisions: [...WORKFLOW_TOOLS],
+      knownDecisions: WORKFLOW_TOOLS,
       ...(choice !== undefined && { toolChoice: choice }),
       settings: { ...agent.settings, ...(presents ? spec.settings : always) },
       ...(agent.params !== undefined && { params: agent.params }),
-      streamedArgument: { toolName: "new_answer", field: "content" },
+      streamedArgument: STREAMED,
       timeouts: options.timeout,
       maxSteps: options.maxSteps,
       maxStepRetries: options.maxStepRetries,
@@ -63,7 +65,6 @@ export class Briefing {
       retryAfterOutput: !presents,
       context: spec.context,
       runtime: options.runtime,
-      signal,
     };
   }
 

@@ -1,5 +1,5 @@
 import { startTurn } from "../agent/turn.js";
-import type { StepEvent, TurnHooks } from "../agent/types.js";
+import type { ExternalCall, StepEvent, ToolOutcome } from "../agent/types.js";
 import { type ErrorInfo, errorInfo } from "../errors.js";
 import { limitsSteps } from "../token-manager/budget.js";
 import type { Usage } from "../token-manager/usage.js";
@@ -7,10 +7,10 @@ import { Briefing, type RunSpec } from "./briefing.js";
 import { initialState, step } from "./core/step.js";
 import type { CoreInput, CoreState, Effect, Transition, TurnOrder } from "./core/types.js";
 import type { EventLog } from "./event-log/event-log.js";
-import type { CoordinationEvent, CoordinationEventBody } from "./events.js";
+import type { CoordinationEvent, CoordinationEventBody, TurnScope } from "./events.js";
 import { InputDesk } from "./input-desk.js";
 import { Ledger, type LedgerTurn } from "./ledger.js";
-import { LiveTurn } from "./live-turn.js";
+import { LiveTurn, type TurnHost } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
 
 type Unstamped<T> = T extends unknown ? Omit<T, "time"> : never;
@@ -20,17 +20,18 @@ export type Fact = Unstamped<CoreInput>;
  * Carries out the wishes of the core and feeds the facts back, one at a time. All I/O of a run hangs below this:
  * its turns, its timers and the questions to its caller.
  */
-export class Driver {
+export class Driver implements TurnHost {
   readonly ledger: Ledger;
-  readonly desk: InputDesk;
   /** What code of the caller's threw and ended the run. */
   brokenBy: unknown;
   readonly #options: ResolvedOptions;
   readonly #spec: RunSpec;
   readonly #log: EventLog;
   readonly #brief: Briefing;
-  readonly #turns = new Map<string, LiveTurn>();
-  readonly #timers = new Map<string, () => void>();
+  #turns: LiveTurn[] = [];
+  #timers: { timer: string; cancel: () => void }[] = [];
+  /** Made with the first question. */
+  #desk: InputDesk | undefined;
   readonly #inbox: Fact[] = [];
   #busy = false;
   #state: CoreState;
@@ -41,7 +42,6 @@ export class Driver {
     this.#log = log;
     this.#brief = new Briefing(options, spec);
     this.ledger = new Ledger(options);
-    this.desk = new InputDesk(options.runtime, options.inputTimeoutMs, (event) => this.#publish(event));
     const agents = options.agents.map((agent, index) => ({
       agentId: agent.id,
       hasTools: this.#brief.tools(index, "draft").length > 0,
@@ -52,6 +52,12 @@ export class Driver {
 
   get state(): CoreState {
     return this.#state;
+  }
+
+  get desk(): InputDesk {
+    const { runtime, inputTimeoutMs } = this.#options;
+    this.#desk ??= new InputDesk(runtime, inputTimeoutMs, (event) => this.#publish(event));
+    return this.#desk;
   }
 
   /** Starts the run; `early` is what its caller has asked for already. */
@@ -110,19 +116,19 @@ export class Driver {
   #publish(event: CoordinationEventBody): void {
     switch (event.type) {
       case "turn-interrupt": {
-        const turn = this.#turns.get(event.turnId);
+        const turn = this.#turn(event.turnId);
         turn?.abort(event.reason);
-        event.partialText = turn?.progress.partialText() ?? "";
-        event.usage = turn?.progress.usage() ?? event.usage;
+        event.partialText = turn?.partialText() ?? "";
+        event.usage = turn?.usage() ?? event.usage;
         this.ledger.waste(event.turnId);
         break;
       }
       case "turn-error":
         this.ledger.waste(event.turnId);
-        event.usage = this.#turns.get(event.turnId)?.progress.usage() ?? event.usage;
+        event.usage = this.#turn(event.turnId)?.usage() ?? event.usage;
         break;
       case "turn-finish":
-        event.usage = this.#turns.get(event.turnId)?.progress.usage() ?? event.usage;
+        event.usage = this.#turn(event.turnId)?.usage() ?? event.usage;
         break;
       case "run-finish":
       case "run-error":
@@ -138,12 +144,11 @@ export class Driver {
       case "start-turn":
         return this.#startTurn(effect.turn);
       case "interrupt-turn":
-        this.#turns.delete(effect.turnId);
+        this.#forget(effect.turnId);
         return this.feed({ type: "turn-stopped", turnId: effect.turnId });
       case "end-turn":
-        this.#turns.get(effect.turnId)?.reply({ type: "end" });
-        this.#turns.delete(effect.turnId);
-        return;
+        this.#turn(effect.turnId)?.reply({ type: "end" });
+        return this.#forget(effect.turnId);
       case "continue-turn":
         return this.#guard(effect.turnId, (turn) => {
           // News that come with the reply are newer than any that still wait.
@@ -157,23 +162,37 @@ export class Driver {
         return this.#guard(effect.turnId, (turn) => {
           turn.update = this.#brief.update(effect.order);
         });
-      case "set-timer": {
-        const cancel = this.#options.runtime.setTimer(effect.ms, () => {
-          this.#timers.delete(effect.timer);
-          this.feed({ type: "timer", timer: effect.timer });
-        });
-        this.#timers.set(effect.timer, cancel);
-        return;
-      }
+      case "set-timer":
+        return this.#setTimer(effect.timer, effect.ms);
       case "clear-timer":
-        this.#timers.get(effect.timer)?.();
-        this.#timers.delete(effect.timer);
+        return this.#clearTimer(effect.timer);
     }
+  }
+
+  #setTimer(timer: string, ms: number): void {
+    const cancel = this.#options.runtime.setTimer(ms, () => {
+      this.#timers = this.#timers.filter((other) => other.timer !== timer);
+      this.feed({ type: "timer", timer });
+    });
+    this.#timers.push({ timer, cancel });
+  }
+
+  #clearTimer(timer: string): void {
+    this.#timers.find((other) => other.timer === timer)?.cancel();
+    this.#timers = this.#timers.filter((other) => other.timer !== timer);
+  }
+
+  #turn(turnId: string): LiveTurn | undefined {
+    return this.#turns.find((turn) => turn.order.turnId === turnId);
+  }
+
+  #forget(turnId: string): void {
+    this.#turns = this.#turns.filter((turn) => turn.order.turnId !== turnId);
   }
 
   /** A prompt that throws ends the run with that error instead of leaving it hanging. */
   #guard(turnId: string, act: (turn: LiveTurn) => void): void {
-    const turn = this.#turns.get(turnId);
+    const turn = this.#turn(turnId);
     if (turn === undefined) return;
     try {
       act(turn);
@@ -183,53 +202,23 @@ export class Driver {
   }
 
   #startTurn(order: TurnOrder): void {
-    const live = new LiveTurn(order, this.#options.agents[order.agent]!.id);
-    this.#turns.set(order.turnId, live);
-    this.#guard(order.turnId, () => {
-      const { progress, done } = startTurn(this.#brief.request(order, live.signal), this.#hooks(live));
-      live.progress = progress;
-      done.then(
-        () => undefined,
-        (error) => {
-          this.feed({ type: "turn-failed", turnId: order.turnId, error: errorInfo(error) });
-          this.#turns.delete(order.turnId);
-        },
-      );
+    const { turnId, agent } = order;
+    const live = new LiveTurn(this, order, this.#options.agents[agent]!.id, limitsSteps(this.#options.budget));
+    this.#turns = this.#turns.concat(live);
+    this.#guard(turnId, () => {
+      live.run = startTurn(this.#brief.request(order), live);
+      live.run.done.catch((error: unknown) => {
+        this.feed({ type: "turn-failed", turnId, error: errorInfo(error) });
+        this.#forget(turnId);
+      });
     });
   }
 
-  #hooks(live: LiveTurn): TurnHooks {
-    const { turnId, phase } = live.order;
-    return {
-      emit: (event) => this.#onStepEvent(live, event),
-      ...(limitsSteps(this.#options.budget) && { mayStart: (estimate) => this.#mayStart(live, estimate) }),
-      writing: (on) => this.feed({ type: "writing", turnId, on }),
-      worked: () => this.feed({ type: "worked", turnId }),
-      decide: ({ calls, text, worked, finishReason }) =>
-        live.ask(() => {
-          if (phase !== "present" || calls.length > 0) {
-            const spent = live.takeSpent();
-            const cut = finishReason === "length";
-            return this.feed({ type: "decided", turnId, calls, text, cut, worked, ...(spent !== undefined && { spent }) });
-          }
-          const alone = live.order.candidate?.alone === true;
-          const withheld = !alone && (finishReason === "refusal" || finishReason === "content-filter");
-          this.feed({ type: "presented", turnId, text: withheld ? "" : live.presented() });
-        }),
-      takeUpdate: () => {
-        const update = live.update;
-        if (update === undefined) return undefined;
-        live.update = undefined;
-        live.epoch = update.epoch;
-        this.feed({ type: "updated", turnId, setVersion: update.setVersion });
-        return update;
-      },
-      external: (calls, signal) =>
-        this.desk.ask({ agentId: live.agentId, turnId, phase, attempt: live.order.attempt, epoch: live.epoch }, calls, signal),
-    };
+  askCaller(scope: TurnScope, calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]> {
+    return this.desk.ask(scope, calls, signal);
   }
 
-  #onStepEvent(live: LiveTurn, event: StepEvent): void {
+  onStepEvent(live: LiveTurn, event: StepEvent): void {
     const { turnId, phase, attempt } = live.order;
     const { agentId } = live;
     const { runId } = this.#spec;
@@ -237,7 +226,7 @@ export class Driver {
     // Every delta passes here. On Node 20 an object that gains keys after a spread gets a hidden class of its own, thirty times as
     // dear: so the spread comes last, and the log's stamps have their places.
     const body = { runId, seq: 0, time: 0, agentId, turnId, phase, attempt, epoch, ...event } as CoordinationEvent;
-    if (body.type === "text-delta" && phase === "present") body.delta = live.addPresented(body.delta);
+    if (body.type === "text-delta" && phase === "present") body.delta = live.presentedDelta(body.delta);
     // Booked first: a listener may end the run at this very event.
     if (event.type === "step-finish") this.ledger.add(turnOf(live), event.usage, event.status === "ok");
     this.#log.append(body);
@@ -264,7 +253,7 @@ export class Driver {
   }
 
   /** Asked before a step. `false`: the turn will be stopped, for a budget has no room left. */
-  #mayStart(live: LiveTurn, estimate: Usage): boolean | Promise<void> {
+  mayStart(live: LiveTurn, estimate: Usage): boolean | Promise<void> {
     const verdict = this.ledger.reserve(turnOf(live), estimate);
     if (verdict === "ok") return true;
     if (verdict === "wait") return this.ledger.settled();
@@ -283,11 +272,11 @@ export class Driver {
 
   /** Frees whatever the run still holds, once it is over. */
   dispose(): void {
-    for (const turn of this.#turns.values()) turn.abort("error");
-    this.#turns.clear();
-    for (const cancel of this.#timers.values()) cancel();
-    this.#timers.clear();
-    this.desk.close();
+    for (const turn of this.#turns) turn.abort("error");
+    this.#turns = [];
+    for (const { cancel } of this.#timers) cancel();
+    this.#timers = [];
+    this.#desk?.close();
   }
 }
 

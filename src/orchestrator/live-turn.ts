@@ -1,41 +1,51 @@
-import type { TurnProgress, TurnUpdate, Verdict } from "../agent/types.js";
-import { TextBuffer } from "../text-buffer.js";
-import { noUsage } from "../token-manager/usage.js";
+import type { DecisionPoint, ExternalCall, StepEvent, ToolOutcome, TurnHooks, TurnRun, TurnUpdate, Verdict } from "../agent/types.js";
+import { noUsage, type Usage } from "../token-manager/usage.js";
 import type { Spent, TurnOrder } from "./core/types.js";
+import type { Fact } from "./driver.js";
+import type { TurnScope } from "./events.js";
 
-/** What the driver keeps of a turn under way. */
-export class LiveTurn {
+/** What a turn under way needs of its driver. */
+export interface TurnHost {
+  feed(fact: Fact): void;
+  onStepEvent(turn: LiveTurn, event: StepEvent): void;
+  mayStart(turn: LiveTurn, estimate: Usage): boolean | Promise<void>;
+  askCaller(scope: TurnScope, calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]>;
+}
+
+/** What the driver keeps of a turn under way, and what the turn tells it. */
+export class LiveTurn implements TurnHooks {
   readonly order: TurnOrder;
   readonly agentId: string;
-  progress: TurnProgress = { partialText: () => "", usage: () => noUsage };
+  /** Set where a budget must be asked before each step. */
+  readonly mayStart: TurnHooks["mayStart"];
+  /** The turn itself, once it has started. */
+  run: TurnRun | undefined;
   /** News that wait for the next step. */
   update: (TurnUpdate & { setVersion: number; epoch: number }) | undefined;
   /** The epoch of the answers it reads. */
   epoch: number;
   /** Budgets that its last step has used up, until the core is told. */
   spent: Spent | undefined;
-  readonly #controller = new AbortController();
+  readonly #host: TurnHost;
   #answer: ((verdict: Verdict) => void) | undefined;
-  /** Text of the steps that ended well, and of the one in flight. */
+  /** Final text of the steps that ended well. */
   #kept = "";
   /** The step before was only paused by its provider: its text goes on where it stopped. */
   #paused = false;
-  readonly #current = new TextBuffer();
+  /** The step in flight has written some of the final text. */
   #begun = false;
 
-  constructor(order: TurnOrder, agentId: string) {
+  constructor(host: TurnHost, order: TurnOrder, agentId: string, limited: boolean) {
+    this.#host = host;
     this.order = order;
     this.agentId = agentId;
     this.epoch = order.epoch;
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
+    this.mayStart = limited ? (estimate) => host.mayStart(this, estimate) : undefined;
   }
 
   abort(reason: string): void {
     // As `fetch` and everybody else aborts.
-    this.#controller.abort(new DOMException(`The turn was stopped: ${reason}.`, "AbortError"));
+    this.run?.abort(new DOMException(`The turn was stopped: ${reason}.`, "AbortError"));
     this.#answer = undefined;
   }
 
@@ -45,35 +55,81 @@ export class LiveTurn {
     return spent;
   }
 
-  /** Waits for what becomes of a decision. */
-  ask(put: () => void): Promise<Verdict> {
-    return new Promise((resolve) => {
-      this.#answer = resolve;
-      put();
-    });
-  }
-
   reply(verdict: Verdict): void {
     this.#answer?.(verdict);
     this.#answer = undefined;
   }
 
-  /** Takes a delta of the final text; returns it with the gap to the text of the step before, where there is one. */
-  addPresented(delta: string): string {
-    const piece = this.#begun || this.#paused || this.#kept === "" ? delta : `\n\n${delta}`;
+  partialText(): string {
+    return this.run?.partialText() ?? "";
+  }
+
+  usage(): Usage {
+    return this.run?.usage() ?? noUsage;
+  }
+
+  /** The gap between the final text so far and what the step in flight adds to it. */
+  get #gap(): string {
+    return this.#paused || this.#kept === "" ? "" : "\n\n";
+  }
+
+  /** Takes a delta of the final text; returns it with the gap before it, where there is one. */
+  presentedDelta(delta: string): string {
+    if (this.#begun) return delta;
     this.#begun = true;
-    this.#current.add(piece);
-    return piece;
+    return this.#gap + delta;
   }
 
   stepEnded(ok: boolean, paused: boolean): void {
+    if (ok && this.#begun) this.#kept += this.#gap + (this.run?.text() ?? "");
     this.#paused = paused;
-    const text = this.#current.drain();
-    if (ok) this.#kept += text;
     this.#begun = false;
   }
 
-  presented(): string {
-    return this.#kept;
+  // ---- what the turn tells
+
+  emit(event: StepEvent): void {
+    this.#host.onStepEvent(this, event);
+  }
+
+  writing(on: boolean): void {
+    this.#host.feed({ type: "writing", turnId: this.order.turnId, on });
+  }
+
+  worked(): void {
+    this.#host.feed({ type: "worked", turnId: this.order.turnId });
+  }
+
+  /** Waits for what becomes of the decision. */
+  decide(point: DecisionPoint): Promise<Verdict> {
+    return new Promise((resolve) => {
+      this.#answer = resolve;
+      this.#put(point);
+    });
+  }
+
+  takeUpdate(): TurnUpdate | undefined {
+    const { update } = this;
+    if (update === undefined) return undefined;
+    this.update = undefined;
+    this.epoch = update.epoch;
+    this.#host.feed({ type: "updated", turnId: this.order.turnId, setVersion: update.setVersion });
+    return update;
+  }
+
+  external(calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]> {
+    const { turnId, phase, attempt } = this.order;
+    return this.#host.askCaller({ agentId: this.agentId, turnId, phase, attempt, epoch: this.epoch }, calls, signal);
+  }
+
+  #put({ calls, text, worked, finishReason }: DecisionPoint): void {
+    const { turnId, phase, candidate } = this.order;
+    if (phase !== "present" || calls.length > 0) {
+      const spent = this.takeSpent();
+      const cut = finishReason === "length";
+      return this.#host.feed({ type: "decided", turnId, calls, text, cut, worked, ...(spent !== undefined && { spent }) });
+    }
+    const withheld = candidate?.alone !== true && (finishReason === "refusal" || finishReason === "content-filter");
+    this.#host.feed({ type: "presented", turnId, text: withheld ? "" : this.#kept });
   }
 }

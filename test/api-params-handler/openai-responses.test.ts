@@ -20,6 +20,9 @@ describe("effort where nobody says one", () => {
     "gpt-5.4-mini-2026-03-17",
     "gpt-5.6-sol",
     "gpt-6-luna",
+    "gpt-6-astra",
+    "gpt-6.1-sol",
+    "gpt-6.1-terra",
     "gpt-6.1",
     "gpt-6.2-codex",
     "openai/gpt-5.2",
@@ -42,6 +45,13 @@ describe("effort where nobody says one", () => {
     });
     expect(send(model, { reasoning: null }).body).toEqual({});
   });
+});
+
+test.each(["gpt-6-astra", "gpt-6.1-sol"])("%s cannot be kept from reasoning", (model) => {
+  const { body, warnings } = send(model, {}, { reasoningEffort: "none", temperature: 0.3 });
+  expect(body).toEqual({ reasoning: { effort: "low" } });
+  expect(warnings).toEqual([expect.stringContaining('"low" was sent'), expect.stringContaining("`temperature`")]);
+  expect(send(model, { reasoning: { effort: "max" } }).body).toEqual({ reasoning: { effort: "max" } });
 });
 
 test.each(["gpt-4o", "gpt-4.1-mini", "gpt-5-chat-latest", "gpt-5.3-chat-latest", "o1-mini", "grok-4"])(

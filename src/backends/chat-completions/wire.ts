@@ -14,6 +14,8 @@ import type { ResolvedChatConfig } from "./config.js";
 import { readModels, servedModels } from "./models.js";
 import { chatReader } from "./stream.js";
 
+const NO_TOOLS: ReadonlySet<string> = new Set();
+
 /** What the backend gives its wire. */
 export interface ChatWireOptions {
   config: ResolvedChatConfig;
@@ -85,7 +87,7 @@ class ChatWire implements Wire {
       provider: type,
       endpoint: baseUrl,
       model,
-      toolNames: new Set(request.tools?.map((tool) => tool.name)),
+      toolNames: request.tools === undefined ? NO_TOOLS : new Set(request.tools.map((tool) => tool.name)),
       firstCallId: countToolCalls(request),
       inlineThinking,
       errorFrom: (error) => wireError({ body: error }, this.origin),

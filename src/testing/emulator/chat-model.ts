@@ -24,6 +24,11 @@ export function checkChatModel(body: Json): Refusal | undefined {
       return badRequest(message, "reasoning_effort", "unsupported_value");
     }
   }
+  // The later models reason beside tools on the Responses API only.
+  if (Array.isArray(body.tools) && typeof effort === "string" && effort !== "none" && /^gpt-(5\.[4-9]|[6-9])/.test(model)) {
+    const message = `Function tools with reasoning_effort are not supported for ${model} in /v1/chat/completions. To use function tools, use /v1/responses or set reasoning_effort to 'none'.`;
+    return badRequest(message, "reasoning_effort");
+  }
   const reasons = efforts !== undefined && (effort ?? (rule.defaultEffort === undefined ? "medium" : "none")) !== "none";
   if (sampling === false || (sampling === "without-reasoning" && reasons)) {
     for (const key of sampling === false ? SAMPLING : ["temperature", "top_p", "logprobs", "top_logprobs"]) {

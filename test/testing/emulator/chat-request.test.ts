@@ -141,6 +141,8 @@ describe("what OpenAI's models refuse, when strict", () => {
     ["gpt-4o", { reasoning_effort: "low" }, null],
     ["gpt-4o", { verbosity: "low" }, "verbosity"],
     ["o3", { presence_penalty: 1 }, "presence_penalty"],
+    ["gpt-5.4", { reasoning_effort: "low", tools }, "reasoning_effort"],
+    ["gpt-6-astra", { temperature: 0.2 }, "temperature"],
     ["gpt-5.2-codex", {}, "model"],
   ])("%s with %j", (model, body, param) => {
     expect(checkChatRequest({ model, messages: [user], ...body }, true)).toMatchObject({
@@ -155,6 +157,9 @@ describe("what OpenAI's models refuse, when strict", () => {
   it.each<[string, Json]>([
     ["gpt-5-mini", { temperature: 1, max_completion_tokens: 5, verbosity: "low", reasoning_effort: "minimal" }],
     ["gpt-5.2", { temperature: 0.2 }],
+    ["gpt-5.2", { reasoning_effort: "low", tools }],
+    ["gpt-5.4", { reasoning_effort: "none", tools }],
+    ["gpt-5-chat-latest", { temperature: 0.2 }],
     ["gpt-4o", { temperature: 0.2, max_tokens: 5, verbosity: "medium" }],
   ])("%s takes %j", (model, body) => {
     expect(checkChatRequest({ model, messages: [user], ...body }, true)).toBeUndefined();
