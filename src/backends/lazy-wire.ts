@@ -15,6 +15,7 @@ export interface Wire {
 export class LazyWire<W extends Wire> {
   readonly #open: () => Promise<W>;
   #wire: Promise<W> | undefined;
+  #ready: W | undefined;
 
   constructor(open: () => Promise<W>) {
     this.#open = open;
@@ -22,6 +23,7 @@ export class LazyWire<W extends Wire> {
 
   /** One step: written by hand, as an async generator around the wire's own iterator would cost every delta three promises. */
   stream(request: BackendRequest, options: StreamOptions = {}): AsyncIterableIterator<BackendChunk> {
+    if (this.#ready !== undefined) return this.#ready.stream(request, options);
     let chunks: AsyncIterator<BackendChunk> | undefined;
     let over = false;
     const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -57,14 +59,22 @@ export class LazyWire<W extends Wire> {
   async close(): Promise<void> {
     const wire = this.#wire;
     this.#wire = undefined;
+    this.#ready = undefined;
     await (await wire?.catch(() => undefined))?.close();
   }
 
   #opened(): Promise<W> {
-    this.#wire ??= this.#open().catch((error: unknown) => {
-      this.#wire = undefined;
-      throw error;
-    });
-    return this.#wire;
+    if (this.#wire !== undefined) return this.#wire;
+    const wire = this.#open();
+    this.#wire = wire;
+    wire.then(
+      (ready) => {
+        if (this.#wire === wire) this.#ready = ready;
+      },
+      () => {
+        if (this.#wire === wire) this.#wire = undefined;
+      },
+    );
+    return wire;
   }
 }
