@@ -5,6 +5,32 @@ import { describeIssues, isStandardSchema, type StandardSchema } from "./standar
 /** A tool an agent may call. Without `execute` it belongs to the caller of the run. */
 export interface Tool extends ToolDefinition {
   execute?(input: unknown, context: ToolContext): unknown;
+  /** What it does to the world, in MCP's words; hints, no guarantees. */
+  annotations?: ToolAnnotations;
+  /** Whether the caller of the run must allow a call before it is made. Default: never. */
+  needsApproval?: boolean | ((input: unknown, context: ToolContext) => boolean | Promise<boolean>);
+  /** Milliseconds; `Infinity` for none. Default: the orchestrator's `timeout.tool`. */
+  timeoutMs?: number;
+  /** Arguments that name files, by what is done to them: checked against what the agent may touch, where it has a workspace. */
+  paths?: ToolPaths;
+  /** Where its effects end. `workspace`: in the agent's own directory. Default: from `annotations`, else `outside`. */
+  effects?: "none" | "workspace" | "outside";
+}
+
+/** As in the Model Context Protocol. */
+export interface ToolAnnotations {
+  title?: string;
+  readOnlyHint?: boolean;
+  destructiveHint?: boolean;
+  idempotentHint?: boolean;
+  openWorldHint?: boolean;
+}
+
+/** Names of arguments that hold a path or a list of paths. */
+export interface ToolPaths {
+  reads?: readonly string[];
+  writes?: readonly string[];
+  deletes?: readonly string[];
 }
 
 /** What a tool learns about the call. */
@@ -16,6 +42,19 @@ export interface ToolContext {
   signal: AbortSignal;
   /** The `context` given to `orchestrator.run`. */
   context: unknown;
+  /** The agent's own directory, where it has one. */
+  workspace?: string;
+  /** Keeps what is too long for a result where the agent can read it; returns the path to tell the model. Where it has a workspace. */
+  saveFile?(name: string, data: string | Uint8Array): Promise<string>;
+  /** Each call is a `tool-log` event. */
+  logger: ToolLogger;
+}
+
+export interface ToolLogger {
+  debug(message: string, data?: unknown): void;
+  info(message: string, data?: unknown): void;
+  warn(message: string, data?: unknown): void;
+  error(message: string, data?: unknown): void;
 }
 
 /** A plain JSON Schema (draft 2020-12) of an object: `{ type: "object", properties: { … } }`. */
