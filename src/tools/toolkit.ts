@@ -42,8 +42,11 @@ export interface RunToolkit {
   tools(turn: ToolTurn): readonly Tool[];
   /** Goes at the end of the agent's system message: what it has to know about these tools. The same in every turn. */
   instructions?(agentId: string): string | undefined;
-  /** Goes at the end of a turn's user message, e.g. where the files of the answers are. */
-  note?(turn: ToolTurn): string | undefined;
+  /**
+   * Goes at the end of a turn's user message, e.g. where the files of the answers are. Asked once, when the turn starts.
+   * `context` is what all toolkits' `context` gave for the turn.
+   */
+  note?(turn: ToolTurn, context: Pick<ToolContext, "workspace">): string | undefined | Promise<string | undefined>;
   /** What every tool call of the turn is told besides, whoever provides the tool. */
   context?(turn: ToolTurn): Pick<ToolContext, "workspace" | "saveFile">;
   /** Asked before every call of any tool of the turn, its own included. Throws a `MassGenError` that says why the call is refused. */
