@@ -47,13 +47,17 @@ export interface RunToolkit {
    * `context` is what all toolkits' `context` gave for the turn.
    */
   note?(turn: ToolTurn, context: Pick<ToolContext, "workspace">): string | undefined | Promise<string | undefined>;
+  /** Goes at the end of the message that brings a running turn new answers; `turn.labels` has them already. */
+  newsNote?(turn: ToolTurn): string | undefined;
   /** What every tool call of the turn is told besides, whoever provides the tool. */
   context?(turn: ToolTurn): Pick<ToolContext, "workspace" | "saveFile">;
   /** Asked before every call of any tool of the turn, its own included. Throws a `MassGenError` that says why the call is refused. */
   check?(call: { tool: Tool; input: unknown }, turn: ToolTurn): void | Promise<void>;
   /**
    * An agent hands in something that may become its answer (or has presented the final one): keep what belongs to it. The
-   * returned function is called once: with the label if it became an answer, else with `undefined`. It must not throw.
+   * returned function is called once: with the label if it became an answer, before the `answer` event; with the label of the
+   * voted answer if it is the presentation of that (`turn.phase` is `present`), whose own files stay as they are; else with
+   * `undefined`. It must not throw. If `handIn` itself throws, the turn fails.
    */
   handIn?(turn: ToolTurn, signal: AbortSignal): Promise<(label: string | undefined) => void>;
   /** What is left of the run for its result, asked when it has finished well. */
