@@ -1,78 +1,61 @@
-import { constants } from "node:fs";
-import { lstat, mkdir, open, readdir, rename, rm, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, realpath, unlink } from "node:fs/promises";
 import { MassGenError } from "../errors.js";
+import type { FileAccess } from "../filesystem-manager/access.js";
+import { type PathUse, resolvePath } from "../filesystem-manager/check-path.js";
+import { closeDirectory, entryOf, openBelow, selfOf, unlessCode } from "../filesystem-manager/directories.js";
+import { decodeFile } from "../filesystem-manager/text-file.js";
+import { openChecked, openParent, replaceFile } from "../filesystem-manager/write-file.js";
 
-// Provisional: replaced by massgen/filesystem-manager's own.
+// Files that toolkits keep in an agent's workspace, by the same check as every file a tool touches: nothing outside the
+// workspace is read or written, whatever links the agent has made.
 
+/** The text of a file; `undefined` where there is none. @throws MassGenError `path_denied`, `file_too_large`, `not_text` */
 export async function readWorkspaceFile(workspace: string, path: string, maxBytes: number): Promise<string | undefined> {
-  if (!(await plainParents(workspace, path))) return undefined;
-  let handle: Awaited<ReturnType<typeof open>>;
+  const checked = await check(workspace, path, "read");
+  if (!checked.exists) return undefined;
+  const handle = await openChecked(checked);
   try {
-    handle = await open(join(workspace, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-  try {
-    const stats = await handle.stat();
-    if (!stats.isFile()) throw new MassGenError("not_a_file", `${path} is not a file.`);
-    if (stats.size > maxBytes) throw new MassGenError("file_too_large", `${path} has ${stats.size} bytes; ${maxBytes} are read at most.`);
-    return await handle.readFile("utf8");
+    const { size } = await handle.stat();
+    if (size > maxBytes) throw new MassGenError("file_too_large", `"${path}" has ${size} bytes; at most ${maxBytes} can be read here.`);
+    const content = decodeFile(await handle.readFile());
+    if (content.kind === "text") return content.text;
+    throw new MassGenError("not_text", `"${path}" is no text file.`);
   } finally {
     await handle.close();
   }
 }
 
+/** Writes a file as a whole; readers see the old content or the new. Folders that are missing are made. */
 export async function writeWorkspaceFile(workspace: string, path: string, text: string): Promise<void> {
-  await plainParents(workspace, path, true);
-  const target = join(workspace, path);
-  const temporary = `${target}.${process.pid}.tmp`;
-  const handle = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o644);
+  await replaceFile(await check(workspace, path, "write"), text);
+}
+
+export async function removeWorkspaceFile(workspace: string, path: string): Promise<void> {
+  const checked = await check(workspace, path, "delete");
+  if (!checked.exists) return;
+  const { directory, name } = await openParent(checked);
   try {
-    await handle.writeFile(text);
-    await handle.close();
-    await rename(temporary, target);
-  } catch (error) {
-    await handle.close().catch(() => {});
-    await rm(temporary, { force: true });
-    throw error;
+    await unlink(entryOf(directory, name)).catch(unlessCode("ENOENT"));
+  } finally {
+    await closeDirectory(directory);
   }
 }
 
-export async function removeWorkspaceFile(workspace: string, path: string): Promise<boolean> {
-  if (!(await plainParents(workspace, path))) return false;
-  try {
-    await unlink(join(workspace, path));
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw error;
-  }
-}
-
-/** Names of the files in a folder, sorted; none where there is no such folder. */
+/** Names of the files in a folder, sorted; none where there is no such folder. Symbolic links are not among them. */
 export async function listWorkspaceFiles(workspace: string, path: string): Promise<string[]> {
-  if (!(await plainParents(workspace, `${path}/x`))) return [];
-  const entries = await readdir(join(workspace, path), { withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map(({ name }) => name)
-    .sort();
+  const { root, segments, exists } = await check(workspace, path, "read");
+  if (!exists) return [];
+  const directory = await openBelow(root.path, segments);
+  try {
+    const entries = await readdir(selfOf(directory), { withFileTypes: true });
+    return entries.flatMap((entry) => (entry.isFile() ? [entry.name] : [])).sort();
+  } finally {
+    await closeDirectory(directory);
+  }
 }
 
-/** Whether all folders above a path are there and real. */
-async function plainParents(workspace: string, path: string, create = false): Promise<boolean> {
-  let at = workspace;
-  for (const part of path.split("/").slice(0, -1)) {
-    at = join(at, part);
-    if (create)
-      await mkdir(at).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== "EEXIST") throw error;
-      });
-    const stats = await lstat(at).catch(() => undefined);
-    if (stats === undefined) return false;
-    if (!stats.isDirectory()) throw new MassGenError("not_a_folder", `${part} in ${path} is no folder of the workspace.`);
-  }
-  return true;
+async function check(workspace: string, path: string, use: PathUse) {
+  const real = await realpath(workspace);
+  const access: FileAccess = { workspace: real, roots: [{ path: real, permission: "write", kind: "workspace" }] };
+  return resolvePath(access, path, use);
 }
