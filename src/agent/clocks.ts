@@ -66,43 +66,63 @@ export function startWatchdog(
   };
 }
 
-/** A limit that can stand still. */
+/** The limits of a turn and of its tool calls, which stand still together. */
 export interface TurnClock {
+  /** Calls `expire` once, after `ms` of running time; `Infinity` never. The returned function cancels. */
+  limit(ms: number, expire: () => void): () => void;
+  /** Stands still until each pause has been resumed. */
   pause(): void;
   resume(): void;
+  /** For good: nothing expires any more. */
   stop(): void;
 }
 
-/** Calls `expire` once, after `ms` of running time; `Infinity` never. */
-export function startTurnClock(runtime: Runtime, ms: number, expire: () => void): TurnClock {
-  let left = ms;
-  let since = 0;
-  let paused = true;
-  let cancel: (() => void) | undefined;
+interface Limit {
+  left: number;
+  since: number;
+  expire: () => void;
+  cancel: (() => void) | undefined;
+}
 
-  function resume(): void {
-    if (!paused) return;
-    paused = false;
-    since = runtime.now();
-    if (left !== Number.POSITIVE_INFINITY) cancel = runtime.setTimer(left, expire);
+export function startTurnClock(runtime: Runtime): TurnClock {
+  const limits = new Set<Limit>();
+  let pauses = 0;
+  let stopped = false;
+
+  function arm(limit: Limit): void {
+    limit.since = runtime.now();
+    limit.cancel = runtime.setTimer(limit.left, () => {
+      limits.delete(limit);
+      limit.expire();
+    });
   }
 
-  function pause(): void {
-    if (paused) return;
-    paused = true;
-    left = Math.max(0, left - (runtime.now() - since));
-    cancel?.();
-    cancel = undefined;
+  function drop(limit: Limit): void {
+    limit.cancel?.();
+    limits.delete(limit);
   }
 
-  resume();
   return {
-    pause,
-    resume,
+    limit(ms, expire) {
+      if (ms === Number.POSITIVE_INFINITY || stopped) return () => {};
+      const limit: Limit = { left: ms, since: 0, expire, cancel: undefined };
+      limits.add(limit);
+      if (pauses === 0) arm(limit);
+      return () => drop(limit);
+    },
+    pause() {
+      if (pauses++ > 0) return;
+      for (const limit of limits) {
+        limit.cancel?.();
+        limit.left = Math.max(0, limit.left - (runtime.now() - limit.since));
+      }
+    },
+    resume() {
+      if (--pauses === 0) for (const limit of limits) arm(limit);
+    },
     stop() {
-      cancel?.();
-      cancel = undefined;
-      left = Number.POSITIVE_INFINITY; // a late resume arms nothing
+      stopped = true;
+      for (const limit of limits) drop(limit);
     },
   };
 }

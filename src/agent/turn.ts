@@ -4,7 +4,17 @@ import type { ToolResultPart } from "../formatter/messages.js";
 import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
 import { wait } from "./abort.js";
 import { startTurnClock, timeoutError } from "./clocks.js";
-import { addNote, addResults, isOffered, offer, offeredNames, openConversation, relaxToolChoice, stepRequest } from "./conversation.js";
+import {
+  addNote,
+  addResults,
+  addToLastMessage,
+  isOffered,
+  offer,
+  offeredNames,
+  openConversation,
+  relaxToolChoice,
+  stepRequest,
+} from "./conversation.js";
 import { newReply, partialText, type Reply, type ReplyCall, type ReplySink, replyMessage, replyText, takeChunk } from "./reply.js";
 import { isRetryable, retryDelay } from "./retry.js";
 import { type StepRun, startStep } from "./step.js";
@@ -52,7 +62,8 @@ export function startTurn(request: TurnRequest, hooks: TurnHooks): { progress: T
   });
 
   const onAbort = () => stop("interrupted", undefined, request.signal.reason);
-  const clock = startTurnClock(runtime, timeouts.turn, () => fail(timeoutError("turn", timeouts.turn, backend)));
+  const clock = startTurnClock(runtime);
+  clock.limit(timeouts.turn, () => fail(timeoutError("turn", timeouts.turn, backend)));
 
   function close(): void {
     over = true;
@@ -186,14 +197,15 @@ export function startTurn(request: TurnRequest, hooks: TurnHooks): { progress: T
   async function work(reply: Reply): Promise<boolean> {
     for (const call of reply.calls) emitCall(reply, call);
     if (over) return false;
-    const run = { request, hooks, clock, signal: controller.signal, offered: offeredNames(conversation) };
+    const { stepId } = reply;
+    const run = { request, hooks, clock, signal: controller.signal, stepId, emit, offered: offeredNames(conversation) };
     const parts: ToolResultPart[] = [];
     for (const [index, pending] of runToolCalls(reply.calls, run).entries()) {
-      const { text, value, isError } = await pending;
+      const { text, value, isError, ...more } = await pending;
       const call = reply.calls[index];
       if (over || call === undefined) return false;
       const { toolCallId, toolName } = call;
-      emit({ type: "tool-result", stepId: reply.stepId, toolCallId, toolName, output: value, isError });
+      emit({ type: "tool-result", stepId, toolCallId, toolName, output: value, isError, ...more });
       parts.push({ type: "tool-result", toolCallId, toolName, output: text, ...(isError && { isError }) });
     }
     finishStep("ok");
@@ -257,6 +269,7 @@ export function startTurn(request: TurnRequest, hooks: TurnHooks): { progress: T
 
   async function loop(): Promise<void> {
     await undefined; // so that the caller holds `progress` before the first event
+    if (request.note !== undefined) addToLastMessage(conversation, await request.note(controller.signal));
     let paused = false; // the provider paused its own work: the reply goes straight back, with nothing after it
     for (let steps = 0; !over; steps++) {
       if (steps >= request.maxSteps) throw tooManySteps(request);
@@ -293,6 +306,10 @@ export function startTurn(request: TurnRequest, hooks: TurnHooks): { progress: T
     progress: {
       partialText: () => (lastReply === undefined ? "" : partialText(lastReply)),
       usage: () => (live === undefined ? spent : addUsage(spent, stepUsage(live.reply, live.request, backend.type))),
+      hold() {
+        clock.pause();
+        return () => clock.resume();
+      },
     },
   };
 }

@@ -1,17 +1,21 @@
+import { linkedController } from "../agent/abort.js";
 import { startTurn } from "../agent/turn.js";
-import type { StepEvent, TurnHooks } from "../agent/types.js";
+import type { DecisionPoint, StepEvent, TurnHooks, Verdict } from "../agent/types.js";
 import { type ErrorInfo, errorInfo } from "../errors.js";
 import { limitsSteps } from "../token-manager/budget.js";
 import type { Usage } from "../token-manager/usage.js";
+import type { ToolkitRun } from "../tools/toolkit.js";
 import { Briefing, type RunSpec } from "./briefing.js";
 import { initialState, step } from "./core/step.js";
-import type { CoreInput, CoreState, Effect, Transition, TurnOrder } from "./core/types.js";
+import type { CoreInput, CoreState, Effect, Spent, Transition, TurnOrder } from "./core/types.js";
 import type { EventLog } from "./event-log/event-log.js";
-import type { CoordinationEvent, CoordinationEventBody } from "./events.js";
+import type { CoordinationEvent, CoordinationEventBody, TurnScope } from "./events.js";
 import { InputDesk } from "./input-desk.js";
 import { Ledger, type LedgerTurn } from "./ledger.js";
-import { LiveTurn } from "./live-turn.js";
+import { LiveTurn, labelsOf } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
+import { needsOutfit, Outfit } from "./outfit.js";
+import { RunClock } from "./run-clock.js";
 
 type Unstamped<T> = T extends unknown ? Omit<T, "time"> : never;
 export type Fact = Unstamped<CoreInput>;
@@ -29,6 +33,11 @@ export class Driver {
   readonly #spec: RunSpec;
   readonly #log: EventLog;
   readonly #brief: Briefing;
+  /** Stands still while the caller is asked something. */
+  readonly #clock: RunClock;
+  readonly #outfit: Outfit | undefined;
+  /** What has been asked for while the run is being prepared. */
+  #waiting: Fact[] | undefined;
   readonly #turns = new Map<string, LiveTurn>();
   readonly #timers = new Map<string, () => void>();
   readonly #inbox: Fact[] = [];
@@ -41,10 +50,23 @@ export class Driver {
     this.#log = log;
     this.#brief = new Briefing(options, spec);
     this.ledger = new Ledger(options);
-    this.desk = new InputDesk(options.runtime, options.inputTimeoutMs, (event) => this.#publish(event));
+    this.#clock = new RunClock(options.runtime);
+    this.desk = new InputDesk({
+      runtime: options.runtime,
+      timeoutMs: options.inputTimeoutMs,
+      publish: (event) => this.#publish(event),
+      hold: () => this.#clock.hold(),
+    });
+    if (needsOutfit(options)) {
+      const { ledger } = this;
+      const publish = (event: CoordinationEventBody) => {
+        if (!log.closed) this.#publish(event);
+      };
+      this.#outfit = new Outfit({ options, spec, brief: this.#brief, ledger, publish, ask: (...asked) => this.#ask(...asked) });
+    }
     const agents = options.agents.map((agent, index) => ({
       agentId: agent.id,
-      hasTools: this.#brief.tools(index, "draft").length > 0,
+      hasTools: this.#brief.tools(index, { phase: "draft" }).length > 0 || options.toolkits?.has(index) === true,
       stepBoundaries: agent.backend.capabilities.wholeAgent !== true,
     }));
     this.#state = initialState({ agents, ...options.core });
@@ -52,6 +74,11 @@ export class Driver {
 
   get state(): CoreState {
     return this.#state;
+  }
+
+  /** Where the files of the result are, once the run is over. */
+  get workspace(): string | undefined {
+    return this.#outfit?.workspace;
   }
 
   /** Starts the run; `early` is what its caller has asked for already. */
@@ -70,11 +97,48 @@ export class Driver {
       })),
     });
     this.#busy = false;
+    if (this.#outfit !== undefined) {
+      const stop = this.#inbox.find((fact) => fact.type === "abort");
+      const asked = this.#inbox.splice(0);
+      if (stop !== undefined) this.#inbox.push(stop);
+      else {
+        this.#waiting = asked;
+        void this.#prepare(this.#outfit);
+      }
+    }
+    this.#work();
+  }
+
+  /** Opens what the run needs before its first turn; the deadline counts from here on. Never rejects. */
+  async #prepare(outfit: Outfit): Promise<void> {
+    const { run: limit } = this.#options.timeout;
+    const started = this.#clock.now();
+    const message = `The deadline came before the first turn: opening the toolkits took longer than timeout.run (${limit} ms).`;
+    const late = () => this.feed({ type: "broken", error: { name: "MassGenError", code: "deadline", message } });
+    const cancel = limit === Number.POSITIVE_INFINITY ? () => {} : this.#clock.setTimer(limit, late);
+    let failure: ErrorInfo | undefined;
+    try {
+      await outfit.open();
+    } catch (error) {
+      if (this.#state.stage !== "ended") failure = this.#breakage(error);
+    }
+    cancel();
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    if (failure !== undefined) return this.feed({ type: "broken", error: failure });
+    if (this.#state.stage === "ended") return;
+    this.#state = { ...this.#state, timeLeft: Math.max(0, this.#state.timeLeft - (this.#clock.now() - started)) };
+    this.#inbox.push(...waiting);
     this.#work();
   }
 
   /** Hands a fact to the core. Facts that come up meanwhile wait their turn. */
   feed(fact: Fact): void {
+    if (fact.type === "abort") this.#outfit?.abort(new DOMException(`The run was aborted: ${fact.reason}`, "AbortError"));
+    if (this.#waiting !== undefined && fact.type !== "abort" && fact.type !== "broken") {
+      this.#waiting.push(fact);
+      return;
+    }
     this.#inbox.push(fact);
     this.#work();
   }
@@ -90,11 +154,13 @@ export class Driver {
   }
 
   #step(fact: Fact): void {
-    const time = this.#options.runtime.now();
+    const time = this.#clock.now();
     const transition = this.#transition({ ...fact, time } as CoreInput);
     this.#state = transition.state;
     for (const event of transition.events) this.#publish(event);
     for (const effect of transition.effects) this.#carryOut(effect);
+    // What has not become an answer by now will not become one.
+    if (fact.type === "decided" || fact.type === "presented") this.#outfit?.settle(fact.turnId, undefined);
   }
 
   /** A rule or a text of the caller's that throws ends the run. */
@@ -121,15 +187,29 @@ export class Driver {
         this.ledger.waste(event.turnId);
         event.usage = this.#turns.get(event.turnId)?.progress.usage() ?? event.usage;
         break;
+      case "answer":
+        this.#outfit?.settle(event.turnId, event.label);
+        break;
       case "turn-finish":
+        if (event.outcome === "presented") this.#outfit?.settle(event.turnId, this.#turns.get(event.turnId)?.order.candidate?.label);
         event.usage = this.#turns.get(event.turnId)?.progress.usage() ?? event.usage;
         break;
       case "run-finish":
       case "run-error":
       case "run-abort":
         event.usage = this.ledger.total;
+        if (this.#outfit !== undefined) {
+          void this.#conclude(event, this.#outfit);
+          return;
+        }
         break;
     }
+    this.#log.append(event);
+  }
+
+  /** The last event says that everything is closed. Never rejects. */
+  async #conclude(event: Extract<CoordinationEventBody, { usage: Usage }>, outfit: Outfit): Promise<void> {
+    await outfit.close(event.type === "run-finish" ? { agentId: event.winner, label: event.label } : undefined);
     this.#log.append(event);
   }
 
@@ -151,14 +231,15 @@ export class Driver {
             turn.update = undefined;
             turn.epoch = effect.update.epoch;
           }
-          turn.reply(this.#brief.verdict(effect));
+          if (effect.update !== undefined) turn.seen.labels = labelsOf(effect.update);
+          turn.reply(this.#brief.verdict(effect, turn));
         });
       case "update-turn":
         return this.#guard(effect.turnId, (turn) => {
           turn.update = this.#brief.update(effect.order);
         });
       case "set-timer": {
-        const cancel = this.#options.runtime.setTimer(effect.ms, () => {
+        const cancel = this.#clock.setTimer(effect.ms, () => {
           this.#timers.delete(effect.timer);
           this.feed({ type: "timer", timer: effect.timer });
         });
@@ -186,7 +267,9 @@ export class Driver {
     const live = new LiveTurn(order, this.#options.agents[order.agent]!.id);
     this.#turns.set(order.turnId, live);
     this.#guard(order.turnId, () => {
-      const { progress, done } = startTurn(this.#brief.request(order, live.signal), this.#hooks(live));
+      const request = this.#brief.request(order, live);
+      live.toolless = request.tools.length === 0;
+      const { progress, done } = startTurn(request, this.#hooks(live));
       live.progress = progress;
       done.then(
         () => undefined,
@@ -199,34 +282,88 @@ export class Driver {
   }
 
   #hooks(live: LiveTurn): TurnHooks {
-    const { turnId, phase } = live.order;
+    const { turnId, agent } = live.order;
+    const check = this.#brief.toolkits?.check(agent, live.seen);
     return {
       emit: (event) => this.#onStepEvent(live, event),
       ...(limitsSteps(this.#options.budget) && { mayStart: (estimate) => this.#mayStart(live, estimate) }),
       writing: (on) => this.feed({ type: "writing", turnId, on }),
       worked: () => this.feed({ type: "worked", turnId }),
-      decide: ({ calls, text, worked, finishReason }) =>
-        live.ask(() => {
-          if (phase !== "present" || calls.length > 0) {
-            const spent = live.takeSpent();
-            const cut = finishReason === "length";
-            return this.feed({ type: "decided", turnId, calls, text, cut, worked, ...(spent !== undefined && { spent }) });
-          }
-          const alone = live.order.candidate?.alone === true;
-          const withheld = !alone && (finishReason === "refusal" || finishReason === "content-filter");
-          this.feed({ type: "presented", turnId, text: withheld ? "" : live.presented() });
-        }),
+      decide: (point) => this.#decide(live, point),
       takeUpdate: () => {
         const update = live.update;
         if (update === undefined) return undefined;
         live.update = undefined;
         live.epoch = update.epoch;
+        live.seen.labels = update.labels;
         this.feed({ type: "updated", turnId, setVersion: update.setVersion });
-        return update;
+        return { ...update, note: this.#brief.news(update.note, live) };
       },
-      external: (calls, signal) =>
-        this.desk.ask({ agentId: live.agentId, turnId, phase, attempt: live.order.attempt, epoch: live.epoch }, calls, signal),
+      external: (calls, signal) => this.desk.external(this.#scopeOf(live), calls, signal),
+      approve: (call, signal) => this.desk.approve(this.#scopeOf(live), call, signal),
+      ...(check !== undefined && { check }),
     };
+  }
+
+  #scopeOf({ agentId, order: { turnId, phase, attempt }, epoch }: LiveTurn): TurnScope {
+    return { agentId, turnId, phase, attempt, epoch };
+  }
+
+  /** Puts what a step has decided to the core, once toolkits have kept what belongs to it. */
+  #decide(live: LiveTurn, point: DecisionPoint): Promise<Verdict> {
+    const spent = live.takeSpent();
+    const outfit = this.#outfit;
+    if (outfit?.takesHandIns(live.order.agent) !== true || !this.#mayCount(live, point)) return this.#put(live, point, spent);
+    return outfit.handIn(live).then(
+      () => {
+        const verdict = this.#put(live, point, spent);
+        this.#tellSpent(live);
+        return verdict;
+      },
+      (error: unknown) => {
+        live.spent = spent;
+        this.#tellSpent(live);
+        throw error;
+      },
+    );
+  }
+
+  /** Whether the decision may become an answer, or is the presentation. */
+  #mayCount({ order: { agent, phase } }: LiveTurn, { calls }: DecisionPoint): boolean {
+    if (phase === "present") return calls.length === 0;
+    if (calls.some(({ toolName }) => toolName === "new_answer")) return true;
+    const { config, agents } = this.#state;
+    // The text of a draft that has used up its retries is taken as it is.
+    return phase === "draft" && calls.length === 0 && (agents[agent]?.turn?.rejections ?? 0) >= config.maxDecisionRetries;
+  }
+
+  #put(live: LiveTurn, { calls, text, worked, finishReason }: DecisionPoint, spent: Spent | undefined): Promise<Verdict> {
+    const { turnId, phase, candidate } = live.order;
+    return live.ask(() => {
+      if (phase !== "present" || calls.length > 0) {
+        const cut = finishReason === "length";
+        const did = worked || live.toolless;
+        return this.feed({ type: "decided", turnId, calls, text, cut, worked: did, ...(spent !== undefined && { spent }) });
+      }
+      if (spent !== undefined) live.spent = spent; // told by itself
+      const withheld = candidate?.alone !== true && (finishReason === "refusal" || finishReason === "content-filter");
+      this.feed({ type: "presented", turnId, text: withheld ? "" : live.presented() });
+    });
+  }
+
+  /** A toolkit's question. The clocks of whom it may be about stand still meanwhile. */
+  async #ask({ agentId, message, schema }: Parameters<ToolkitRun["ask"]>[0], signal: AbortSignal): Promise<unknown> {
+    if (this.#outfit === undefined || this.#state.stage === "ended") return undefined;
+    const { controller, unlink } = linkedController(signal, this.#outfit.signal);
+    const asking = [...this.#turns.values()].filter((turn) => agentId === undefined || turn.agentId === agentId);
+    const releases = asking.map(({ progress }) => progress.hold());
+    const about = { ...(agentId !== undefined && { agentId }), message, ...(schema !== undefined && { schema }) };
+    try {
+      return await this.desk.question(about, controller.signal);
+    } finally {
+      unlink();
+      for (const release of releases) release();
+    }
   }
 
   #onStepEvent(live: LiveTurn, event: StepEvent): void {
@@ -247,11 +384,13 @@ export class Driver {
     if (!runSpent && !agentSpent) return;
     live.spent = { run: runSpent, ...(agentSpent && { agentId }) };
     // A decision of this step is put at once and takes it along; without one it is told by itself.
-    queueMicrotask(() => {
-      const { run, agentId: spender } = live.takeSpent() ?? { run: false };
-      if (spender !== undefined) this.feed({ type: "budget-spent", agentId: spender });
-      if (run) this.feed({ type: "budget-spent" });
-    });
+    queueMicrotask(() => this.#tellSpent(live));
+  }
+
+  #tellSpent(live: LiveTurn): void {
+    const { run, agentId } = live.takeSpent() ?? { run: false };
+    if (agentId !== undefined) this.feed({ type: "budget-spent", agentId });
+    if (run) this.feed({ type: "budget-spent" });
   }
 
   /** Code of the caller's (a prompt, a rule, a budget check) threw. */

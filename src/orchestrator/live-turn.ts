@@ -1,15 +1,20 @@
 import type { TurnProgress, TurnUpdate, Verdict } from "../agent/types.js";
 import { TextBuffer } from "../text-buffer.js";
 import { noUsage } from "../token-manager/usage.js";
+import type { ToolTurn } from "../tools/toolkit.js";
 import type { Spent, TurnOrder } from "./core/types.js";
 
 /** What the driver keeps of a turn under way. */
 export class LiveTurn {
   readonly order: TurnOrder;
   readonly agentId: string;
-  progress: TurnProgress = { partialText: () => "", usage: () => noUsage };
+  progress: TurnProgress = { partialText: () => "", usage: () => noUsage, hold: () => () => {} };
   /** News that wait for the next step. */
-  update: (TurnUpdate & { setVersion: number; epoch: number }) | undefined;
+  update: (TurnUpdate & { setVersion: number; epoch: number; labels: string[] }) | undefined;
+  /** What toolkits know of it. */
+  readonly seen: { -readonly [K in keyof ToolTurn]: ToolTurn[K] };
+  /** It was given nothing to work with. */
+  toolless = false;
   /** The epoch of the answers it reads. */
   epoch: number;
   /** Budgets that its last step has used up, until the core is told. */
@@ -27,6 +32,7 @@ export class LiveTurn {
     this.order = order;
     this.agentId = agentId;
     this.epoch = order.epoch;
+    this.seen = { agentId, turnId: order.turnId, phase: order.phase, labels: labelsOf(order) };
   }
 
   get signal(): AbortSignal {
@@ -76,4 +82,10 @@ export class LiveTurn {
   presented(): string {
     return this.#kept;
   }
+}
+
+/** The answers a turn may look at: a review looks at the one that was presented. */
+export function labelsOf({ phase, answers, candidate }: TurnOrder): string[] {
+  if (phase === "review") return candidate === undefined ? [] : [candidate.label];
+  return answers.map(({ label }) => label);
 }

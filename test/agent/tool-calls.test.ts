@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { toolResult } from "../../src/agent/tool-calls.js";
+import { toolResult } from "../../src/agent/tool-result.js";
 import { startTurn } from "../../src/agent/turn.js";
 import type { ToolOutcome } from "../../src/agent/types.js";
 import type { ToolMessage } from "../../src/formatter/messages.js";

@@ -1,0 +1,147 @@
+import type { Agent } from "../../agent/agent.js";
+import { ConfigError } from "../../errors.js";
+import { type McpServersConfig, readServers } from "../../mcp/config.js";
+import type { MemoryOptions } from "../../tools/memory/index.js";
+import type { TaskPlanningOptions } from "../../tools/task-planning/index.js";
+import type { Toolkit } from "../../tools/toolkit.js";
+import { atLeast, bad, given, knownKeys, oneOf, shown } from "../option-checks.js";
+import { makeMcpServers, makeMemory, makeTaskPlanning, makeWorkspaces } from "./factories.js";
+import { type KitOrder, TeamToolkits } from "./team-toolkits.js";
+
+/** What agents are given besides functions: opened when a run starts, closed when it is over. */
+export interface ToolkitOptions {
+  /** Gives every agent a directory of its own, with file tools and commands; its files go with its answers. Default false. */
+  workspaces?: boolean | WorkspaceOptions;
+  /** MCP servers for all agents: by name, or as a list of servers with a `name`. */
+  mcpServers?: McpServersConfig;
+  /** Toolkits for all agents. They stay yours: closing the orchestrator does not close them. */
+  toolkits?: readonly Toolkit[];
+  /** Gives every agent a task plan of its own. Default false. */
+  taskPlanning?: boolean | TaskPlanningOptions;
+  /** Lets every agent keep notes from turn to turn. Default false. */
+  memory?: boolean | MemoryOptions;
+}
+
+// TODO: from massgen/filesystem-manager
+export interface WorkspaceOptions {
+  root?: string;
+  contextPaths?: { path: string; permission: "read" | "write"; protectedPaths?: string[] }[];
+  exclude?: string[];
+  readBeforeWrite?: boolean;
+  maxFileBytes?: number;
+  commands?: boolean | CommandOptions;
+  keep?: unknown;
+}
+export interface CommandOptions {
+  executor?: "local" | { docker: { image: string } };
+  sandbox?: "auto" | "required" | "none";
+  network?: boolean;
+  env?: string[];
+  allow?: string[];
+  deny?: string[];
+  timeoutMs?: number;
+  maxOutputBytes?: number;
+  maxBackgroundJobs?: number;
+}
+
+const WORKSPACE_KEYS: Record<keyof WorkspaceOptions, true> = {
+  root: true,
+  contextPaths: true,
+  exclude: true,
+  readBeforeWrite: true,
+  maxFileBytes: true,
+  commands: true,
+  keep: true,
+};
+const COMMAND_KEYS: Record<keyof CommandOptions, true> = {
+  executor: true,
+  sandbox: true,
+  network: true,
+  env: true,
+  allow: true,
+  deny: true,
+  timeoutMs: true,
+  maxOutputBytes: true,
+  maxBackgroundJobs: true,
+};
+const CONTEXT_KEYS = ["path", "permission", "protectedPaths"];
+const TASK_PLANNING_KEYS: Record<keyof TaskPlanningOptions, true> = { maxTasks: true, file: true };
+const MEMORY_KEYS: Record<keyof MemoryOptions, true> = { maxNoteChars: true, maxShortTermChars: true, maxNotes: true };
+
+/** The toolkits of a team; nothing, where nobody has any. Throws a `ConfigError` that names the key at fault. */
+export function resolveToolkits(options: ToolkitOptions, agents: readonly Agent[]): TeamToolkits | undefined {
+  const everybody = agents.map((_, index) => index);
+  const orders: KitOrder[] = [];
+  const own = (having: number[], make: KitOrder["make"]) => orders.push({ agents: having, make, own: true });
+
+  const workspaces = switchOf("workspaces", options.workspaces, Object.keys(WORKSPACE_KEYS));
+  if (workspaces !== undefined) checkWorkspaces(workspaces);
+  const housed = everybody.filter((agent) => agents[agent]!.workspace ?? workspaces !== undefined);
+  if (housed.length > 0) own(housed, () => makeWorkspaces(workspaces ?? {}));
+
+  const servers = [
+    { config: options.mcpServers, at: "", having: everybody },
+    ...agents.map(({ mcpServers }, index) => ({ config: mcpServers, at: `agents[${index}].`, having: [index] })),
+  ];
+  for (const { config, at, having } of servers) {
+    if (config !== undefined && countServers(config, at) > 0) own(having, () => makeMcpServers(config));
+  }
+
+  const planning = switchOf("taskPlanning", options.taskPlanning, Object.keys(TASK_PLANNING_KEYS));
+  if (planning !== undefined) {
+    if (planning.maxTasks !== undefined) atLeast("taskPlanning.maxTasks", planning.maxTasks, 1);
+    own(everybody, () => makeTaskPlanning(planning));
+  }
+  const memory = switchOf("memory", options.memory, Object.keys(MEMORY_KEYS));
+  if (memory !== undefined) own(everybody, () => makeMemory(memory));
+
+  const given = [
+    { toolkits: options.toolkits, path: "toolkits", having: everybody },
+    ...agents.map(({ toolkits }, index) => ({ toolkits, path: `agents[${index}].toolkits`, having: [index] })),
+  ];
+  for (const { toolkits, path, having } of given) {
+    for (const toolkit of listOf(toolkits, path)) orders.push({ agents: having, make: () => toolkit, own: false });
+  }
+  return orders.length === 0 ? undefined : new TeamToolkits(orders);
+}
+
+function countServers(config: McpServersConfig, at: string): number {
+  try {
+    return readServers(config).length;
+  } catch (error) {
+    if (at === "" || !(error instanceof ConfigError)) throw error;
+    throw new ConfigError(error.code, `${at}${error.message}`, { path: `${at}${error.path}` });
+  }
+}
+
+/** The options of something that is off, on with its defaults, or on with options. */
+function switchOf<T extends object>(path: string, value: boolean | T | undefined, keys: string[]): T | undefined {
+  if (value === undefined || value === false) return undefined;
+  if (value === true) return {} as T;
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw bad(path, `must be true, false or an object of options, not ${shown(value)}`);
+  knownKeys(value, keys, path);
+  return given(path, value) as T;
+}
+
+function checkWorkspaces({ contextPaths = [], commands, exclude }: WorkspaceOptions): void {
+  if (!Array.isArray(contextPaths)) throw bad("workspaces.contextPaths", "must be a list of { path, permission }");
+  for (const [index, context] of contextPaths.entries()) {
+    const path = `workspaces.contextPaths[${index}]`;
+    knownKeys(given(path, context), CONTEXT_KEYS, path);
+    if (typeof context.path !== "string" || context.path === "") throw bad(`${path}.path`, "must be the path of a directory or file");
+    oneOf(`${path}.permission`, context.permission, ["read", "write"]);
+  }
+  if (exclude !== undefined && !Array.isArray(exclude)) throw bad("workspaces.exclude", "must be a list of patterns");
+  switchOf("workspaces.commands", commands, Object.keys(COMMAND_KEYS));
+}
+
+function listOf(toolkits: readonly Toolkit[] | undefined, path: string): readonly Toolkit[] {
+  if (toolkits === undefined) return [];
+  if (!Array.isArray(toolkits)) throw bad(path, `must be a list of toolkits, not ${shown(toolkits)}`);
+  for (const [index, toolkit] of toolkits.entries()) {
+    if (typeof toolkit?.open !== "function" || typeof toolkit.name !== "string")
+      throw bad(`${path}[${index}]`, "must be a toolkit: an object with a `name` and `open(run)`");
+  }
+  return toolkits;
+}
