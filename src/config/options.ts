@@ -1,20 +1,22 @@
 import type { AgentConfig, OrchestratorOptions, Timeouts } from "../orchestrator/options.js";
 import { backendConfig } from "./backends.js";
 import type { ConfigFile } from "./schema.js";
+import { agentTools, teamTools } from "./tools/options.js";
 
 /** The id of an agent that has none; also what models read of it. */
 export const defaultId = (index: number): string => `agent${index + 1}`;
 
 const presentations = { winner_present: "present", winner_reuse: "reuse", synthesize: "synthesize" } as const;
 
-/** A checked file as options. */
-export function toOptions(config: ConfigFile): OrchestratorOptions & { agents: AgentConfig[] } {
+/** A checked file as options. Relative paths are meant from `folder`. */
+export function toOptions(config: ConfigFile, folder: string): OrchestratorOptions & { agents: AgentConfig[] } {
   const entries = config.agents ?? (config.agent ? [config.agent] : []);
   const agents = entries.map(
     ({ id, system_message, backend }, index): AgentConfig => ({
       id: id ?? defaultId(index),
       ...(system_message !== undefined && { systemMessage: system_message }),
       backend: backendConfig(backend),
+      ...agentTools(backend, config, folder),
     }),
   );
   const { coordination, budget, final_answer_strategy: strategy, max_new_answers_per_agent: answers, ...rest } = config.orchestrator ?? {};
@@ -51,7 +53,7 @@ export function toOptions(config: ConfigFile): OrchestratorOptions & { agents: A
         onUnknownPrice: budget.on_unknown_price,
       }),
   });
-  return { agents, ...options };
+  return { agents, ...options, ...teamTools(config, folder) };
 }
 
 function timeouts(given: NonNullable<ConfigFile["timeout_settings"]>): Partial<Timeouts> {
