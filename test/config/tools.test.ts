@@ -174,6 +174,13 @@ orchestrator:
       'cwd: w, enable_mcp_command_line: true, command_line_allowed_commands: ["^git .*", npm run], command_line_blocked_commands: ["rm -rf"]';
     expect(parse(one(keys)).workspaces).toEqual({ commands: { allow: ["git *", "npm run *"], deny: ["rm -rf *"] } });
     expect(parse(one("cwd: w, enable_mcp_command_line: true")).workspaces).toEqual({ commands: {} });
+    const local =
+      "cwd: w, enable_mcp_command_line: true, command_line_env: [CI], command_line_sandbox: required, command_line_network: true";
+    expect(parse(one(local)).workspaces).toEqual({ commands: { env: ["CI"], sandbox: "required", network: true } });
+    const docker =
+      "cwd: w, enable_mcp_command_line: true, command_line_execution_mode: docker, command_line_docker_image: node:22, command_line_docker_memory_limit: 2g, command_line_docker_cpu_limit: 1.5, command_line_docker_network_mode: bridge";
+    const executor = { docker: { image: "node:22", memory: "2g", cpus: 1.5, network: "bridge" } };
+    expect(parse(one(docker)).workspaces).toEqual({ commands: { executor } });
   });
 
   it.each([
@@ -192,6 +199,11 @@ orchestrator:
       one("cwd: w, enable_mcp_command_line: true, command_line_docker_image: x"),
       "agents[0].backend.command_line_docker_image has no meaning without `command_line_execution_mode: docker`.",
     ],
+    [
+      one("cwd: w, enable_mcp_command_line: true, command_line_execution_mode: docker, command_line_network: true"),
+      "agents[0].backend.command_line_network has no meaning with `command_line_execution_mode: docker`.",
+    ],
+    [one('cwd: w, enable_mcp_command_line: true, command_line_env: ["A=B"]'), "agents[0].backend.command_line_env cannot be used"],
     [
       one('cwd: w, enable_mcp_command_line: true, command_line_allowed_commands: [ls, "(git|npm) .*"]'),
       "agents[0].backend.command_line_allowed_commands[1] is a regular expression that cannot be carried over.",

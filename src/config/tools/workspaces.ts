@@ -1,4 +1,6 @@
 import { isAbsolute } from "node:path";
+import { ConfigError } from "../../errors.js";
+import { type CommandOptions, commandSettings } from "../../filesystem-manager/commands/options.js";
 import type { OrchestratorOptions } from "../../orchestrator/options.js";
 import type { Path, Problem } from "../problems.js";
 import type { BackendEntry, ConfigFile } from "../schema.js";
@@ -6,7 +8,6 @@ import { wordPattern } from "./command-patterns.js";
 import { pathFrom } from "./paths.js";
 
 type WorkspaceOptions = Exclude<NonNullable<OrchestratorOptions["workspaces"]>, boolean>;
-type CommandOptions = Exclude<NonNullable<WorkspaceOptions["commands"]>, boolean>;
 
 /** One backend of the file, and where it stands. */
 export interface PlacedBackend {
@@ -18,12 +19,25 @@ export interface PlacedBackend {
 const commandKeys = [
   "command_line_allowed_commands",
   "command_line_blocked_commands",
+  "command_line_env",
   "command_line_execution_mode",
+  "command_line_sandbox",
+  "command_line_network",
   "command_line_docker_image",
   "command_line_docker_memory_limit",
   "command_line_docker_cpu_limit",
   "command_line_docker_network_mode",
 ] as const;
+
+/** Keys that have no meaning in a container. */
+const localKeys: ReadonlySet<string> = new Set(["command_line_sandbox", "command_line_network"]);
+
+/** Where options stand whose values are checked there. */
+const optionOf: Readonly<Record<string, string>> = {
+  command_line_env: "env",
+  command_line_docker_image: "executor.docker.image",
+  command_line_docker_memory_limit: "executor.docker.memory",
+};
 
 /** Keys that all agents with a workspace share, for it is one feature of the run. */
 const sharedKeys = ["enable_mcp_command_line", ...commandKeys, "enforce_read_before_delete"] as const;
@@ -56,12 +70,28 @@ function commands(entry: BackendEntry): false | CommandOptions {
   return {
     ...(allow !== undefined && { allow: patterns(allow) }),
     ...(deny !== undefined && { deny: patterns(deny) }),
+    ...(entry.command_line_env !== undefined && { env: entry.command_line_env }),
+    ...(entry.command_line_sandbox !== undefined && { sandbox: entry.command_line_sandbox }),
+    ...(entry.command_line_network !== undefined && { network: entry.command_line_network }),
     ...(entry.command_line_execution_mode === "docker" && { executor: docker(entry) }),
   };
 }
 
 function docker(entry: BackendEntry): Exclude<CommandOptions["executor"], "local" | undefined> {
-  return { docker: { image: entry.command_line_docker_image ?? DEFAULT_IMAGE } };
+  const {
+    command_line_docker_image: image = DEFAULT_IMAGE,
+    command_line_docker_network_mode: network,
+    command_line_docker_memory_limit: memory,
+    command_line_docker_cpu_limit: cpus,
+  } = entry;
+  return {
+    docker: {
+      image,
+      ...(network !== undefined && { network }),
+      ...(memory !== undefined && { memory }),
+      ...(cpus !== undefined && { cpus }),
+    },
+  };
 }
 
 /** What is wrong with the keys that make workspaces, beyond their shapes. */
@@ -118,12 +148,22 @@ function commandProblems(entry: BackendEntry, path: Path): Problem[] {
       problems.push({ path: [...path, key, index], message });
     }
   }
-  if (entry.command_line_execution_mode !== "docker") {
-    for (const key of commandKeys) {
-      if (key.startsWith("command_line_docker_") && entry[key] !== undefined) {
-        problems.push({ path: [...path, key], message: "has no meaning without `command_line_execution_mode: docker`" });
-      }
-    }
+  const isDocker = entry.command_line_execution_mode === "docker";
+  for (const key of commandKeys) {
+    const isOther = isDocker ? localKeys.has(key) : key.startsWith("command_line_docker_");
+    if (!isOther || entry[key] === undefined) continue;
+    const message = isDocker
+      ? "has no meaning with `command_line_execution_mode: docker`"
+      : "has no meaning without `command_line_execution_mode: docker`";
+    problems.push({ path: [...path, key], message });
   }
-  return problems;
+  if (problems.length > 0) return problems;
+  try {
+    commandSettings(commands(entry) || {});
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const key = Object.entries(optionOf).find(([, option]) => error.path.startsWith(`commands.${option}`))?.[0];
+    return [{ path: key === undefined ? path : [...path, key], message: `cannot be used: ${error.message}` }];
+  }
 }
