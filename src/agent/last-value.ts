@@ -29,6 +29,7 @@ export async function lastValue(values: AsyncIterable<unknown>, signal: AbortSig
         untold = false;
       }
       const { done, value } = await next;
+      if (signal.aborted) return undefined; // it may not care that it was closed
       if (untold && (done !== true || value !== undefined)) tell(last);
       if (done === true) return value === undefined ? last : value;
       last = value;
