@@ -1,10 +1,12 @@
 import type { Agent } from "../../agent/agent.js";
 import { ConfigError } from "../../errors.js";
+import type { CommandOptions } from "../../filesystem-manager/commands/options.js";
+import type { ContextPath, WorkspaceOptions } from "../../filesystem-manager/options.js";
 import { type McpServersConfig, readServers } from "../../mcp/config.js";
 import type { MemoryOptions } from "../../tools/memory/index.js";
 import type { TaskPlanningOptions } from "../../tools/task-planning/index.js";
 import type { Toolkit } from "../../tools/toolkit.js";
-import { atLeast, bad, given, knownKeys, oneOf, shown } from "../option-checks.js";
+import { atLeast, bad, given, knownKeys, shown } from "../option-checks.js";
 import { makeMcpServers, makeMemory, makeTaskPlanning, makeWorkspaces } from "./factories.js";
 import { type KitOrder, TeamToolkits } from "./team-toolkits.js";
 
@@ -22,34 +24,16 @@ export interface ToolkitOptions {
   memory?: boolean | MemoryOptions;
 }
 
-// TODO: from massgen/filesystem-manager
-export interface WorkspaceOptions {
-  root?: string;
-  contextPaths?: { path: string; permission: "read" | "write"; protectedPaths?: string[] }[];
-  exclude?: string[];
-  readBeforeWrite?: boolean;
-  maxFileBytes?: number;
-  commands?: boolean | CommandOptions;
-  keep?: unknown;
-}
-export interface CommandOptions {
-  executor?: "local" | { docker: { image: string } };
-  sandbox?: "auto" | "required" | "none";
-  network?: boolean;
-  env?: string[];
-  allow?: string[];
-  deny?: string[];
-  timeoutMs?: number;
-  maxOutputBytes?: number;
-  maxBackgroundJobs?: number;
-}
-
+// Keys are checked here; their values by whoever reads them, when a run first needs it.
 const WORKSPACE_KEYS: Record<keyof WorkspaceOptions, true> = {
   root: true,
   contextPaths: true,
   exclude: true,
+  hidden: true,
   readBeforeWrite: true,
   maxFileBytes: true,
+  maxSnapshotFiles: true,
+  maxSnapshotBytes: true,
   commands: true,
   keep: true,
 };
@@ -58,13 +42,16 @@ const COMMAND_KEYS: Record<keyof CommandOptions, true> = {
   sandbox: true,
   network: true,
   env: true,
+  systemPaths: true,
   allow: true,
   deny: true,
   timeoutMs: true,
+  maxTimeoutMs: true,
   maxOutputBytes: true,
   maxBackgroundJobs: true,
+  maxProcesses: true,
 };
-const CONTEXT_KEYS = ["path", "permission", "protectedPaths"];
+const CONTEXT_KEYS: Record<keyof ContextPath, true> = { path: true, permission: true, protectedPaths: true };
 const TASK_PLANNING_KEYS: Record<keyof TaskPlanningOptions, true> = { maxTasks: true, file: true };
 const MEMORY_KEYS: Record<keyof MemoryOptions, true> = { maxNoteChars: true, maxShortTermChars: true, maxNotes: true };
 
@@ -80,11 +67,11 @@ export function resolveToolkits(options: ToolkitOptions, agents: readonly Agent[
   if (housed.length > 0) own(housed, () => makeWorkspaces(workspaces ?? {}));
 
   const servers = [
-    { config: options.mcpServers, at: "", having: everybody },
-    ...agents.map(({ mcpServers }, index) => ({ config: mcpServers, at: `agents[${index}].`, having: [index] })),
+    { config: options.mcpServers, at: "", having: everybody, name: "mcp" },
+    ...agents.map(({ mcpServers }, index) => ({ config: mcpServers, at: `agents[${index}].`, having: [index], name: "mcp_own" })),
   ];
-  for (const { config, at, having } of servers) {
-    if (config !== undefined && countServers(config, at) > 0) own(having, () => makeMcpServers(config));
+  for (const { config, at, having, name } of servers) {
+    if (config !== undefined && countServers(config, at) > 0) own(having, () => makeMcpServers(config, name));
   }
 
   const planning = switchOf("taskPlanning", options.taskPlanning, Object.keys(TASK_PLANNING_KEYS));
@@ -124,15 +111,12 @@ function switchOf<T extends object>(path: string, value: boolean | T | undefined
   return given(path, value) as T;
 }
 
-function checkWorkspaces({ contextPaths = [], commands, exclude }: WorkspaceOptions): void {
+function checkWorkspaces({ contextPaths = [], commands }: WorkspaceOptions): void {
   if (!Array.isArray(contextPaths)) throw bad("workspaces.contextPaths", "must be a list of { path, permission }");
   for (const [index, context] of contextPaths.entries()) {
     const path = `workspaces.contextPaths[${index}]`;
-    knownKeys(given(path, context), CONTEXT_KEYS, path);
-    if (typeof context.path !== "string" || context.path === "") throw bad(`${path}.path`, "must be the path of a directory or file");
-    oneOf(`${path}.permission`, context.permission, ["read", "write"]);
+    knownKeys(given(path, context as ContextPath), Object.keys(CONTEXT_KEYS), path);
   }
-  if (exclude !== undefined && !Array.isArray(exclude)) throw bad("workspaces.exclude", "must be a list of patterns");
   switchOf("workspaces.commands", commands, Object.keys(COMMAND_KEYS));
 }
 
