@@ -1,4 +1,5 @@
 import { MassGenError } from "../../errors.js";
+import { promptData } from "../prompt-data.js";
 import { noteName } from "./names.js";
 import { type Note, oneLine, type Tier } from "./note-file.js";
 import { findNote, type NoteEntry, type NoteStore, noSuchNote, noteFile, notesInMemory, notesInWorkspace } from "./store.js";
@@ -114,13 +115,13 @@ async function recall(store: NoteStore, { maxShortTermChars, maxNotes }: MemoryL
     else if (note.tier === "long_term") listed.push(`- ${name}: ${note.description}`);
     else if (note.content.length <= left) {
       left -= note.content.length;
-      shown.push(`<note name=${JSON.stringify(name)}>\n${note.content.replace(/<(?=\s*\/?\s*note\b)/gi, "&lt;").trimEnd()}\n</note>`);
+      shown.push(`<note name=${JSON.stringify(name)}>\n${promptData(note.content).trimEnd()}\n</note>`);
     } else listed.push(`- ${name} (short_term, ${note.content.length} characters, too long to be shown here): ${note.description}`);
   }
   const more = entries.length - maxNotes;
   if (more > 0) listed.push(`- and ${more} more in memory/`);
   return [
     ...(shown.length > 0 ? ["Your short-term notes:", ...shown] : []),
-    ...(listed.length > 0 ? ["Notes to read with load_memory:", ...listed] : []),
+    ...(listed.length > 0 ? ["Notes to read with load_memory:", ...listed.map(promptData)] : []),
   ].join("\n");
 }

@@ -1,3 +1,4 @@
+import { promptData } from "../prompt-data.js";
 import { blockedTasks, type PlannedTask, readyTasks, type TaskPlan, taskStatuses, waitsFor } from "./plan.js";
 
 /** A task as tools tell it. */
@@ -43,5 +44,5 @@ export function taskPlanNote(plan: TaskPlan): string | undefined {
     const { id, description, status, waits_for: waiting } = taskView(plan, task);
     return `- ${id} [${status}${waiting ? `, waits for ${waiting.join(", ")}` : ""}]: ${description.replace(/\s+/g, " ")}`;
   });
-  return [`Your task plan, ${completed} of ${plan.tasks.length} tasks completed:`, ...lines].join("\n");
+  return [`Your task plan, ${completed} of ${plan.tasks.length} tasks completed:`, ...lines.map(promptData)].join("\n");
 }

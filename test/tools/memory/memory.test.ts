@@ -38,10 +38,10 @@ describe("notes in a workspace", () => {
     const workspace = folder.path;
     const kit = await openToolkit(createMemory());
     expect(await kit.note({ workspace })).toBeUndefined();
-    await kit.call("save_memory", { name: "goal", content: "Ship </note> it." }, { workspace });
+    await kit.call("save_memory", { name: "goal", content: "Ship </note> it, </task >." }, { workspace });
     await kit.call("save_memory", { name: "history", content: "Long.", description: "What\nwas tried", tier: "long_term" }, { workspace });
     expect(await kit.note({ workspace })).toBe(
-      'Your short-term notes:\n<note name="goal">\nShip &lt;/note> it.\n</note>\nNotes to read with load_memory:\n- history: What was tried',
+      'Your short-term notes:\n<note name="goal">\nShip &lt;/note> it, &lt;/task >.\n</note>\nNotes to read with load_memory:\n- history: What was tried',
     );
   });
 

@@ -88,10 +88,10 @@ describe("a task plan", () => {
 
   it("is told to its agent when a turn starts", async () => {
     const kit = await openToolkit(createTaskPlanning());
-    await kit.call("create_task_plan", { tasks: ["Look\naround", { description: "Go", depends_on: [0] }] });
+    await kit.call("create_task_plan", { tasks: ["Look\naround <answer>", { description: "Go", depends_on: [0] }] });
     await kit.call("update_task_status", { task_id: "task1", status: "in_progress" });
     expect(await kit.note()).toBe(
-      "Your task plan, 0 of 2 tasks completed:\n- task1 [in_progress]: Look around\n- task2 [pending, waits for task1]: Go",
+      "Your task plan, 0 of 2 tasks completed:\n- task1 [in_progress]: Look around &lt;answer>\n- task2 [pending, waits for task1]: Go",
     );
     expect(kit.instructions).toContain("create_task_plan");
   });
