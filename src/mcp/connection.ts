@@ -1,0 +1,181 @@
+import { pathToFileURL } from "node:url";
+import type { CallToolResult, Client, ElicitResult } from "@modelcontextprotocol/client";
+import { openTransport } from "../backends/transport.js";
+import { untilAborted } from "../backends/until-aborted.js";
+import { type ActiveCall, activeCall } from "./active-call.js";
+import type { ServerSpec } from "./config.js";
+import { answerElicitation } from "./elicitation.js";
+import { httpTransport } from "./http-transport.js";
+import type { Sdk } from "./sdk.js";
+import { type ServerTransport, stdioTransport } from "./stdio-transport.js";
+
+/** How this client introduces itself. */
+export const CLIENT = { name: "massgen", version: "0.1.0" };
+/** `setTimeout` takes no more. The time limits here are kept by signals instead. */
+const NO_TIMEOUT = 2 ** 31 - 1;
+const MAX_PAGES = 64;
+/** A page of tools may be as long as a message; more than this many in all are not read. */
+const MAX_LISTED = 10_000;
+
+export interface CallOptions {
+  signal: AbortSignal;
+  call: ActiveCall;
+  onProgress(progress: { progress: number; total?: number | undefined; message?: string | undefined }): void;
+}
+
+/** One connection to a server, initialised. */
+export interface Connection {
+  readonly transport: ServerTransport;
+  readonly instructions: string | undefined;
+  /** Calls under way. */
+  readonly active: ReadonlySet<ActiveCall>;
+  /** Why it was given up, to go on after the server's name. */
+  problem?: string;
+  /** The tools as the server describes them, not yet checked. */
+  listTools(signal: AbortSignal): Promise<unknown[]>;
+  callTool(
+    tool: { name: string; inputSchema: Record<string, unknown> },
+    args: Record<string, unknown>,
+    options: CallOptions,
+  ): Promise<CallToolResult>;
+  /** Rejects when the server does not answer at all. */
+  ping(signal: AbortSignal): Promise<void>;
+  /** Says goodbye and ends it. Resolves when nothing is left of it. */
+  close(): Promise<void>;
+}
+
+export interface ConnectOptions {
+  /** Aborting it ends the attempt. */
+  signal: AbortSignal;
+  /** Directories offered as roots; `undefined`: the server is told that there are none to ask for. */
+  roots?: readonly string[];
+  cwd?: string;
+  /** It is of no more use, or will be gone any moment. May be called twice. */
+  onClose(): void;
+  onToolsChanged(): void;
+}
+
+/**
+ * Connects to a server. Whatever goes wrong, and also when it is aborted, nothing is left running once the returned promise has
+ * settled. `onFailure` gets the transport for an explanation.
+ */
+export async function connect(
+  spec: ServerSpec,
+  sdk: Sdk,
+  options: ConnectOptions,
+  onFailure: (transport: ServerTransport) => void,
+): Promise<Connection> {
+  const { type } = spec.address;
+  // Older servers may not survive an unknown first request on their standard input, and no server of 2024 knows the new one.
+  const modes = type === "stdio" ? (["legacy", "auto"] as const) : type === "sse" ? (["legacy"] as const) : (["auto"] as const);
+  for (const mode of modes) {
+    const transport = await transportFor(spec, sdk, options);
+    const active = new Set<ActiveCall>();
+    const client = clientFor(spec, sdk, options, mode, active);
+    client.onclose = options.onClose;
+    transport.onexit = options.onClose;
+    try {
+      // What the server sends outside of calls belongs to none, even if a call made the connection necessary.
+      const connected = activeCall.run(undefined, () => client.connect(transport, { signal: options.signal, timeout: NO_TIMEOUT }));
+      await untilAborted(connected, options.signal, () => new Error("aborted"));
+      return connectionOf(client, transport, active);
+    } catch (error) {
+      if (brokenPipe(error)) await transport.settled();
+      await transport.kill();
+      if (type === "stdio" && mode === "legacy" && sdk.UnsupportedProtocolVersionError.isInstance(error) && !options.signal.aborted)
+        continue;
+      onFailure(transport);
+      throw error;
+    }
+  }
+  throw new Error("unreachable");
+}
+
+/** A process that is already gone did not read what was written to it. */
+export function brokenPipe(error: unknown): boolean {
+  return error instanceof Error && /^(EPIPE|ECONNRESET|ERR_STREAM_DESTROYED)$/.test((error as NodeJS.ErrnoException).code ?? "");
+}
+
+async function transportFor(spec: ServerSpec, sdk: Sdk, { cwd }: ConnectOptions): Promise<ServerTransport> {
+  const { address } = spec;
+  if (address.type !== "stdio") return httpTransport(address, sdk, await openTransport({ longWaits: true }));
+  return stdioTransport(cwd === undefined || address.cwd !== undefined ? address : { ...address, cwd }, sdk);
+}
+
+function clientFor(spec: ServerSpec, sdk: Sdk, options: ConnectOptions, mode: "legacy" | "auto", active: ReadonlySet<ActiveCall>): Client {
+  const { roots } = options;
+  const client = new sdk.Client(CLIENT, {
+    capabilities: { elicitation: { form: {}, url: {} }, ...(roots && { roots: {} }) },
+    versionNegotiation: { mode },
+    listChanged: { tools: { autoRefresh: false, debounceMs: 100, onChanged: () => options.onToolsChanged() } },
+  });
+  client.setRequestHandler("elicitation/create", (request, context): Promise<ElicitResult> => {
+    return answerElicitation(spec, request.params, callFor(active), context.mcpReq.signal);
+  });
+  if (roots) {
+    client.setRequestHandler("roots/list", () => ({ roots: roots.map((path) => ({ uri: pathToFileURL(path).href })) }));
+  }
+  return client;
+}
+
+/** The call that a question of the server belongs to, where that can be known. */
+function callFor(active: ReadonlySet<ActiveCall>): ActiveCall | undefined {
+  const own = activeCall.getStore();
+  if (own !== undefined) return own;
+  const [first, ...others] = active;
+  return others.every((other) => other.ask === first?.ask && other.agentId === first.agentId) ? first : undefined;
+}
+
+function connectionOf(client: Client, transport: ServerTransport, active: Set<ActiveCall>): Connection {
+  return {
+    transport,
+    instructions: client.getInstructions(),
+    active,
+    listTools: (signal) => activeCall.run(undefined, () => listTools(client, signal)),
+    async callTool(tool, args, { signal, call, onProgress }) {
+      active.add(call);
+      try {
+        return await activeCall.run(call, () =>
+          client.callTool(
+            { name: tool.name, arguments: args },
+            { signal, timeout: NO_TIMEOUT, onprogress: onProgress, toolDefinition: tool as never },
+          ),
+        );
+      } finally {
+        active.delete(call);
+      }
+    },
+    async ping(signal) {
+      const options = { signal, timeout: NO_TIMEOUT };
+      await activeCall.run(
+        undefined,
+        (): Promise<unknown> => (client.getProtocolEra() === "modern" ? client.discover(options) : client.ping(options)),
+      );
+    },
+    async close() {
+      await transport.close();
+      await client.close();
+    },
+  };
+}
+
+/** Lets everything through: one tool that breaks the rules must not hide the others. */
+const anything = { "~standard": { version: 1 as const, vendor: "massgen", validate: (value: unknown) => ({ value }) } };
+
+async function listTools(client: Client, signal: AbortSignal): Promise<unknown[]> {
+  if (client.getServerCapabilities()?.tools === undefined) return [];
+  const tools: unknown[] = [];
+  let cursor: unknown;
+  for (let page = 0; page < MAX_PAGES && tools.length < MAX_LISTED; page++) {
+    const params = typeof cursor === "string" ? { cursor } : {};
+    const result = (await client.request({ method: "tools/list", params }, anything, { signal, timeout: NO_TIMEOUT })) as {
+      tools?: unknown;
+      nextCursor?: unknown;
+    };
+    if (!Array.isArray(result?.tools)) throw new Error("its list of tools is no list");
+    for (const tool of result.tools) tools.push(tool);
+    if (typeof result.nextCursor !== "string" || result.nextCursor === cursor) break;
+    cursor = result.nextCursor;
+  }
+  return tools;
+}
