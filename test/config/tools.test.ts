@@ -124,6 +124,11 @@ mcp_servers:
     expect(own).toEqual([expect.stringContaining(`agents[0].backend.${message}`)]);
   });
 
+  it("two servers of one name that an agent would have are told", () => {
+    const text = one("mcp_servers: [{ name: a, command: x }, { name: b, command: x }]", "mcp_servers: { b: { command: y } }");
+    expect(problems(text)).toEqual([expect.stringContaining('agents[0].backend.mcp_servers[1] is "b", as a server of all agents is')]);
+  });
+
   it("filters of a backend that has no servers are told", () => {
     expect(problems(one("exclude_tools: [x]", "mcp_servers: { a: { command: x } }"))).toEqual([
       expect.stringContaining("agents[0].backend.exclude_tools filters the tools of this backend's own `mcp_servers`, and it has none."),

@@ -15,6 +15,7 @@ export function toolProblems(data: Record<string, unknown>, shapeProblems: (issu
       ...mcpServersProblems(entry.mcp_servers, [...path, "mcp_servers"], shapeProblems),
       ...customToolProblems(entry.custom_tools ?? [], [...path, "custom_tools"]),
       ...filterProblems({ entry, path }),
+      ...nameProblems(entry.mcp_servers, data.mcp_servers, [...path, "mcp_servers"]),
     ]),
     ...workspaceProblems(backends, orchestrator),
   ];
@@ -29,6 +30,21 @@ function backendsOf(data: Record<string, unknown>): PlacedBackend[] {
     const { success, data: entry } = backendSchema.safeParse(given);
     return success ? [{ entry, path }] : [];
   });
+}
+
+/** An agent's tools are told apart by their server's name. */
+function nameProblems(own: unknown, shared: unknown, path: Path): Problem[] {
+  const taken = serverNames(shared).map(({ name }) => name);
+  return serverNames(own).flatMap(({ name, key }) => {
+    const message = `is "${name}", as a server of all agents is: their tools would have the same names. Rename one`;
+    return taken.includes(name) ? [{ path: [...path, key], message }] : [];
+  });
+}
+
+function serverNames(servers: unknown): { name: unknown; key: string | number }[] {
+  if (typeof servers !== "object" || servers === null) return [];
+  if (!Array.isArray(servers)) return Object.keys(servers).map((key) => ({ name: key, key }));
+  return servers.map((server, key) => ({ name: server?.name, key })).filter(({ name }) => name !== undefined);
 }
 
 function filterProblems({ entry, path }: PlacedBackend): Problem[] {
