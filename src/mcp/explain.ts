@@ -34,7 +34,8 @@ export function explain(error: unknown, spec: ServerSpec, sdk: Sdk, transport?: 
   }
   if (sdk.ProtocolError.isInstance(error)) return `answered with an error: ${short(error.message)} (${error.code})`;
   const reason = unreachable(error);
-  if (reason !== undefined) return `cannot be reached at ${place(spec)}: ${reason}`;
+  if (reason !== undefined)
+    return `${NEVER_REACHED.test(reason) ? "cannot be reached" : "broke off the connection"} at ${place(spec)}: ${reason}`;
   const message = error instanceof Error ? error.message : String(error);
   const version = /protocol version is not supported: (.*)/.exec(message)?.[1];
   if (version !== undefined) return `speaks a protocol version that is not known here (${short(version)})`;
@@ -53,9 +54,13 @@ function answered(status: number, statusText: string, body: string): string {
   return body === "" ? said : `${said}: ${short(body)}`;
 }
 
-/** Why `fetch` never got an answer, as a code where there is one; `undefined` when it did. */
+/** Network errors that say that nothing was sent. */
+export const NEVER_REACHED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/;
+
+/** Why a request got no answer, as a code where there is one; `undefined` when it got one. */
 export function unreachable(error: unknown): string | undefined {
-  if (!(error instanceof Error) || error.name !== "TypeError" || !/fetch failed|terminated/.test(error.message)) return undefined;
+  if (!(error instanceof Error)) return undefined;
+  if (error.name !== "TypeError" || !/fetch failed|terminated/.test(error.message)) return unreachable(error.cause); // the SDK wraps some
   const { cause } = error;
   return cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : error.message;
 }

@@ -1,6 +1,6 @@
 import type { ServerSpec } from "./config.js";
 import { brokenPipe, type Connection } from "./connection.js";
-import { explain, short, unreachable } from "./explain.js";
+import { explain, NEVER_REACHED, short, unreachable } from "./explain.js";
 import type { Sdk } from "./sdk.js";
 
 /** What became of a call that has no result. */
@@ -15,8 +15,6 @@ export interface CallFailure {
 
 /** The HTTP reply ended without a result. */
 export class StreamLost extends Error {}
-
-const NEVER_REACHED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/;
 
 export async function callFailure(error: unknown, connection: Connection, spec: ServerSpec, sdk: Sdk): Promise<CallFailure> {
   if (brokenPipe(error)) await connection.transport.settled();

@@ -40,6 +40,7 @@ export async function* progressing<R>(
     for (;;) {
       if (outcome !== undefined) {
         if ("error" in outcome) throw outcome.error;
+        if (news !== undefined) yield news;
         return outcome.value;
       }
       const due = told + GAP_MS - runtime.now();

@@ -61,8 +61,8 @@ describe("tools of a server", () => {
     const extra = tool("mcp__test__extra");
     await call("mcp__test__shrink");
     await until(() => !names().includes("mcp__test__extra"));
-    const iterator = (extra.execute?.({}, contextOf()) as AsyncIterable<unknown>)[Symbol.asyncIterator]();
-    await expect(iterator.next()).rejects.toMatchObject({
+    const output = extra.execute?.({}, contextOf()) as AsyncGenerator<unknown>;
+    await expect(output.next()).rejects.toMatchObject({
       code: "mcp_tool_gone",
       message: expect.stringMatching(/^The MCP server "test" no longer offers "mcp__test__extra"\. It offers: mcp__test__echo, /),
     });
@@ -140,6 +140,7 @@ describe("a call", () => {
       expect(progress).toMatchObject({ progress: 1 });
       break;
     }
+    await until(() => lines(log).includes("cancelled"), "the cancellation");
   });
 
   it("keeps what is too long in a file of the workspace, else for mcp__read_result", async () => {
@@ -225,6 +226,7 @@ describe("a server that speaks only the newest protocol", () => {
     );
     expect(run.warnings).toEqual([]);
     expect(await call("mcp__test__echo", { text: "hello" })).toBe("hello");
+    expect(await call("mcp__test__ask_again")).toBe('{"colour":"green"}');
   });
 });
 

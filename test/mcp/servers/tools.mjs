@@ -1,7 +1,7 @@
 // @ts-nocheck
 // The tools of the servers in this folder, on the official server package.
 import { appendFileSync } from "node:fs";
-import { McpServer } from "@modelcontextprotocol/server";
+import { acceptedContent, inputRequired, McpServer } from "@modelcontextprotocol/server";
 import { z } from "zod";
 
 const text = (value) => ({ content: [{ type: "text", text: value }] });
@@ -52,6 +52,8 @@ export function testServer() {
   add("steps", { inputSchema: z.object({ steps: z.number(), pause: z.number() }) }, async ({ steps, pause }, context) => {
     const progressToken = context.mcpReq._meta?.progressToken;
     for (let i = 1; i <= steps; i++) {
+      if (context.mcpReq.signal.aborted) log("cancelled");
+      if (context.mcpReq.signal.aborted) break;
       if (progressToken !== undefined) {
         await context.mcpReq.notify({
           method: "notifications/progress",
@@ -78,6 +80,12 @@ export function testServer() {
       requestedSchema: { type: "object", properties: { colour: { type: "string" } }, required: ["colour"] },
     });
     return text(JSON.stringify(answer));
+  });
+  add("ask_again", { inputSchema: z.object({}) }, (_, context) => {
+    const answer = acceptedContent(context.mcpReq.inputResponses, "colour");
+    if (answer !== undefined) return text(JSON.stringify(answer));
+    const requestedSchema = { type: "object", properties: { colour: { type: "string" } }, required: ["colour"] };
+    return inputRequired({ inputRequests: { colour: inputRequired.elicit({ message: "Which colour?", requestedSchema }) } });
   });
   add("grow", { inputSchema: z.object({ name: z.string() }) }, ({ name }) => {
     grown.push(add(name, { inputSchema: z.object({}) }, () => text(`${name} here`)));
