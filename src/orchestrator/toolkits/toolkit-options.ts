@@ -63,6 +63,8 @@ export function resolveToolkits(options: ToolkitOptions, agents: readonly Agent[
 
   const workspaces = switchOf("workspaces", options.workspaces, Object.keys(WORKSPACE_KEYS));
   if (workspaces !== undefined) checkWorkspaces(workspaces);
+  for (const [index, { workspace }] of agents.entries())
+    if (workspace !== undefined && typeof workspace !== "boolean") throw bad(`agents[${index}].workspace`, "must be true or false");
   const housed = everybody.filter((agent) => agents[agent]!.workspace ?? workspaces !== undefined);
   if (housed.length > 0) own(housed, () => makeWorkspaces(workspaces ?? {}));
 
