@@ -26,7 +26,7 @@ describe("server-everything over standard streams", () => {
       /\[demo:\/\/resource[^\]]*\]\n/,
     );
     expect(await call("mcp__all__trigger-long-running-operation", { duration: 0.5, steps: 2 })).toContain("completed");
-    expect(progress.at(-1)).toMatchObject({ progress: 2, total: 2 });
+    expect(progress[0]).toMatchObject({ progress: 1, total: 2 });
     // Tools that it adds once it knows its client.
     await until(() => names().includes("mcp__all__trigger-elicitation-request"));
     expect(await call("mcp__all__trigger-elicitation-request")).toContain("Anna");
