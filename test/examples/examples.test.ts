@@ -25,6 +25,12 @@ const expected: Record<string, RegExp[]> = {
     /^careful's program is chosen with 3 votes$/m,
     /^roman\.mjs says: MMXXVI$/m,
   ],
+  "tools.ts": [
+    /^(ada|ben): asking two agencies in Lisbon$/m,
+    /^(ada|ben) would call book_room$/m,
+    /^(ada|ben) asks to call "book_room", Sala Azul for 450 euros: yes$/m,
+    /^presented by (ada|ben)$/m,
+  ],
   "seven_providers.ts": [/Simulated final answer/, /^consensus: \w+ by \d votes$/m, /^gemini: \d+ tokens read, \d+ written$/m],
 };
 
