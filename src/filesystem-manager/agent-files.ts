@@ -11,7 +11,7 @@ import type { WorkspaceSettings } from "./options.js";
 import { randomName } from "./run-directories.js";
 import { createSeenFiles, markSeen } from "./seen-files.js";
 import { fileTools } from "./tools/index.js";
-import { replaceIn } from "./write-file.js";
+import { readable, replaceIn } from "./write-file.js";
 
 /** One agent of a run, with its workspace. */
 export interface AgentFiles {
@@ -82,19 +82,24 @@ export async function createAgentFiles(
         .replace(/^\.+/, "")
         .slice(-80);
       const file = `${++saved}-${plain === "" ? "output" : plain}`;
-      const folder = await openBelow(workspace, SAVED, true);
+      const path = [...SAVED, file].join("/");
       try {
-        const stat = await replaceIn(
-          folder,
-          file,
-          (handle) => handle.writeFile(data),
-          () => {},
-        );
-        markSeen(seen, join(workspace, ...SAVED, file), stat);
-      } finally {
-        await closeDirectory(folder);
+        const folder = await openBelow(workspace, SAVED, true);
+        try {
+          const stat = await replaceIn(
+            folder,
+            file,
+            (handle) => handle.writeFile(data),
+            () => {},
+          );
+          markSeen(seen, join(workspace, ...SAVED, file), stat);
+        } finally {
+          await closeDirectory(folder);
+        }
+      } catch (error) {
+        throw readable(error, path);
       }
-      return [...SAVED, file].join("/");
+      return path;
     },
     stopJobs: async () => commands?.stopJobs(),
     close: async () => commands?.close(),

@@ -117,6 +117,7 @@ async function realPath(path: string, access: FileAccess, text: string, use: Pat
       const parent = dirname(path);
       if (parent !== path) return { path: join((await realPath(parent, access, text, use)).path, basename(path)), exists: false };
     }
+    if (code === "ENAMETOOLONG") throw new MassGenError("bad_path", `A name in "${text.slice(0, 80)}…" is too long for the file system.`);
     // The same answer for all of it outside of the roots: whether something exists there is nobody's business.
     if (code === "ENOTDIR" && rootOf(access, path))
       throw new MassGenError("not_a_directory", `A part of "${text}" is a file, not a directory.`);

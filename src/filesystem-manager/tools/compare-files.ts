@@ -96,7 +96,7 @@ async function compareDirectories(
   const left = notes.skipped.length + notes.unread.length;
   const passed =
     left > 0
-      ? `\n\n[${left} entries with names like ${tools.exclude.slice(0, 4).join(", ")}, or that cannot be read, are not compared.]`
+      ? `\n\n[${count(left, "entry")} with names like ${tools.exclude.slice(0, 4).join(", ")}, or that cannot be read: not compared.]`
       : "";
   return `${count(same, "file")} the same, ${lines.length} not.\n${lines.slice(0, MAX_LINES).join("\n")}${notice}${passed}`.trim();
 }

@@ -37,7 +37,7 @@ export function grepTool(tools: FileToolsContext): Tool {
       let wanted: Set<string> | undefined;
       if (glob !== undefined) {
         // A model's pattern too, so it is tested in the thread; then the files are walked once more.
-        const only = globPattern(glob, { basename: !glob.includes("/") });
+        const only = globPattern(glob.includes("/") ? glob : `**/${glob}`);
         const named = await findPaths(access, from, only, tools.exclude, MAX_SEARCHED, { skipped: [], unread: [] }, signal);
         wanted = new Set(named.found.map(({ relative }) => relative));
         result.stopped = named.stopped;
@@ -137,11 +137,12 @@ async function searchBatch(batch: Text[], { worker, context, filesOnly }: Search
 function shownMatches(shown: string, lines: string[], found: number[], context: number): string[] {
   const matching = new Set(found);
   const output: string[] = [];
+  const last = lines.length - (lines.length > 1 && lines.at(-1) === "" ? 2 : 1);
   let next = 0;
   for (const at of found) {
     const from = Math.max(next, at - context);
     if (context > 0 && from > next && next > 0) output.push("--");
-    for (let line = from; line <= Math.min(lines.length - 1, at + context); line++) {
+    for (let line = from; line <= Math.min(last, at + context); line++) {
       const text = lines[line]!.replace(/\r$/, "");
       const rest = text.length - MAX_LINE;
       const cut = rest > 0 ? `${text.slice(0, MAX_LINE)} … [${rest} more characters]` : text;

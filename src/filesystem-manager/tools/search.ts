@@ -13,9 +13,9 @@ const BATCH = 2000;
 const MAX_PATTERN = 1000;
 
 /** @throws MassGenError `bad_pattern` */
-export function globPattern(glob: string, options: picomatch.PicomatchOptions = {}): Pattern {
+export function globPattern(glob: string): Pattern {
   requireShort(glob);
-  const regex = picomatch.makeRe(glob, { dot: true, nonegate: true, ...options }) as RegExp | false;
+  const regex = picomatch.makeRe(glob, { dot: true, nonegate: true }) as RegExp | false;
   if (regex === false) throw new MassGenError("bad_pattern", `"${glob}" is no glob.`);
   return { source: regex.source, flags: regex.flags };
 }
