@@ -144,11 +144,13 @@ function beginAttempt({ server, run, context }: CallRequest, outer: AbortSignal)
     controller.abort(new MassGenError("mcp_timeout", message));
   });
   let cancelLate = () => {};
+  let over = false;
   const call: ActiveCall = {
     agentId: context.agentId,
     ask: run.ask,
     hold: timer.hold,
     streamEnded(resumable, problem) {
+      if (over) return; // the stream of a reply that was sent on elsewhere may outlast the call
       cancelLate();
       const lost = new StreamLost(problem ?? "broke off its reply");
       cancelLate = run.runtime.setTimer(resumable ? LATE_MS.resumable : LATE_MS.plain, () => controller.abort(lost));
@@ -165,6 +167,7 @@ function beginAttempt({ server, run, context }: CallRequest, outer: AbortSignal)
         report({ progress, ...(total !== undefined && { total }), ...(said !== undefined && { message: said }) });
       },
     end() {
+      over = true;
       timer.end();
       cancelLate();
       unlink();

@@ -27,6 +27,8 @@ export interface CallOptions {
 export interface Connection {
   readonly transport: ServerTransport;
   readonly instructions: string | undefined;
+  /** Arguments may go into HTTP headers besides. */
+  readonly headers: boolean;
   /** Calls under way. */
   readonly active: ReadonlySet<ActiveCall>;
   /** Why it was given up, to go on after the server's name. */
@@ -105,7 +107,7 @@ async function transportFor(spec: ServerSpec, sdk: Sdk, { cwd }: ConnectOptions)
 function clientFor(spec: ServerSpec, sdk: Sdk, options: ConnectOptions, mode: "legacy" | "auto", active: ReadonlySet<ActiveCall>): Client {
   const { roots } = options;
   const client = new sdk.Client(CLIENT, {
-    capabilities: { elicitation: { form: {}, url: {} }, ...(roots && { roots: {} }) },
+    capabilities: { elicitation: { form: { applyDefaults: true }, url: {} }, ...(roots && { roots: {} }) },
     versionNegotiation: { mode },
     listChanged: { tools: { autoRefresh: false, debounceMs: 100, onChanged: () => options.onToolsChanged() } },
   });
@@ -130,6 +132,7 @@ function connectionOf(client: Client, transport: ServerTransport, active: Set<Ac
   return {
     transport,
     instructions: client.getInstructions(),
+    headers: transport.hasPerRequestStream === true && client.getProtocolEra() === "modern",
     active,
     listTools: (signal) => activeCall.run(undefined, () => listTools(client, signal)),
     async callTool(tool, args, { signal, call, onProgress }) {

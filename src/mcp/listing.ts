@@ -1,6 +1,7 @@
 import { nearest } from "../nearest-key.js";
 import type { Tool, ToolAnnotations, ToolPaths } from "../tools/tool.js";
 import type { ServerSpec } from "./config.js";
+import { headerFault } from "./header-params.js";
 import { fullNames } from "./names.js";
 import { guessPaths } from "./paths.js";
 
@@ -31,8 +32,11 @@ interface SchemaChecker {
 }
 let checker: SchemaChecker | undefined;
 
-/** Checks what a server lists, applies its filters, and names the tools. One bad tool costs that tool alone. */
-export async function readListing(raw: readonly unknown[], spec: ServerSpec): Promise<Listing> {
+/**
+ * Checks what a server lists, applies its filters, and names the tools. One bad tool costs that tool alone. `headers`: arguments
+ * may go into HTTP headers, as in the newest protocol.
+ */
+export async function readListing(raw: readonly unknown[], spec: ServerSpec, headers: boolean): Promise<Listing> {
   const { Ajv } = await import("@modelcontextprotocol/client/validators/ajv");
   checker ??= new Ajv({ strict: false });
   const dropped: string[] = [];
@@ -40,7 +44,9 @@ export async function readListing(raw: readonly unknown[], spec: ServerSpec): Pr
   const usable = new Map<string, RawTool>();
   for (const [index, value] of raw.entries()) {
     const read = readTool(value, index, checker);
+    const fault = typeof read === "string" || !headers ? undefined : headerFault(read.inputSchema);
     if (typeof read === "string") dropped.push(read);
+    else if (fault !== undefined) dropped.push(`${show(read.name)} ${fault}`);
     else if (usable.has(read.name)) dropped.push(`${show(read.name)} is listed twice; the first is used`);
     else usable.set(read.name, read);
   }
@@ -81,7 +87,12 @@ function readTool(value: unknown, index: number, ajv: SchemaChecker): RawTool | 
   const { name, description, title, inputSchema, annotations } = value;
   if (typeof name !== "string" || name === "") return `tool ${index + 1} has no name`;
   if (name.length > MAX_NAME) return `${show(name)} has a name of ${name.length} characters`;
-  const problem = schemaProblem(inputSchema, ajv);
+  let problem: string | undefined;
+  try {
+    problem = schemaProblem(inputSchema, ajv);
+  } catch {
+    problem = "has an input schema that is nested too deeply"; // no more stack
+  }
   if (problem !== undefined) return `${show(name)} ${problem}`;
   const { $schema: _, ...schema } = inputSchema as Record<string, unknown>; // says nothing to a model, and some APIs refuse it
   return {

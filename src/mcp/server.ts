@@ -219,7 +219,7 @@ export function mcpServer(spec: ServerSpec, options: ServerOptions = {}): McpSer
       });
       transport = connection.transport;
       const raw = await untilAborted(connection.listTools(signal), signal, () => new Error("aborted"));
-      const read = await readListing(raw, spec);
+      const read = await readListing(raw, spec, connection.headers);
       if (transport.failure() !== undefined) throw new Error("closed");
       signal.throwIfAborted();
       instructions = connection.instructions;
@@ -263,7 +263,8 @@ export function mcpServer(spec: ServerSpec, options: ServerOptions = {}): McpSer
       try {
         while (refreshAgain && connection === current) {
           refreshAgain = false;
-          setListing(await readListing(await limited(spec.connectTimeoutMs, (signal) => connection.listTools(signal)), spec));
+          const raw = await limited(spec.connectTimeoutMs, (signal) => connection.listTools(signal));
+          setListing(await readListing(raw, spec, connection.headers));
         }
       } catch {
         const stale = "said that its tools have changed, but did not list them anew; the old list is used";

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { describe, expect, it } from "vitest";
 import { createMcpServers } from "../../src/mcp/index.js";
+import { type Runtime, systemRuntime } from "../../src/runtime.js";
 import { cleanup, fixture, freePort, hurried, npmServer, open, openRun, startHttp } from "./helpers.js";
 
 const modern = (port = 0) => startHttp([fixture("http.mjs"), String(port)], /(http:\S+)/);
@@ -33,10 +34,14 @@ const json = (response: ServerResponse, value: unknown, status = 200) =>
   response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
 
 /** Answers the handshake of 2025 and one tool; the rest as told. */
-const legacy = (rest: (request: IncomingMessage, response: ServerResponse, body: Record<string, unknown>) => void) =>
+const legacy = (
+  rest: (request: IncomingMessage, response: ServerResponse, body: Record<string, unknown>) => void,
+  resume?: (request: IncomingMessage, response: ServerResponse) => void,
+) =>
   handmade((request, response, body) => {
     const { id, method } = body;
     const reply = (result: unknown) => json(response, { jsonrpc: "2.0", id, result });
+    if (resume && request.method === "GET" && request.headers["last-event-id"]) return resume(request, response);
     if (request.method !== "POST") return response.writeHead(405).end();
     if (method === "server/discover") return json(response, { jsonrpc: "2.0", id, error: { code: -32601, message: "Method not found" } });
     if (method === "initialize") {
@@ -216,6 +221,50 @@ describe("a call over HTTP", () => {
       await expect(call("mcp__test__read")).rejects.toMatchObject({ code: "mcp_call_lost" });
       expect(calls).toBe(3);
     }
+  });
+
+  it("whose reply is sent on elsewhere gets it there, and leaves no timer", async () => {
+    let timers = 0;
+    const runtime: Runtime = {
+      ...systemRuntime,
+      setTimer(ms, fn) {
+        timers++;
+        let counted = true;
+        const uncount = () => {
+          if (counted) timers--;
+          counted = false;
+        };
+        const cancel = systemRuntime.setTimer(ms, () => {
+          uncount();
+          fn();
+        });
+        return () => {
+          uncount();
+          cancel();
+        };
+      },
+    };
+    let pending: unknown;
+    const resumed: unknown[] = [];
+    let ended: Promise<unknown> | undefined;
+    const url = await legacy(
+      (_, response, { id }) => {
+        pending = id;
+        stream(response).end("id: e1\nretry: 20\ndata: \n\n");
+      },
+      (request, response) => {
+        resumed.push(request.headers["last-event-id"]);
+        ended = new Promise((resolve) => response.once("close", resolve));
+        const result = { content: [{ type: "text", text: "after all" }] };
+        stream(response).end(`id: e2\ndata: ${JSON.stringify({ jsonrpc: "2.0", id: pending, result })}\n\n`);
+      },
+    );
+    const { call } = await open({ test: { url } }, { runtime });
+    expect(await call("mcp__test__write")).toBe("after all");
+    expect(resumed).toEqual(["e1"]);
+    await ended;
+    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(timers).toBe(0);
   });
 
   it("that the server's gateway refuses is not repeated, one that only reads is", async () => {

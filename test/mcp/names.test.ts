@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { headerFault } from "../../src/mcp/header-params.js";
 import { fullNames, serverSegment } from "../../src/mcp/names.js";
 import { guessPaths } from "../../src/mcp/paths.js";
 import { redactorOf } from "../../src/mcp/secrets.js";
@@ -85,5 +86,27 @@ describe("redactorOf", () => {
       headers: { Authorization: "Bearer abcdefghij", Accept: "application/json" },
     });
     expect(secrets("Bearer abcdefghij or abcdefghij, application/json")).toBe("[redacted] or [redacted], application/json");
+  });
+});
+
+describe("headerFault", () => {
+  const header = (name: unknown, type: unknown = "string") => ({ type, "x-mcp-header": name });
+  const object = (properties: Record<string, unknown>) => ({ type: "object", properties });
+  it.each([
+    [object({ region: header("Region"), deep: object({ zone: header("Zone", "integer") }) }), undefined],
+    [object({ data: { type: "object", default: { "x-mcp-header": "" } } }), undefined],
+    [object({ a: { type: "string" } }), undefined],
+    [object({ a: header("") }), 'marks a with "", which names no header'],
+    [object({ a: header("two words") }), 'marks a with "two words", which names no header'],
+    [object({ a: header(7) }), "marks a with 7, which names no header"],
+    [object({ a: header("A", "number") }), "marks a as a header, which is no text, integer or boolean"],
+    [object({ a: header("A", "object") }), "marks a as a header, which is no text, integer or boolean"],
+    [object({ a: header("Same"), b: header("same") }), "marks two properties as the header same"],
+    [{ ...object({}), ...header("A") }, "marks the whole input as a header, which is not a property of its own"],
+    [object({ a: { type: "array", items: header("A") } }), "marks a.items as a header, which is not a property of its own"],
+    [object({ a: { anyOf: [object({ b: header("A") })] } }), "marks a.anyOf.0.b as a header, which is not a property of its own"],
+    [{ ...object({}), $defs: { a: header("A") } }, "marks $defs.a as a header, which is not a property of its own"],
+  ])("%j: %s", (schema, fault) => {
+    expect(headerFault(schema)).toBe(fault);
   });
 });

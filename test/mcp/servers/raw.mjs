@@ -40,6 +40,7 @@ const tools = {
     { name: "wordy", description: "y".repeat(1_000_000), inputSchema: object },
     { name: "untyped", inputSchema: { properties: { a: { type: "string" } } } },
     { name: 7, inputSchema: object },
+    { name: "deep", inputSchema: { type: "object", not: JSON.parse('{"not":'.repeat(9_000) + "true" + "}".repeat(9_000)) } },
     "tool",
   ],
   many: Array.from({ length: 10_000 }, (_, i) => ({ name: `tool_${i}`, description: "one of many", inputSchema: object })),
