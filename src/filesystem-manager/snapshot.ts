@@ -1,5 +1,18 @@
 import type { BigIntStats, Dirent } from "node:fs";
-import { chmod, constants, copyFile, link, lstat, mkdir, open, readdir, readlink, symlink, unlink } from "node:fs/promises";
+import {
+  chmod,
+  constants,
+  copyFile,
+  type FileHandle,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readlink,
+  symlink,
+  unlink,
+} from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { MassGenError } from "../errors.js";
 import { closeDirectory, type Directory, entryOf, openChild, openDirectory, selfOf, unlessCode } from "./directories.js";
@@ -8,9 +21,11 @@ import { nameTest } from "./names.js";
 import { removeTree } from "./remove-tree.js";
 import { bytesText } from "./tools/context.js";
 
-const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, COPYFILE_FICLONE } = constants;
+const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, COPYFILE_EXCL, COPYFILE_FICLONE_FORCE } = constants;
 const AT_ONCE = 16;
 const MAX_DEPTH = 100;
+/** In bytes; read and written at once. */
+const SMALL = 1_048_576n;
 /** How often a file is copied again that changed meanwhile. */
 const ATTEMPTS = 3;
 /** A clock tick of the file system, generously; in nanoseconds. Some count whole seconds, FAT pairs of them. */
@@ -53,7 +68,7 @@ export async function takeSnapshot(source: string, path: string, options: Snapsh
   const snapshot: Snapshot = { path, states: new Map(), files: 0, bytes: 0, copiedFiles: 0, copiedBytes: 0, left: [] };
   try {
     const { ctimeNs } = await lstat(path, { bigint: true });
-    const taking: Taking = { ...options, snapshot, began: ctimeNs, excluded: nameTest(options.exclude) };
+    const taking: Taking = { ...options, snapshot, began: ctimeNs, excluded: nameTest(options.exclude), clones: true };
     await copyDirectory(taking, await openDirectory(source), "", 1);
     return snapshot;
   } catch (error) {
@@ -67,6 +82,8 @@ interface Taking extends SnapshotOptions {
   /** By the file system's clock. */
   began: bigint;
   excluded: (name: string) => boolean;
+  /** Whether the file system may have clones: true until one fails. */
+  clones: boolean;
 }
 
 /** Closes `source`. */
@@ -104,24 +121,24 @@ async function copyEntry(taking: Taking, source: Directory, entry: Dirent, relat
     snapshot.left.push({ path: relative, why: "no ordinary file" });
     return;
   }
-  const stat = await lstat(entryOf(source, entry.name), { bigint: true }).catch(unlessCode("ENOENT"));
-  if (stat === undefined) return explain(taking, source, entry.name, relative);
-  countFile(taking, Number(stat.size));
-  const state = stateOf(stat);
-  if (taking.previous?.states.get(relative) === state && (await linked(taking.previous, snapshot, relative))) {
-    snapshot.states.set(relative, state);
-    return;
-  }
-  await copyContent(taking, source, entry.name, relative);
+  if (!(await linked(taking, source, entry.name, relative))) await copyContent(taking, source, entry.name, relative);
 }
 
-async function linked(previous: Snapshot, snapshot: Snapshot, relative: string): Promise<boolean> {
+/** Takes a file that has not changed since the last snapshot from there. */
+async function linked(taking: Taking, source: Directory, name: string, relative: string): Promise<boolean> {
+  const { snapshot, previous } = taking;
+  const known = previous?.states.get(relative);
+  if (previous === undefined || known === undefined) return false;
+  const stat = await lstat(entryOf(source, name), { bigint: true }).catch(unlessCode("ENOENT"));
+  if (stat === undefined || stateOf(stat) !== known) return false;
   try {
     await link(`${previous.path}/${relative}`, `${snapshot.path}/${relative}`);
-    return true;
   } catch {
     return false; // no hard links here, or too many of this one: a copy does as well
   }
+  countFile(taking, Number(stat.size));
+  snapshot.states.set(relative, known);
+  return true;
 }
 
 async function copyContent(taking: Taking, source: Directory, name: string, relative: string): Promise<void> {
@@ -132,30 +149,59 @@ async function copyContent(taking: Taking, source: Directory, name: string, rela
   );
   if (handle === undefined) return explain(taking, source, name, relative);
   try {
-    const from = source.handle === undefined ? entryOf(source, name) : `/proc/self/fd/${handle.fd}`;
-    let before = await handle.stat({ bigint: true });
-    for (let attempt = 1; before.isFile(); attempt++) {
+    let stat = await handle.stat({ bigint: true });
+    if (!stat.isFile()) return explain(taking, source, name, relative);
+    countFile(taking, Number(stat.size));
+    for (let attempt = 1; ; attempt++) {
       signal.throwIfAborted();
-      await copyFile(from, target, COPYFILE_FICLONE);
+      await copyFrom(handle, stat, source.handle === undefined ? entryOf(source, name) : `/proc/self/fd/${handle.fd}`, target, taking);
       const after = await handle.stat({ bigint: true });
-      const quiet = stateOf(after) === stateOf(before);
-      before = after;
-      if (quiet) {
-        if (!mayChangeUnseen(after, began)) snapshot.states.set(relative, stateOf(after));
-        break;
-      }
+      const quiet = stateOf(after) === stateOf(stat);
+      stat = after;
+      if (quiet && !mayChangeUnseen(after, began)) snapshot.states.set(relative, stateOf(after));
+      if (quiet) break;
       if (attempt === ATTEMPTS) {
         snapshot.left.push({ path: relative, why: "kept changing while it was copied; the copy may be of several states" });
         break;
       }
       await unlink(target);
     }
-    if (!before.isFile()) return explain(taking, source, name, relative);
-    await chmod(target, (before.mode & 0o111n) === 0n ? 0o444 : 0o555);
     snapshot.copiedFiles++;
-    snapshot.copiedBytes += Number(before.size);
+    snapshot.copiedBytes += Number(stat.size);
   } finally {
     await handle.close();
+  }
+}
+
+/** Copies an open file, as a clone where the file system has them. */
+async function copyFrom(handle: FileHandle, { size, mode }: BigIntStats, from: string, target: string, taking: Taking): Promise<void> {
+  const readOnly = (mode & 0o111n) === 0n ? 0o444 : 0o555;
+  if (taking.clones && size > 0n) {
+    try {
+      await copyFile(from, target, COPYFILE_FICLONE_FORCE | COPYFILE_EXCL);
+      return await chmod(target, readOnly);
+    } catch {
+      taking.clones = false;
+      await unlink(target).catch(unlessCode("ENOENT"));
+    }
+  }
+  if (size > SMALL) {
+    await copyFile(from, target, COPYFILE_EXCL);
+    return chmod(target, readOnly);
+  }
+  // For small files several times as fast as letting the system copy.
+  const copy = await open(target, O_WRONLY | O_CREAT | O_EXCL, readOnly);
+  try {
+    const buffer = Buffer.allocUnsafe(Number(size));
+    let filled = 0;
+    while (filled < buffer.length) {
+      const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, filled);
+      if (bytesRead === 0) break; // shorter by now, which its state will tell
+      filled += bytesRead;
+    }
+    if (filled > 0) await copy.writeFile(buffer.subarray(0, filled));
+  } finally {
+    await copy.close();
   }
 }
 

@@ -111,7 +111,9 @@ it(`${WALKS} random walks of ${STEPS} steps change and read nothing that they ma
       () => own(pick(["a", "b", "d", "a/a", "d/b", "x.txt"])).then((at) => symlink(target(), at)),
       () => own(pick(["a", "d", "d/d"])).then((at) => mkdir(at)),
       () => writeFile(join(workspace, "plain.txt"), "x", { flag: "wx" }),
-      ...(seed % 10 === 0 ? [() => call("grep", { pattern: "TOP.SECRET", path: path() }), () => call("glob", { pattern: `${path()}/**` })] : []),
+      ...(seed % 10 === 0
+        ? [() => call("grep", { pattern: "TOP.SECRET", path: path() }), () => call("glob", { pattern: `${path()}/**` })]
+        : []),
     ];
     for (let step = 0; step < STEPS; step++) {
       try {
