@@ -1,6 +1,5 @@
 import { MassGenError } from "../errors.js";
 import type { Tool, ToolContext, ToolLogger } from "../tools/tool.js";
-import { linkedController } from "./abort.js";
 import type { TurnClock } from "./clocks.js";
 import { isAsyncIterable, lastValue } from "./last-value.js";
 import type { ReplyCall } from "./reply.js";
@@ -14,6 +13,8 @@ export interface ToolRun {
   clock: TurnClock;
   /** The turn's. */
   signal: AbortSignal;
+  /** Called when the turn is stopped. A listener on its signal for each of many calls would make Node warn of a leak. */
+  stops: Set<() => void>;
   /** The step that made the calls. */
   stepId: string;
   emit(event: StepEvent): void;
@@ -75,8 +76,8 @@ async function askCaller(calls: ReplyCall[], run: ToolRun): Promise<ToolOutcome[
 }
 
 function execute(tool: Tool, call: ReplyCall, run: ToolRun): Promise<CallResult> {
-  const { request, signal } = run;
-  const { controller, unlink } = linkedController(signal);
+  const { request, signal, stops } = run;
+  const controller = new AbortController();
   const limit = tool.timeoutMs ?? request.timeouts.tool;
   return new Promise((resolve) => {
     let over = false;
@@ -85,11 +86,11 @@ function execute(tool: Tool, call: ReplyCall, run: ToolRun): Promise<CallResult>
       if (over) return;
       over = true;
       cancel();
-      unlink();
-      signal.removeEventListener("abort", onAbort);
+      stops.delete(onStop);
       resolve(result);
     };
-    function onAbort() {
+    function onStop() {
+      controller.abort(signal.reason);
       settle(failure("The turn was stopped before the tool had finished."));
     }
     function onTimeout() {
@@ -124,7 +125,7 @@ function execute(tool: Tool, call: ReplyCall, run: ToolRun): Promise<CallResult>
     const failed = (error: unknown) =>
       settle(failure(error instanceof MassGenError ? error.message : `Tool "${tool.name}" failed: ${messageOf(error)}`, error));
 
-    signal.addEventListener("abort", onAbort, { once: true });
+    stops.add(onStop);
     const permission = permit(tool, call, context, run);
     if (permission === undefined) start();
     // It settles once: what comes after a timeout or an abort is heard by nobody and rejects nowhere.

@@ -19,7 +19,8 @@ export function permit(tool: Tool, call: ReplyCall, context: ToolContext, run: T
 }
 
 async function ask(tool: Tool, { toolCallId, toolName, input }: ReplyCall, context: ToolContext, run: ToolRun): Promise<Permission> {
-  const { hooks, clock, signal } = run;
+  const { hooks, clock } = run;
+  const { signal } = context;
   await hooks.check?.({ tool, input });
   const { needsApproval = false } = tool;
   const needed = typeof needsApproval === "function" ? await needsApproval(input, context) : needsApproval;

@@ -46,6 +46,7 @@ export function startTurn(request: TurnRequest, hooks: TurnHooks): { progress: T
   const { backend, runtime, timeouts, turnId } = request;
   const conversation = openConversation(request);
   const controller = new AbortController(); // aborted when the turn ends early, for whatever reason
+  const stops = new Set<() => void>();
   let over = false;
   let stepNumber = 0;
   let live: LiveStep | undefined;
@@ -84,6 +85,7 @@ export function startTurn(request: TurnRequest, hooks: TurnHooks): { progress: T
       reject(error); // a hook threw; an exception that leaves an abort listener would end the process
     } finally {
       controller.abort(reason);
+      for (const stopCall of [...stops]) stopCall();
       run?.stop();
     }
   }
@@ -198,7 +200,8 @@ export function startTurn(request: TurnRequest, hooks: TurnHooks): { progress: T
     for (const call of reply.calls) emitCall(reply, call);
     if (over) return false;
     const { stepId } = reply;
-    const run = { request, hooks, clock, signal: controller.signal, stepId, emit, offered: offeredNames(conversation) };
+    const { signal } = controller;
+    const run = { request, hooks, clock, signal, stops, stepId, emit, offered: offeredNames(conversation) };
     const parts: ToolResultPart[] = [];
     for (const [index, pending] of runToolCalls(reply.calls, run).entries()) {
       const { text, value, isError, ...more } = await pending;

@@ -58,11 +58,13 @@ export class Driver {
       hold: () => this.#clock.hold(),
     });
     if (needsOutfit(options)) {
+      const brief = this.#brief;
+      const clock = this.#clock;
       const { ledger } = this;
       const publish = (event: CoordinationEventBody) => {
         if (!log.closed) this.#publish(event);
       };
-      this.#outfit = new Outfit({ options, spec, brief: this.#brief, ledger, publish, ask: (...asked) => this.#ask(...asked) });
+      this.#outfit = new Outfit({ options, spec, brief, ledger, clock, publish, ask: (...asked) => this.#ask(...asked) });
     }
     const agents = options.agents.map((agent, index) => ({
       agentId: agent.id,

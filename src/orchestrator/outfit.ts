@@ -8,6 +8,7 @@ import type { Ledger, LedgerTurn } from "./ledger.js";
 import type { LiveTurn } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
 import { JUDGING_TURN, judgeTask } from "./planning-judge.js";
+import type { RunClock } from "./run-clock.js";
 import { RunToolkits, type Settle } from "./toolkits/run-toolkits.js";
 
 export interface OutfitOptions {
@@ -15,6 +16,7 @@ export interface OutfitOptions {
   spec: RunSpec;
   brief: Briefing;
   ledger: Ledger;
+  clock: RunClock;
   publish(event: CoordinationEventBody): void;
   ask: ToolkitRun["ask"];
 }
@@ -43,7 +45,7 @@ export class Outfit {
 
   /** Throws what a toolkit could not be opened for, or the reason of an abort. */
   async open(): Promise<void> {
-    const { options, spec, brief, publish, ask } = this.#with;
+    const { options, spec, brief, clock, publish, ask } = this.#with;
     const kits = await options.toolkits?.kits();
     this.signal.throwIfAborted();
     if (kits !== undefined) {
@@ -52,6 +54,8 @@ export class Outfit {
         runId: spec.runId,
         agents: options.agents.map(({ id }, index) => ({ agentId: id, alias: aliasOf(index) })),
         runtime: options.runtime,
+        clock,
+        openLimitMs: options.timeout.turn,
         limitMs: options.timeout.tool,
         warn: (warning) => publish({ type: "warning", ...warning }),
         ask,

@@ -280,3 +280,30 @@ describe("toolResult", () => {
     expect(toolResult(1n, false, "t").isError).toBe(true);
   });
 });
+
+describe("many calls in one step", () => {
+  it("put no more listeners on the turn's signal than one", async () => {
+    const warnings: string[] = [];
+    const onWarning = ({ name }: Error) => warnings.push(name);
+    process.on("warning", onWarning);
+    try {
+      const asks = tool({ name: "asks", description: "", input, needsApproval: true, execute: () => "ok" });
+      const many = Array.from({ length: 30 }, (_, n) => call(`${n}`, "asks"));
+      const { controller, listeners } = watchedSignal();
+      let most = 0;
+      const approve = async (_: unknown, signal: AbortSignal) => {
+        signal.addEventListener("abort", () => {}, { once: true });
+        most = Math.max(most, listeners());
+        await settle();
+        return { approved: true as const };
+      };
+      const request = requestOf(backendOf([[...many, calls], [stop]]), { tools: [asks], signal: controller.signal });
+      await startTurn(request, recorder([], { approve })).done;
+      await settle(); // warnings come on the next tick
+      expect(most).toBe(1);
+      expect(warnings).toEqual([]);
+    } finally {
+      process.off("warning", onWarning);
+    }
+  });
+});

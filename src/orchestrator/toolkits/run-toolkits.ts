@@ -9,6 +9,8 @@ import type { Kit } from "./team-toolkits.js";
 /** How long closing may take before the run ends without it. */
 const CLOSE_LIMIT_MS = 5_000;
 
+const TOOL_ADVICE = "Raise `timeout.tool` if there is that much to keep.";
+
 interface OpenKit {
   name: string;
   agents: number[];
@@ -20,7 +22,10 @@ export interface RunToolkitsOptions {
   runId: string;
   agents: { agentId: string; alias: string }[];
   runtime: Runtime;
-  /** Milliseconds that handing in, or giving the result, may take. */
+  /** The limits below are of its time. */
+  clock: Pick<Runtime, "setTimer">;
+  /** Milliseconds that opening may take; and handing in, or giving the result. */
+  openLimitMs: number;
   limitMs: number;
   warn: ToolkitRun["warn"];
   ask: ToolkitRun["ask"];
@@ -48,9 +53,9 @@ export class RunToolkits {
     this.#link = linkedController(options.signal);
   }
 
-  /** Opens all of them, at once; throws what the first of them to fail throws. */
+  /** Opens all of them, at once; throws what the first of them to fail throws, `toolkit_timeout`, or the abort's reason. */
   async open(): Promise<void> {
-    const { kits, runId, agents, runtime, warn, ask } = this.#options;
+    const { kits, runId, agents, runtime, openLimitMs, warn, ask } = this.#options;
     const { controller } = this.#link;
     const slots: OpenKit[] = [];
     this.#opening = kits.map(async ({ toolkit, agents: having }, index) => {
@@ -60,11 +65,23 @@ export class RunToolkits {
       slots[index] = kit;
       this.#open = slots.filter((slot) => slot !== undefined);
     });
+    const advice = "Raise `timeout.turn` if it needs that long.";
+    const cancel = this.#limit(
+      controller,
+      openLimitMs,
+      () => {
+        const late = kits.filter((_, index) => slots[index] === undefined).map(({ toolkit }) => toolkit);
+        return `opening ${namesOf(late)}`;
+      },
+      advice,
+    );
     try {
-      await Promise.all(this.#opening);
+      await untilAborted(Promise.all(this.#opening), controller.signal, () => asError(controller.signal.reason));
     } catch (error) {
       controller.abort(error); // the others need not go on
       throw error;
+    } finally {
+      cancel();
     }
     for (const [agent, { agentId }] of agents.entries()) {
       this.#instructions[agent] = joined(this.#of(agent).map(({ run }) => run.instructions?.(agentId)));
@@ -151,7 +168,7 @@ export class RunToolkits {
         told(undefined); // too late
       else settlers.push(told);
     });
-    const cancel = this.#limit(controller, `handing in (${kits.map(({ name }) => name).join(", ")})`);
+    const cancel = this.#limit(controller, this.#options.limitMs, () => `handing in to ${namesOf(kits)}`);
     for (const each of work) this.#watch(each);
     try {
       await untilAborted(Promise.all(work), controller.signal, () => asError(controller.signal.reason));
@@ -173,7 +190,7 @@ export class RunToolkits {
   /** What is left of the run. Failing at it costs the run nothing but that: it is told as a warning. */
   async result(winner: { agentId: string; label: string }): Promise<{ workspace?: string }> {
     const { controller, unlink } = linkedController(this.#link.controller.signal);
-    const cancel = this.#limit(controller, "giving the result");
+    const cancel = this.#limit(controller, this.#options.limitMs, () => `the result of ${namesOf(this.#open)}`);
     const results = this.#open.map(async ({ name, run }) => {
       try {
         return (await run.result?.(winner)) ?? {};
@@ -229,11 +246,11 @@ export class RunToolkits {
     }
   }
 
-  #limit(controller: AbortController, what: string): () => void {
-    const { runtime, limitMs } = this.#options;
-    if (limitMs === Number.POSITIVE_INFINITY) return () => {};
-    const message = `Toolkits: ${what} took longer than ${limitMs} ms. Raise \`timeout.tool\` if there is that much to keep.`;
-    return runtime.setTimer(limitMs, () => controller.abort(new MassGenError("toolkit_timeout", message)));
+  #limit(controller: AbortController, ms: number, what: () => string, advice = TOOL_ADVICE): () => void {
+    if (ms === Number.POSITIVE_INFINITY) return () => {};
+    return this.#options.clock.setTimer(ms, () => {
+      controller.abort(new MassGenError("toolkit_timeout", `Toolkits: ${what()} took longer than ${ms} ms. ${advice}`));
+    });
   }
 
   #watch(work: Promise<unknown>): void {
@@ -255,6 +272,8 @@ async function openOne(toolkit: Toolkit, run: ToolkitRun): Promise<RunToolkit> {
     throw new MassGenError("toolkit_failed", `The toolkit "${toolkit.name}" could not be opened: ${textOf(cause)}`, { cause });
   }
 }
+
+const namesOf = (named: { name: string }[]): string => named.map(({ name }) => `"${name}"`).join(", ");
 
 const joined = (texts: (string | undefined)[]): string => texts.filter((text) => text !== undefined && text.trim() !== "").join("\n\n");
 

@@ -211,6 +211,16 @@ describe("a toolkit that cannot be opened", () => {
     expect(slow.log.at(-1)).toBe("fake close");
   });
 
+  it("in the time of a turn, where there is no deadline: the one that is late is named", async () => {
+    const slow = fakeToolkit({ name: "slow", open: () => new Promise(() => {}) });
+    const made = team(duo, { toolkits: [fakeToolkit(), slow], timeout: { run: Infinity, turn: 9_000 } });
+    const { error } = await play(made);
+    expect([error.code, error.message]).toEqual([
+      "toolkit_timeout",
+      expect.stringMatching(/opening "slow" took longer than 9000 ms.*timeout\.turn/),
+    ]);
+  });
+
   it("in no time: opening counts towards the deadline", async () => {
     const slow = fakeToolkit({ open: (run) => later(run.runtime, 6_000) });
     const made = team({ a: [[wait(100_000), newAnswer("A")]], b: [newAnswer("B")] }, { toolkits: [slow], timeout: { run: 9_000 } });
