@@ -3,131 +3,164 @@ import { BackendError } from "../errors.js";
 import type { Runtime } from "../runtime.js";
 import type { TurnTimeouts } from "./types.js";
 
-export type StepLimit = "step" | "firstChunk" | "chunk";
-
-/** Watches one model step. */
-export interface Watchdog {
-  /** Something has arrived. `output`: it is the model's, not just a sign that the provider answered. */
-  touch(output: boolean): void;
-  stop(): void;
-}
+export type Limit = "turn" | "step" | "firstChunk" | "chunk";
 
 /**
- * Calls `expire` once, when the step as a whole, its first chunk or its next chunk is overdue. A chunk costs one clock
- * reading: the timer runs on and, when it fires, looks how long ago the last one came.
+ * Watches one turn and the step that it is in, with one timer. Calls `expire` when the turn has run too long, or the step as a
+ * whole, its first chunk or its next chunk is overdue; whoever hears it ends the turn or the step. A chunk costs one clock reading:
+ * the timer runs on and, when it fires, looks how long ago the last one came.
  */
-export function startWatchdog(
-  runtime: Runtime,
-  limits: Pick<TurnTimeouts, StepLimit>,
-  expire: (limit: StepLimit, ms: number) => void,
-): Watchdog {
-  const started = runtime.now();
-  let last = started;
-  let begun = false;
-  let due = Number.POSITIVE_INFINITY;
-  let cancel: (() => void) | undefined;
+export class TurnClock {
+  readonly #runtime: Runtime;
+  readonly #limits: TurnTimeouts;
+  readonly #expire: (limit: Limit) => void;
+  /** Running time that the turn has left. */
+  #left: number;
+  /** When the turn last began to run. */
+  #since = 0;
+  #running = false;
+  #stopped = false;
+  /** How often it has been paused and not resumed. */
+  #pauses = 1;
+  /** Limits of tool calls, which stand still with the turn's. */
+  #calls: Set<CallLimit> | undefined;
+  /** When the step began. */
+  #started = 0;
+  /** When something last arrived. */
+  #last = 0;
+  #step: "none" | "silent" | "streaming" = "none";
+  /** When the timer fires. */
+  #due = Number.POSITIVE_INFINITY;
+  #cancel: (() => void) | undefined;
 
-  function arm(): void {
-    due = Math.min(started + limits.step, begun ? last + limits.chunk : started + limits.firstChunk);
-    cancel = due === Number.POSITIVE_INFINITY ? undefined : runtime.setTimer(Math.max(0, due - runtime.now()), check);
+  /** The turn's time begins to run. A limit of `Infinity` never expires. */
+  constructor(runtime: Runtime, limits: TurnTimeouts, expire: (limit: Limit) => void) {
+    this.#runtime = runtime;
+    this.#limits = limits;
+    this.#expire = expire;
+    this.#left = limits.turn;
+    this.resume();
   }
 
-  function check(): void {
-    cancel = undefined;
-    const now = runtime.now();
-    const overdue: StepLimit | undefined =
-      now - started >= limits.step
-        ? "step"
-        : begun
-          ? now - last >= limits.chunk
-            ? "chunk"
-            : undefined
-          : now - started >= limits.firstChunk
-            ? "firstChunk"
-            : undefined;
-    if (overdue === undefined) arm();
-    else expire(overdue, limits[overdue]);
+  /** The turn's time, and that of its tool calls, stands still until each pause has been resumed. */
+  pause(): void {
+    if (this.#pauses++ > 0 || this.#stopped) return;
+    const ran = this.#runtime.now() - this.#since;
+    this.#left = Math.max(0, this.#left - ran);
+    this.#running = false;
+    this.#arm();
+    if (this.#calls !== undefined) for (const call of this.#calls) haltCall(call, this.#runtime);
   }
 
-  arm();
-  return {
-    touch(output) {
-      last = runtime.now();
-      if (begun || !output) return;
-      begun = true;
-      if (last + limits.chunk >= due) return; // the timer fires early enough as it is
-      cancel?.();
-      arm();
-    },
-    stop() {
-      cancel?.();
-      cancel = undefined;
-    },
-  };
-}
+  resume(): void {
+    if (--this.#pauses > 0 || this.#stopped) return;
+    this.#since = this.#runtime.now();
+    this.#running = true;
+    this.#arm();
+    if (this.#calls !== undefined) for (const call of this.#calls) this.#armCall(call);
+  }
 
-/** The limits of a turn and of its tool calls, which stand still together. */
-export interface TurnClock {
   /** Calls `expire` once, after `ms` of running time; `Infinity` never. The returned function cancels. */
-  limit(ms: number, expire: () => void): () => void;
-  /** Stands still until each pause has been resumed. */
-  pause(): void;
-  resume(): void;
-  /** For good: nothing expires any more. */
-  stop(): void;
+  limitCall(ms: number, expire: () => void): () => void {
+    if (ms === Number.POSITIVE_INFINITY || this.#stopped) return () => {};
+    const call: CallLimit = { left: ms, since: 0, expire, cancel: undefined };
+    this.#calls ??= new Set();
+    this.#calls.add(call);
+    if (this.#pauses === 0) this.#armCall(call);
+    return () => {
+      call.cancel?.();
+      this.#calls?.delete(call);
+    };
+  }
+
+  #armCall(call: CallLimit): void {
+    call.since = this.#runtime.now();
+    call.cancel = this.#runtime.setTimer(call.left, () => {
+      this.#calls?.delete(call);
+      call.expire();
+    });
+  }
+
+  beginStep(): void {
+    this.#started = this.#runtime.now();
+    this.#step = "silent";
+    if (this.#nextDue() < this.#due) this.#arm();
+  }
+
+  /** Something has arrived. `output`: it is the model's, not just a sign that the provider answered. */
+  touch(output: boolean): void {
+    this.#last = this.#runtime.now();
+    if (this.#step !== "silent" || !output) return;
+    this.#step = "streaming";
+    if (this.#nextDue() < this.#due) this.#arm(); // else the timer fires early enough as it is
+  }
+
+  /** The timer is left as it is: there may be another step at once. */
+  endStep(): void {
+    this.#step = "none";
+  }
+
+  /** For good: a late `resume` arms nothing. */
+  stop(): void {
+    this.#stopped = true;
+    if (this.#calls !== undefined) for (const call of this.#calls) call.cancel?.();
+    this.#calls = undefined;
+    this.#left = Number.POSITIVE_INFINITY;
+    this.#running = false;
+    this.#step = "none";
+    this.#arm();
+  }
+
+  /** When each limit in force will be passed. */
+  #dueOf(limit: Limit): number {
+    switch (limit) {
+      case "turn":
+        return this.#running ? this.#since + this.#left : Number.POSITIVE_INFINITY;
+      case "step":
+        return this.#step === "none" ? Number.POSITIVE_INFINITY : this.#started + this.#limits.step;
+      case "firstChunk":
+        return this.#step === "silent" ? this.#started + this.#limits.firstChunk : Number.POSITIVE_INFINITY;
+      case "chunk":
+        return this.#step === "streaming" ? this.#last + this.#limits.chunk : Number.POSITIVE_INFINITY;
+    }
+  }
+
+  #nextDue(): number {
+    return Math.min(this.#dueOf("turn"), this.#dueOf("step"), this.#dueOf("firstChunk"), this.#dueOf("chunk"));
+  }
+
+  #arm(): void {
+    this.#cancel?.();
+    this.#due = this.#nextDue();
+    const forever = this.#due === Number.POSITIVE_INFINITY;
+    this.#cancel = forever ? undefined : this.#runtime.setTimer(Math.max(0, this.#due - this.#runtime.now()), () => this.#check());
+  }
+
+  #check(): void {
+    this.#cancel = undefined;
+    const now = this.#runtime.now();
+    const overdue = LIMITS.find((limit) => this.#dueOf(limit) <= now);
+    if (overdue !== undefined) this.#expire(overdue);
+    if (this.#cancel === undefined) this.#arm();
+  }
 }
 
-interface Limit {
+/** The time that one tool call has left. */
+interface CallLimit {
   left: number;
   since: number;
   expire: () => void;
   cancel: (() => void) | undefined;
 }
 
-export function startTurnClock(runtime: Runtime): TurnClock {
-  const limits = new Set<Limit>();
-  let pauses = 0;
-  let stopped = false;
-
-  function arm(limit: Limit): void {
-    limit.since = runtime.now();
-    limit.cancel = runtime.setTimer(limit.left, () => {
-      limits.delete(limit);
-      limit.expire();
-    });
-  }
-
-  function drop(limit: Limit): void {
-    limit.cancel?.();
-    limits.delete(limit);
-  }
-
-  return {
-    limit(ms, expire) {
-      if (ms === Number.POSITIVE_INFINITY || stopped) return () => {};
-      const limit: Limit = { left: ms, since: 0, expire, cancel: undefined };
-      limits.add(limit);
-      if (pauses === 0) arm(limit);
-      return () => drop(limit);
-    },
-    pause() {
-      if (pauses++ > 0) return;
-      for (const limit of limits) {
-        limit.cancel?.();
-        limit.left = Math.max(0, limit.left - (runtime.now() - limit.since));
-      }
-    },
-    resume() {
-      if (--pauses === 0) for (const limit of limits) arm(limit);
-    },
-    stop() {
-      stopped = true;
-      for (const limit of limits) drop(limit);
-    },
-  };
+function haltCall(call: CallLimit, runtime: Runtime): void {
+  call.cancel?.();
+  call.left = Math.max(0, call.left - (runtime.now() - call.since));
 }
 
-const WHAT: Record<StepLimit | "turn", string> = {
+const LIMITS: readonly Limit[] = ["turn", "step", "firstChunk", "chunk"];
+
+const WHAT: Record<Limit, string> = {
   turn: "The turn was not over",
   step: "The model step was not over",
   firstChunk: "Nothing came from the model",
@@ -135,7 +168,7 @@ const WHAT: Record<StepLimit | "turn", string> = {
 };
 
 /** The error of a limit that was passed; retryable. */
-export function timeoutError(limit: StepLimit | "turn", ms: number, backend: Backend): BackendError {
+export function timeoutError(limit: Limit, ms: number, backend: Backend): BackendError {
   const name = backend.model === "" ? backend.type : `${backend.type} ${backend.model}`;
   const message = `${WHAT[limit]} within ${ms} ms (${name}). Check the provider, or raise the timeout \`${limit}\`.`;
   return new BackendError("timeout", message, { retryable: true, provider: backend.type });

@@ -4,23 +4,24 @@ import type { TurnRequest } from "./types.js";
 
 /** What the model has been told and may call; grows from step to step. */
 export interface Conversation {
+  /** Replaced, never changed: at first it is the turn's request's. */
   messages: Message[];
   tools: ToolDefinition[];
   decisions: ToolDefinition[];
   toolChoice: ToolChoice | undefined;
   /** Every decision that was offered at some time, or that the request names. */
-  decisionNames: Set<string>;
+  decisionNames: readonly string[];
   /** Tool call ids in use. */
   ids: Set<string>;
 }
 
 export function openConversation(request: TurnRequest): Conversation {
   const conversation: Conversation = {
-    messages: [...request.messages],
+    messages: request.messages,
     tools: request.tools.map(({ name, description, inputSchema }) => ({ name, description, inputSchema })),
     decisions: [],
     toolChoice: undefined,
-    decisionNames: new Set(request.knownDecisions),
+    decisionNames: request.knownDecisions ?? [],
     ids: new Set(),
   };
   for (const message of request.messages) {
@@ -35,11 +36,17 @@ export function openConversation(request: TurnRequest): Conversation {
 export function offer(conversation: Conversation, decisions: ToolDefinition[], toolChoice: ToolChoice | undefined): void {
   conversation.decisions = decisions;
   conversation.toolChoice = toolChoice;
-  for (const { name } of decisions) conversation.decisionNames.add(name);
+  const known = conversation.decisionNames;
+  const more = decisions.map(({ name }) => name).filter((name) => !known.includes(name));
+  if (more.length > 0) conversation.decisionNames = [...known, ...more];
+}
+
+export function addMessage(conversation: Conversation, message: Message): void {
+  conversation.messages = [...conversation.messages, message];
 }
 
 export function addNote(conversation: Conversation, note: string): void {
-  conversation.messages.push({ role: "user", content: note });
+  addMessage(conversation, { role: "user", content: note });
 }
 
 /** Puts a note at the end of what the user has said last. */
@@ -50,11 +57,11 @@ export function addToLastMessage(conversation: Conversation, note: string | unde
   const { content } = last;
   const joined: UserMessage["content"] =
     typeof content === "string" ? `${content}\n\n${note}` : [...content, { type: "text", text: `\n\n${note}` }];
-  conversation.messages[conversation.messages.length - 1] = { role: "user", content: joined };
+  conversation.messages = [...conversation.messages.slice(0, -1), { role: "user", content: joined }];
 }
 
 export function addResults(conversation: Conversation, content: ToolResultPart[]): void {
-  conversation.messages.push({ role: "tool", content });
+  addMessage(conversation, { role: "tool", content });
 }
 
 export function isOffered(conversation: Conversation, decision: string): boolean {

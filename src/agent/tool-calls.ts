@@ -114,7 +114,7 @@ function execute(tool: Tool, call: ReplyCall, run: ToolRun): Promise<CallResult>
       logger: loggerTo(emit),
     };
     const start = () => {
-      cancel = run.clock.limit(limit, onTimeout);
+      cancel = run.clock.limitCall(limit, onTimeout);
     };
     let { input } = call;
     let changed = false;

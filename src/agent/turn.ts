@@ -3,11 +3,13 @@ import { errorInfo, MassGenError } from "../errors.js";
 import type { ToolResultPart } from "../formatter/messages.js";
 import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
 import { wait } from "./abort.js";
-import { startTurnClock, timeoutError } from "./clocks.js";
+import { type Limit, TurnClock, timeoutError } from "./clocks.js";
 import {
+  addMessage,
   addNote,
   addResults,
   addToLastMessage,
+  type Conversation,
   isOffered,
   offer,
   offeredNames,
@@ -15,19 +17,12 @@ import {
   relaxToolChoice,
   stepRequest,
 } from "./conversation.js";
-import { newReply, partialText, type Reply, type ReplyCall, type ReplySink, replyMessage, replyText, takeChunk } from "./reply.js";
+import { newReply, partialText, type Reply, type ReplyCall, type ReplySink, replyMessage, replyText } from "./reply.js";
 import { isRetryable, retryDelay } from "./retry.js";
-import { type StepRun, startStep } from "./step.js";
+import { Step } from "./step.js";
 import { stepEstimate, stepUsage } from "./step-usage.js";
-import { runToolCalls } from "./tool-calls.js";
-import type { StepEvent, TurnHooks, TurnProgress, TurnRequest, TurnResult, Verdict } from "./types.js";
-
-/** The step in flight: from its `step-start` to its `step-finish`. */
-interface LiveStep {
-  reply: Reply;
-  request: BackendRequest;
-  run: StepRun | undefined;
-}
+import { runToolCalls, type ToolRun } from "./tool-calls.js";
+import type { StepEvent, TurnHooks, TurnRequest, TurnResult, TurnRun, Verdict } from "./types.js";
 
 type StepStatus = Extract<StepEvent, { type: "step-finish" }>["status"];
 
@@ -37,81 +32,230 @@ const NOT_RUN =
 /**
  * Starts one turn: model steps, with tool calls between them, until `hooks.decide` says that it is over. The first step
  * starts on a microtask.
- *
- * `done` resolves when the turn has been ended by a verdict or aborted; an abort is complete when the signal's
- * `abort()` returns, even if the backend ignores it. It rejects with the error of a step that died and may not be
- * started again, a `BackendError` `timeout`, a `MassGenError` `too_many_steps`, or whatever a hook threw.
  */
-export function startTurn(request: TurnRequest, hooks: TurnHooks): { progress: TurnProgress; done: Promise<TurnResult> } {
-  const { backend, runtime, timeouts, turnId } = request;
-  const conversation = openConversation(request);
-  const controller = new AbortController(); // aborted when the turn ends early, for whatever reason
-  const stops = new Set<() => void>();
-  let over = false;
-  let stepNumber = 0;
-  let live: LiveStep | undefined;
-  let lastReply: Reply | undefined;
-  let spent: Usage = noUsage;
-  let worked = false;
-  let writing = false;
+export function startTurn(request: TurnRequest, hooks: TurnHooks): TurnRun {
+  const turn = new Turn(request, hooks);
+  turn.start();
+  return turn;
+}
 
-  let resolve: (result: TurnResult) => void;
-  let reject: (error: unknown) => void;
-  const done = new Promise<TurnResult>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
+/** A class for the memory's sake: there may be thousands at once, and each closure of each would count. */
+class Turn implements TurnRun, ReplySink {
+  readonly done: Promise<TurnResult>;
+  readonly #request: TurnRequest;
+  readonly #hooks: TurnHooks;
+  readonly #conversation: Conversation;
+  readonly #clock: TurnClock;
+  #resolve!: (result: TurnResult) => void;
+  #reject!: (error: unknown) => void;
+  /** Forgets the signal of the request. */
+  #unlink: (() => void) | undefined;
+  /** Made for what else than steps must hear of an abort: tools, and the wait before a retry. */
+  #controller: AbortController | undefined;
+  /** Stops the tool calls under way. */
+  #stops: Set<() => void> | undefined;
+  #over = false;
+  #stepNumber = 0;
+  /** The step in flight: from its `step-start` to its `step-finish`. */
+  #live: Step | undefined;
+  #lastReply: Reply | undefined;
+  #spent: Usage = noUsage;
+  #worked = false;
+  #writing = false;
 
-  const onAbort = () => stop("interrupted", undefined, request.signal.reason);
-  const clock = startTurnClock(runtime);
-  clock.limit(timeouts.turn, () => fail(timeoutError("turn", timeouts.turn, backend)));
-
-  function close(): void {
-    over = true;
-    clock.stop();
-    request.signal.removeEventListener("abort", onAbort);
+  constructor(request: TurnRequest, hooks: TurnHooks) {
+    this.#request = request;
+    this.#hooks = hooks;
+    this.#conversation = openConversation(request);
+    this.done = new Promise<TurnResult>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#clock = new TurnClock(request.runtime, request.timeouts, (limit) => this.#expire(limit));
   }
 
+  start(): void {
+    const { signal } = this.#request;
+    if (signal?.aborted) return this.abort(signal.reason);
+    if (signal !== undefined) {
+      const onAbort = () => this.abort(signal.reason);
+      signal.addEventListener("abort", onAbort, { once: true });
+      this.#unlink = () => signal.removeEventListener("abort", onAbort);
+    }
+    this.#loop().catch((error: unknown) => this.#fail(error));
+  }
+
+  // ---- for the driver
+
+  abort(reason: unknown): void {
+    this.#stop("interrupted", undefined, reason);
+  }
+
+  text(): string {
+    return this.#lastReply === undefined ? "" : replyText(this.#lastReply);
+  }
+
+  partialText(): string {
+    return this.#lastReply === undefined ? "" : partialText(this.#lastReply);
+  }
+
+  usage(): Usage {
+    const live = this.#live;
+    return live === undefined ? this.#spent : addUsage(this.#spent, stepUsage(live.reply, live.request, this.#request.backend.type));
+  }
+
+  hold(): () => void {
+    this.#clock.pause();
+    return () => this.#clock.resume();
+  }
+
+  // ---- for the reply
+
+  get streamed(): ReplySink["streamed"] {
+    const { streamedArgument } = this.#request;
+    return streamedArgument !== undefined && isOffered(this.#conversation, streamedArgument.toolName) ? streamedArgument : undefined;
+  }
+
+  get usedIds(): Set<string> {
+    return this.#conversation.ids;
+  }
+
+  emit(event: StepEvent): void {
+    if (!this.#over) this.#hooks.emit(event);
+  }
+
+  writing(): void {
+    if (!this.#over) this.#setWriting(true);
+  }
+
+  // ---- the end
+
   /** Ends the turn early, here and now. Without an error it counts as aborted. */
-  function stop(status: StepStatus, failure: { error: unknown } | undefined, reason: unknown): void {
-    if (over) return;
-    close();
-    const run = live?.run;
+  #stop(status: StepStatus, failure: { error: unknown } | undefined, reason: unknown): void {
+    if (this.#over) return;
+    this.#close();
+    const live = this.#live;
     try {
-      finishStep(status, failure?.error);
-      if (failure === undefined) resolve({ status: "aborted", usage: spent });
-      else reject(failure.error);
+      this.#finishStep(status, failure?.error);
+      if (failure === undefined) this.#resolve({ status: "aborted", usage: this.#spent });
+      else this.#reject(failure.error);
     } catch (error) {
-      reject(error); // a hook threw; an exception that leaves an abort listener would end the process
+      this.#reject(error); // a hook threw; an exception that leaves an abort listener would end the process
     } finally {
-      controller.abort(reason);
-      for (const stopCall of [...stops]) stopCall();
-      run?.stop();
+      this.#controller?.abort(reason);
+      if (this.#stops !== undefined) for (const stop of [...this.#stops]) stop();
+      live?.stop({ type: "stopped" }, reason);
     }
   }
 
-  function fail(error: unknown): void {
-    stop("error", { error }, error);
+  #fail(error: unknown): void {
+    this.#stop("error", { error }, error);
   }
 
-  function emit(event: StepEvent): void {
-    if (!over) hooks.emit(event);
+  #close(): void {
+    this.#over = true;
+    this.#clock.stop();
+    this.#unlink?.();
   }
 
-  function setWriting(on: boolean): void {
-    if (writing === on) return;
-    writing = on;
-    hooks.writing(on);
+  #expire(limit: Limit): void {
+    const { timeouts, backend } = this.#request;
+    const error = timeoutError(limit, timeouts[limit], backend);
+    if (limit === "turn") this.#fail(error);
+    else this.#live?.stop({ type: "failed", error }, error);
+  }
+
+  /** Aborts with the turn. Ask for it while the turn is not over. */
+  get #signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  // ---- steps
+
+  async #loop(): Promise<void> {
+    await undefined; // so that the caller holds the turn before the first event
+    const { note } = this.#request;
+    if (note !== undefined && !this.#over) addToLastMessage(this.#conversation, await note(this.#signal));
+    let paused = false; // the provider paused its own work: the reply goes straight back, with nothing after it
+    let retry = 0; // how often the step has been started again
+    for (let steps = 0; !this.#over; ) {
+      if (retry === 0 && ++steps > this.#request.maxSteps) throw tooManySteps(this.#request);
+      let sent = this.#prepare(paused);
+      while (sent instanceof Promise) {
+        this.#clock.pause();
+        await sent;
+        this.#clock.resume();
+        sent = this.#prepare(paused);
+      }
+      if (sent === undefined) return;
+      const step = this.#begin(sent);
+      if (this.#over) return;
+      const end = await step.run(this.#request.trace);
+      if (this.#over || end.type === "stopped") return;
+      if (end.type === "failed") {
+        await this.#beforeRetry(step.reply, end.error, retry++);
+        continue;
+      }
+      retry = 0;
+      const { reply } = step;
+      if (reply.builtins.length > 0) {
+        this.#worked = true;
+        this.#hooks.worked();
+      }
+      if (this.#over) return;
+      paused = reply.finish === "pause" && reply.calls.length === 0;
+      if (paused) {
+        this.#finishStep("ok");
+        this.#setWriting(false);
+        this.#addReply(reply);
+      } else if (reply.calls.length > 0 && !reply.calls.some((call) => this.#isDecision(call.toolName))) {
+        if (!(await this.#work(reply))) return;
+      } else if (await this.#decide(reply)) {
+        this.#close();
+        this.#resolve({ status: "ended", usage: this.#spent });
+        return;
+      }
+    }
+  }
+
+  /** The request of the next step. Nothing, if the turn is over or may not go on; a promise, if it has to wait. */
+  #prepare(paused: boolean): BackendRequest | Promise<void> | undefined {
+    if (this.#over) return undefined;
+    if (this.#stepNumber > 0 && !paused) this.#takeUpdate();
+    if (this.#over) return undefined;
+    const sent = stepRequest(this.#conversation, this.#request);
+    const may = this.#hooks.mayStart?.(stepEstimate(sent, this.#request.backend.type)) ?? true;
+    if (this.#over || may === false) return undefined;
+    return may === true ? sent : may;
+  }
+
+  #begin(sent: BackendRequest): Step {
+    const reply = newReply(`${this.#request.turnId}.${++this.#stepNumber}`);
+    const step = new Step(this.#request.backend, sent, reply, this.#clock, this);
+    this.#lastReply = reply;
+    this.#live = step;
+    this.emit({ type: "step-start", stepId: reply.stepId });
+    return step;
+  }
+
+  /** Waits until a step that died may be started again. Throws its error if it may not. */
+  async #beforeRetry(reply: Reply, error: unknown, retry: number): Promise<void> {
+    const { maxStepRetries, retryAfterOutput, runtime } = this.#request;
+    const again = isRetryable(error) && retry < maxStepRetries && (retryAfterOutput !== false || !reply.spoke);
+    this.#finishStep(again ? "retry" : "error", error);
+    if (!again) throw error;
+    if (!this.#over) await wait(runtime, retryDelay(error, retry, runtime), this.#signal);
   }
 
   /** Emits `step-finish` for the step in flight, if there is one. */
-  function finishStep(status: StepStatus, error?: unknown): void {
-    if (live === undefined) return;
-    const { reply, request: sent } = live;
-    live = undefined;
-    const usage = wasRefused(reply, error) ? noUsage : stepUsage(reply, sent, backend.type);
-    spent = addUsage(spent, usage);
-    hooks.emit({
+  #finishStep(status: StepStatus, error?: unknown): void {
+    if (this.#live === undefined) return;
+    const { reply, request: sent } = this.#live;
+    this.#live = undefined;
+    const usage = stepUsage(reply, sent, this.#request.backend.type, error);
+    this.#spent = addUsage(this.#spent, usage);
+    this.#hooks.emit({
       type: "step-finish",
       stepId: reply.stepId,
       status,
@@ -120,208 +264,118 @@ export function startTurn(request: TurnRequest, hooks: TurnHooks): { progress: T
       ...(error !== undefined && { error: errorInfo(error) }),
     });
     if (status === "ok") return;
-    for (const id of reply.claimed) conversation.ids.delete(id);
-    if (status !== "interrupted") lastReply = undefined; // void; of an interrupted one the driver wants the text
-    setWriting(false);
+    for (const id of reply.claimed) this.#conversation.ids.delete(id);
+    if (status !== "interrupted") this.#lastReply = undefined; // void; of an interrupted one the driver wants the text
+    this.#setWriting(false);
   }
 
-  /** The request of the next step. Nothing, if the turn is over or may not go on; a promise, if it has to wait. */
-  function prepare(fresh: () => void): BackendRequest | Promise<void> | undefined {
-    if (over) return undefined;
-    if (stepNumber > 0) fresh();
-    if (over) return undefined;
-    const sent = stepRequest(conversation, request);
-    const may = hooks.mayStart?.(stepEstimate(sent, backend.type)) ?? true;
-    if (over || may === false) return undefined;
-    return may === true ? sent : may;
-  }
-
-  /** One step, started again as often as allowed. Nothing, if the turn is over. */
-  async function step(fresh: () => void): Promise<Reply | undefined> {
-    for (let retry = 0; ; retry++) {
-      let sent = prepare(fresh);
-      while (sent instanceof Promise) {
-        clock.pause();
-        await sent;
-        clock.resume();
-        sent = prepare(fresh);
-      }
-      if (sent === undefined) return undefined;
-      const reply = newReply(`${turnId}.${++stepNumber}`);
-      const streamed = request.streamedArgument;
-      const sink: ReplySink = {
-        emit,
-        writing: () => {
-          if (!over) setWriting(true);
-        },
-        streamed: streamed !== undefined && isOffered(conversation, streamed.toolName) ? streamed : undefined,
-        usedIds: conversation.ids,
-      };
-      lastReply = reply;
-      const current: LiveStep = { reply, request: sent, run: undefined };
-      live = current;
-      emit({ type: "step-start", stepId: reply.stepId });
-      if (over) return undefined;
-      current.run = startStep({
-        backend,
-        request: sent,
-        trace: request.trace,
-        timeouts,
-        runtime,
-        signal: controller.signal,
-        onChunk: (chunk) => takeChunk(reply, chunk, sink),
-      });
-      const end = await current.run.ended;
-      if (over || end.type === "stopped") return undefined;
-      if (end.type === "ok") return reply;
-
-      const { error } = end;
-      const again = isRetryable(error) && retry < request.maxStepRetries && (request.retryAfterOutput !== false || !reply.spoke);
-      finishStep(again ? "retry" : "error", error);
-      if (!again) throw error;
-      await wait(runtime, retryDelay(error, retry, runtime), controller.signal);
-    }
-  }
-
-  function takeUpdate(): void {
-    const update = hooks.takeUpdate();
-    if (update === undefined) return;
-    addNote(conversation, update.note);
-    offer(conversation, update.decisions, update.toolChoice);
-  }
-
-  function emitCall(reply: Reply, call: ReplyCall): void {
-    const { toolCallId, toolName, input, invalid } = call;
-    emit({ type: "tool-call", stepId: reply.stepId, toolCallId, toolName, input, ...(invalid !== undefined && { invalid }) });
-  }
+  // ---- what follows a step
 
   /** Runs the step's tools and ends it. False, if the turn is over. */
-  async function work(reply: Reply): Promise<boolean> {
-    for (const call of reply.calls) emitCall(reply, call);
-    if (over) return false;
+  async #work(reply: Reply): Promise<boolean> {
+    for (const call of reply.calls) this.#emitCall(reply, call);
+    if (this.#over) return false;
     const { stepId } = reply;
-    const { signal } = controller;
-    const run = { request, hooks, clock, signal, stops, stepId, emit, offered: offeredNames(conversation) };
+    this.#stops ??= new Set();
+    const run: ToolRun = {
+      request: this.#request,
+      hooks: this.#hooks,
+      clock: this.#clock,
+      signal: this.#signal,
+      stops: this.#stops,
+      stepId,
+      emit: (event) => this.emit(event),
+      offered: offeredNames(this.#conversation),
+    };
     const parts: ToolResultPart[] = [];
     for (const [index, pending] of runToolCalls(reply.calls, run).entries()) {
       const { text, value, isError, ...more } = await pending;
       const call = reply.calls[index];
-      if (over || call === undefined) return false;
+      if (this.#over || call === undefined) return false;
       const { toolCallId, toolName } = call;
-      emit({ type: "tool-result", stepId, toolCallId, toolName, output: value, isError, ...more });
+      this.emit({ type: "tool-result", stepId, toolCallId, toolName, output: value, isError, ...more });
       parts.push({ type: "tool-result", toolCallId, toolName, output: text, ...(isError && { isError }) });
     }
-    finishStep("ok");
-    if (over) return false;
-    addReply(reply);
-    addResults(conversation, parts);
-    relaxToolChoice(conversation);
-    worked = true;
-    setWriting(false); // a decision that was begun but never called
-    hooks.worked();
-    return !over;
+    this.#finishStep("ok");
+    if (this.#over) return false;
+    this.#addReply(reply);
+    addResults(this.#conversation, parts);
+    relaxToolChoice(this.#conversation);
+    this.#worked = true;
+    this.#setWriting(false); // a decision that was begun but never called
+    this.#hooks.worked();
+    return !this.#over;
   }
 
   /** Puts the step to the caller; true, if it ends the turn. */
-  async function decide(reply: Reply): Promise<boolean> {
-    const calls = reply.calls.filter((call) => conversation.decisionNames.has(call.toolName));
+  async #decide(reply: Reply): Promise<boolean> {
+    const calls = reply.calls.filter((call) => this.#isDecision(call.toolName));
     for (const call of reply.calls) {
       if (calls.includes(call)) continue;
-      emitCall(reply, call);
+      this.#emitCall(reply, call);
       const { toolCallId, toolName } = call;
-      emit({ type: "tool-result", stepId: reply.stepId, toolCallId, toolName, output: NOT_RUN, isError: true });
+      this.emit({ type: "tool-result", stepId: reply.stepId, toolCallId, toolName, output: NOT_RUN, isError: true });
     }
-    if (over) return false;
-    finishStep("ok");
-    if (over) return false;
-    if (!calls.some((call) => call.toolName === request.streamedArgument?.toolName)) setWriting(false);
-    if (over) return false;
-    clock.pause(); // judging is not the model's time, and a turn must not fail while its decision is being accepted
-    const verdict = await hooks.decide({
+    if (this.#over) return false;
+    this.#finishStep("ok");
+    if (this.#over) return false;
+    if (!calls.some((call) => call.toolName === this.#request.streamedArgument?.toolName)) this.#setWriting(false);
+    if (this.#over) return false;
+    this.#clock.pause(); // judging is not the model's time, and a turn must not fail while its decision is being accepted
+    const verdict = await this.#hooks.decide({
       calls: calls.map(({ sentId: _, ...call }) => call),
       text: replyText(reply),
-      worked,
+      worked: this.#worked,
       finishReason: reply.finish ?? "other",
     });
-    clock.resume();
-    if (over) return false;
+    this.#clock.resume();
+    if (this.#over) return false;
     if (verdict.type === "end") return true;
-    setWriting(false);
-    goOn(reply, verdict);
+    this.#setWriting(false);
+    this.#goOn(reply, verdict);
     return false;
   }
 
-  function goOn(reply: Reply, verdict: Extract<Verdict, { type: "continue" }>): void {
-    addReply(reply);
+  #goOn(reply: Reply, verdict: Extract<Verdict, { type: "continue" }>): void {
+    this.#addReply(reply);
     const told = new Map(verdict.results.map((result) => [result.toolCallId, result.text]));
     if (reply.calls.length > 0) {
       const parts = reply.calls.map(({ toolCallId, toolName }): ToolResultPart => {
-        const refusal = conversation.decisionNames.has(toolName) ? "Not accepted." : NOT_RUN;
+        const refusal = this.#isDecision(toolName) ? "Not accepted." : NOT_RUN;
         return { type: "tool-result", toolCallId, toolName, output: told.get(toolCallId) ?? refusal, isError: true };
       });
-      addResults(conversation, parts);
+      addResults(this.#conversation, parts);
     }
-    if (verdict.note !== undefined) addNote(conversation, verdict.note);
-    offer(conversation, verdict.decisions, verdict.toolChoice);
+    if (verdict.note !== undefined) addNote(this.#conversation, verdict.note);
+    offer(this.#conversation, verdict.decisions, verdict.toolChoice);
   }
 
-  function addReply(reply: Reply): void {
+  #takeUpdate(): void {
+    const update = this.#hooks.takeUpdate();
+    if (update === undefined) return;
+    addNote(this.#conversation, update.note);
+    offer(this.#conversation, update.decisions, update.toolChoice);
+  }
+
+  #addReply(reply: Reply): void {
     const message = replyMessage(reply);
-    if (message !== undefined) conversation.messages.push(message);
+    if (message !== undefined) addMessage(this.#conversation, message);
   }
 
-  async function loop(): Promise<void> {
-    await undefined; // so that the caller holds `progress` before the first event
-    if (request.note !== undefined) addToLastMessage(conversation, await request.note(controller.signal));
-    let paused = false; // the provider paused its own work: the reply goes straight back, with nothing after it
-    for (let steps = 0; !over; steps++) {
-      if (steps >= request.maxSteps) throw tooManySteps(request);
-      const reply = await step(paused ? () => {} : takeUpdate);
-      if (reply === undefined) return;
-      if (reply.builtins.size > 0) {
-        worked = true;
-        hooks.worked();
-      }
-      if (over) return;
-      paused = reply.finish === "pause" && reply.calls.length === 0;
-      if (paused) {
-        finishStep("ok");
-        setWriting(false);
-        addReply(reply);
-      } else if (reply.calls.length > 0 && !reply.calls.some((call) => conversation.decisionNames.has(call.toolName))) {
-        if (!(await work(reply))) return;
-      } else if (await decide(reply)) {
-        close();
-        resolve({ status: "ended", usage: spent });
-        return;
-      }
-    }
+  #emitCall(reply: Reply, call: ReplyCall): void {
+    const { toolCallId, toolName, input, invalid } = call;
+    this.emit({ type: "tool-call", stepId: reply.stepId, toolCallId, toolName, input, ...(invalid !== undefined && { invalid }) });
   }
 
-  if (request.signal.aborted) onAbort();
-  else {
-    request.signal.addEventListener("abort", onAbort, { once: true });
-    loop().catch(fail);
+  #isDecision(toolName: string): boolean {
+    return this.#conversation.decisionNames.includes(toolName);
   }
 
-  return {
-    done,
-    progress: {
-      partialText: () => (lastReply === undefined ? "" : partialText(lastReply)),
-      usage: () => (live === undefined ? spent : addUsage(spent, stepUsage(live.reply, live.request, backend.type))),
-      hold() {
-        clock.pause();
-        return () => clock.resume();
-      },
-    },
-  };
-}
-
-/** Thrown before anything arrived: refused by the provider or never sent, so nothing was spent. */
-function wasRefused(reply: Reply, error: unknown): boolean {
-  if (error === undefined || reply.touched) return false;
-  const { code } = errorInfo(error);
-  return code !== "timeout" && code !== "stream_truncated";
+  #setWriting(on: boolean): void {
+    if (this.#writing === on) return;
+    this.#writing = on;
+    this.#hooks.writing(on);
+  }
 }
 
 function tooManySteps(request: TurnRequest): MassGenError {

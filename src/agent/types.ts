@@ -35,7 +35,7 @@ export interface TurnRequest {
    * Names of decisions that are not offered now but whose calls are put to `hooks.decide` all the same, so that it can
    * say why not. Whatever has been offered earlier in the turn counts among them anyway.
    */
-  knownDecisions?: string[];
+  knownDecisions?: readonly string[];
   toolChoice?: ToolChoice;
   settings?: ModelSettings;
   params?: Record<string, unknown>;
@@ -58,8 +58,8 @@ export interface TurnRequest {
   note?: (signal: AbortSignal) => Promise<string | undefined>;
   trace?: TraceContext;
   runtime: Runtime;
-  /** Aborts the turn. */
-  signal: AbortSignal;
+  /** Aborts the turn, as `abort` of what `startTurn` returns does. */
+  signal?: AbortSignal;
 }
 
 /** A call of a decision tool, as the model made it. */
@@ -158,7 +158,7 @@ export interface TurnHooks {
    * Asked before every step, with what it may spend. `false`: it must not start, and the turn waits to be aborted. A promise: ask
    * again when it is resolved; the turn's clock stands still meanwhile.
    */
-  mayStart?(estimate: Usage): boolean | Promise<void>;
+  mayStart?: ((estimate: Usage) => boolean | Promise<void>) | undefined;
   /** The model has begun (true) writing the streamed decision, or that step is over without it counting (false). */
   writing(on: boolean): void;
   /** A step with ordinary tool calls is over and its results are in. */
@@ -169,7 +169,7 @@ export interface TurnHooks {
   /** Carries out calls that belong to the caller; the turn's and step's clocks stand still meanwhile. */
   external(calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]>;
   /** Asked before every call of a tool; throws what the model is told if the call is refused. */
-  check?(call: { tool: Tool; input: unknown }): void | Promise<void>;
+  check?: ((call: { tool: Tool; input: unknown }) => void | Promise<void>) | undefined;
   /** Asks the caller to allow a call; the turn's clock stands still meanwhile. */
   approve?(call: ExternalCall, signal: AbortSignal): Promise<Approval>;
 }
@@ -181,9 +181,18 @@ export interface TurnResult {
   usage: Usage;
 }
 
-/** A turn under way. The driver reads these while it runs; an aborted turn's are final at once. */
-export interface TurnProgress {
-  /** Text of the step in flight, of a decision being written as well. */
+/** A turn under way. Its figures are read while it runs; an aborted turn's are final at once. */
+export interface TurnRun {
+  /**
+   * Resolves when the turn has been ended by a verdict or aborted. Rejects with the error of a step that died and may not be started
+   * again, a `BackendError` `timeout`, a `MassGenError` `too_many_steps`, or whatever a hook threw.
+   */
+  readonly done: Promise<TurnResult>;
+  /** Ends the turn. All is over when it returns, even if the backend ignores its signal. */
+  abort(reason: unknown): void;
+  /** Plain text of the step in flight, else of the last one. */
+  text(): string;
+  /** That text and what has been written of a decision. */
   partialText(): string;
   /** Tokens spent so far; the step in flight is estimated. */
   usage(): Usage;

@@ -1,7 +1,8 @@
 import type { ModelSettings } from "../backends/backend.js";
 import { ConfigError } from "../errors.js";
 import { nearest } from "../nearest-key.js";
-import { type Camel, checkKind, isObject, type KindValue, type ParamKind } from "./values.js";
+import { type ModelRule, nearestEffort } from "./openai-models.js";
+import { type Camel, checkKind, isObject, type KindValue, type ParamKind, respelled, snakeCase } from "./values.js";
 
 export type { ParamKind } from "./values.js";
 
@@ -40,6 +41,9 @@ export const chatParams = {
   extra_body: "object",
 } as const satisfies Record<string, ParamKind>;
 
+/** Keys whose values are the user's own, and stay as they are spelled. */
+const OWN: ReadonlySet<string> = new Set(["extra_body", "logit_bias", "metadata", "schema"]);
+
 /** Parameters that massgen sets itself, and what the user sets instead. */
 const reserved: Record<string, string> = {
   model: "`model` of the backend",
@@ -70,6 +74,12 @@ export interface ChatParamsTarget {
   effort?: (effort: NonNullable<ModelSettings["reasoningEffort"]>) => Record<string, unknown>;
   /** Other servers that read a parameter, for the message about one that this server does not. */
   readersOf?: (param: string) => string[];
+  /** What OpenAI's own model takes; absent: nothing is known of it, and everything is passed on. */
+  rule?: ModelRule | undefined;
+  /** The model, for warnings. */
+  model?: string;
+  /** The effort that is asked for where nobody says one. */
+  defaultEffort?: string | undefined;
 }
 
 /**
@@ -92,20 +102,22 @@ export function checkChatParams(params: Record<string, unknown>, target: ChatPar
         if (Object.hasOwn(reserved, inner)) throw reservedParam(inner, `${at}.${inner}`);
       }
     }
-    checked[name] = value;
+    checked[name] = Object.hasOwn(chatParams, name) && !OWN.has(name) ? respelled(value, snakeCase, OWN, at) : value;
   }
   return checked;
 }
 
 /**
  * The body's parameters: those of the config, then the neutral settings, then those of the request, later ones winning.
- * Both parameter sets must have passed `checkChatParams`.
+ * Both parameter sets must have passed `checkChatParams`. What the model rejects is left out or moved to the nearest it takes, and
+ * said in `warnings`.
  */
 export function chatBodyParams(
   configParams: Record<string, unknown>,
   settings: ModelSettings | undefined,
   requestParams: Record<string, unknown>,
   target: ChatParamsTarget,
+  warnings: string[] = [],
 ): Record<string, unknown> {
   const body: Record<string, unknown> = {};
   for (const layer of [configParams, settings ? settingsParams(settings, target) : {}, requestParams]) {
@@ -120,7 +132,47 @@ export function chatBodyParams(
   const extra = body.extra_body;
   delete body.extra_body;
   for (const key of Object.keys(body)) if (body[key] === null && key !== "stream_options") delete body[key];
+  if (target.rule) applyRule(body, target.rule, target, warnings);
   return isObject(extra) ? { ...body, ...extra } : body;
+}
+
+/** Of models that reason; the first four are taken while they do not. */
+const SAMPLING = ["temperature", "top_p", "logprobs", "top_logprobs", "presence_penalty", "frequency_penalty", "logit_bias"];
+
+function applyRule(body: Record<string, unknown>, rule: ModelRule, target: ChatParamsTarget, warnings: string[]): void {
+  const { model = "The model", defaultEffort } = target;
+  const { efforts, sampling } = rule;
+  const leaveOut = (key: string, when = "") => {
+    delete body[key];
+    warnings.push(`${model} takes no \`${key}\`${when}; it was left out.`);
+  };
+  const effort = body.reasoning_effort;
+  if (typeof effort === "string" && efforts === undefined) {
+    // "none" is what such a model does anyway.
+    if (effort === "none") delete body.reasoning_effort;
+    else leaveOut("reasoning_effort");
+  } else if (typeof effort === "string" && !(efforts as readonly string[]).includes(effort)) {
+    const instead = nearestEffort(effort, efforts as NonNullable<typeof efforts>);
+    if (instead !== undefined) {
+      body.reasoning_effort = instead;
+      warnings.push(`${model} has no reasoning effort "${effort}"; "${instead}" was sent.`);
+    }
+  }
+  const asked = body.reasoning_effort ?? defaultEffort ?? (rule.defaultEffort === undefined ? "medium" : "none");
+  if (sampling === false) for (const key of SAMPLING) if (key in body) leaveOut(key);
+  if (sampling === "without-reasoning" && asked !== "none") {
+    for (const key of SAMPLING.slice(0, 4)) if (key in body) leaveOut(key, ' unless its reasoning effort is "none"');
+  }
+  if (!rule.verbosity && "verbosity" in body) {
+    // What every model does anyway.
+    if (body.verbosity === "medium") delete body.verbosity;
+    else leaveOut("verbosity");
+  }
+  // The older name of the limit, which models that reason do not know.
+  if (sampling !== true && "max_tokens" in body) {
+    body.max_completion_tokens = body.max_tokens;
+    delete body.max_tokens;
+  }
 }
 
 function settingsParams(settings: ModelSettings, target: ChatParamsTarget): Record<string, unknown> {
@@ -158,8 +210,4 @@ function unknownParam(key: string, name: string, path: string, target: ChatParam
   const meant = nearest(name, [...Object.keys(chatParams), ...Object.keys(target.extras)]);
   const hint = meant ? `Did you mean "${meant}"?` : "If the server reads it, put it under `extra_body`.";
   return new ConfigError("unknown_key", `"${key}" is not a parameter of ${target.type}. ${hint}`, { path });
-}
-
-function snakeCase(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

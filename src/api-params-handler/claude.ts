@@ -2,7 +2,7 @@ import type { ModelSettings } from "../backends/backend.js";
 import { ConfigError } from "../errors.js";
 import { nearest } from "../nearest-key.js";
 import { type ClaudeEffort, type ClaudeModel, defaultMaxTokens } from "./claude-models.js";
-import { type Camel, checkKind, isObject, type KindValue, type ParamKind } from "./values.js";
+import { type Camel, checkKind, isObject, type KindValue, type ParamKind, respelled, snakeCase } from "./values.js";
 
 /** The parameters of the Messages API that are the user's to set, in the API's spelling. */
 export const claudeParams = {
@@ -34,6 +34,9 @@ export const claudeParams = {
   /** Sent as they are, at the top level: the way to a parameter that the list does not know. */
   extra_body: "object",
 } as const satisfies Record<string, ParamKind>;
+
+/** Keys whose values are the user's own, and stay as they are spelled. */
+const OWN: ReadonlySet<string> = new Set(["extra_body", "input_schema", "schema"]);
 
 /** Parameters that massgen sets itself, and what the user sets instead. */
 const reserved: Record<string, string> = {
@@ -105,7 +108,7 @@ export function checkClaudeParams(
   const checked: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(params)) {
     if (value === undefined) continue;
-    const name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    const name = snakeCase(key);
     const at = `${path}.${key}`;
     if (!Object.hasOwn(claudeParams, name)) throw unknownParam(key, name, at);
     if (Object.hasOwn(checked, name)) {
@@ -122,7 +125,7 @@ export function checkClaudeParams(
       }
     }
     if (name === "system") checkSystem(value, at);
-    checked[name] = value;
+    checked[name] = OWN.has(name) ? value : respelled(value, snakeCase, OWN, at);
   }
   return checked;
 }
@@ -188,7 +191,8 @@ function settingsParams(
     warnings.push(`"${target.model}" takes no temperature and no topP here; they were left out.`);
   } else if (thinks) warnings.push("While Claude thinks it takes no temperature and no topP; they were left out.");
   else if (temperature !== undefined) {
-    params.temperature = temperature;
+    params.temperature = Math.min(temperature, 1);
+    if (temperature > 1) warnings.push(`Claude takes a temperature up to 1; 1 was sent instead of ${temperature}.`);
     if (topP !== undefined) warnings.push("Claude takes temperature or topP; topP was left out.");
   } else if (topP !== undefined) params.top_p = topP;
   return params;

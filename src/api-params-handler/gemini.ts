@@ -2,7 +2,7 @@ import type { ModelSettings } from "../backends/backend.js";
 import { ConfigError } from "../errors.js";
 import { nearest } from "../nearest-key.js";
 import { type GeminiRule, thinkingFor } from "./gemini-models.js";
-import { checkKind, isObject, type KindValue, type ParamKind } from "./values.js";
+import { camelCase, checkKind, isObject, type KindValue, type ParamKind, respelled } from "./values.js";
 
 /** The parameters of `generateContent` that are the user's to set, in the API's spelling. */
 export const geminiParams = {
@@ -37,6 +37,9 @@ export const geminiParams = {
   /** Merged into the request as it stands: the way to a parameter that no table knows. */
   extraBody: "object",
 } as const satisfies Record<string, ParamKind>;
+
+/** Keys whose values are the user's own, and stay as they are spelled. */
+const OWN: ReadonlySet<string> = new Set(["extraBody", "labels", "responseJsonSchema", "responseSchema"]);
 
 /** Parameters that massgen sets itself, and what the user sets instead. */
 const reserved: Record<string, string> = {
@@ -87,7 +90,7 @@ export function checkGeminiParams(params: Record<string, unknown>, path = "param
   const checked: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(params)) {
     if (value === undefined) continue;
-    const name = key.replace(/_+([a-z])/g, (_, letter: string) => letter.toUpperCase());
+    const name = camelCase(key);
     const at = `${path}.${key}`;
     if (Object.hasOwn(reserved, name)) throw reservedParam(key, name, at);
     const kind = Object.hasOwn(geminiParams, name) ? geminiParams[name as keyof Known] : undefined;
@@ -103,7 +106,7 @@ export function checkGeminiParams(params: Record<string, unknown>, path = "param
         }
       }
     }
-    checked[name] = value;
+    checked[name] = OWN.has(name) ? value : respelled(value, camelCase, OWN, at);
   }
   return checked;
 }

@@ -20,4 +20,5 @@ export {
   responsesBodyParams,
   responsesParams,
 } from "./openai-responses.js";
+export { type ParamsApi, type ParamsSchemaOptions, paramsSchema } from "./schema.js";
 export type { ParamKind } from "./values.js";

@@ -1,6 +1,6 @@
 import type { ModelSettings } from "../backends/backend.js";
 
-type Effort = NonNullable<ModelSettings["reasoningEffort"]>;
+type Effort = NonNullable<ModelSettings["reasoningEffort"]> | "max";
 
 /** What one family of models takes on the Responses API. */
 export interface ModelRule {
@@ -28,11 +28,13 @@ const O_SERIES = { contextWindow: 200_000, maxOutputTokens: 100_000 };
 /**
  * Sources (read 2026-11): platform.openai.com/docs/models/<id> (efforts, windows), /docs/guides/latest-model ("Using GPT-5.2":
  * 5.1 and later default to no reasoning; sampling only with effort none), /docs/guides/reasoning (encrypted reasoning),
- * docs.x.ai/docs/guides/reasoning (Grok: no `reasoning_effort` but for the mini models).
+ * docs.x.ai/docs/guides/reasoning (Grok: no `reasoning_effort` but for the mini models); GPT-6: developers.openai.com/api/docs/guides/
+ * latest-model and deployment-checklist (efforts up to `max`; Astra and 6.1 Sol cannot be kept from reasoning).
  */
 export const modelRules: readonly ModelRule[] = [
   // Chat variants of GPT-5: served without a choice of effort.
-  { match: /^gpt-5(\.\d+)?-chat(-latest)?$/, sampling: false, contextWindow: 128_000, maxOutputTokens: 16_384 },
+  { match: /^gpt-5-chat(-latest)?$/, sampling: true, contextWindow: 128_000, maxOutputTokens: 16_384 },
+  { match: /^gpt-5\.\d+-chat(-latest)?$/, sampling: false, contextWindow: 128_000, maxOutputTokens: 16_384 },
   { match: /^gpt-5-codex(-mini)?$/, efforts: ["low", "medium", "high"], sampling: false, verbosity: true, codex: true, ...GPT5 },
   { match: /^gpt-5-pro$/, efforts: ["high"], sampling: false, verbosity: true, contextWindow: 400_000, maxOutputTokens: 272_000 },
   { match: /^gpt-5(-mini|-nano)?$/, efforts: ["minimal", "low", "medium", "high"], sampling: false, verbosity: true, ...GPT5 },
@@ -71,6 +73,31 @@ export const modelRules: readonly ModelRule[] = [
     verbosity: true,
     ...GPT5,
   },
+  {
+    match: /^gpt-6-astra(-\w+)*$|^gpt-6\.1-sol(-\w+)*$/,
+    efforts: ["low", "medium", "high", "xhigh", "max"],
+    defaultEffort: "medium",
+    sampling: false,
+    verbosity: true,
+    contextWindow: 1_050_000,
+    maxOutputTokens: 128_000,
+  },
+  // The rest of GPT-6, and what is newer than this table.
+  {
+    match: /^gpt-([6-9]|\d\d)(\.\d+)?-codex(-\w+)*$/,
+    efforts: ["low", "medium", "high", "xhigh", "max"],
+    defaultEffort: "medium",
+    sampling: false,
+    verbosity: true,
+    codex: true,
+  },
+  {
+    match: /^gpt-([6-9]|\d\d)(\.\d+)?(-\w+)*$/,
+    efforts: ["none", "low", "medium", "high", "xhigh", "max"],
+    defaultEffort: "medium",
+    sampling: "without-reasoning",
+    verbosity: true,
+  },
   { match: /^codex-mini(-latest)?$/, efforts: ["low", "medium", "high"], sampling: false, codex: true, ...O_SERIES },
   { match: /^o1-(mini|preview)$/, sampling: false, contextWindow: 128_000, maxOutputTokens: 65_536 },
   { match: /^(o3|o4-mini)-deep-research$/, efforts: ["medium"], sampling: false, ...O_SERIES },
@@ -102,10 +129,13 @@ export function chatDefaultEffort(model: string): Effort | undefined {
   return /^gpt-5\.[12](-\d{4}-\d{2}-\d{2})?$/.test(model) ? "medium" : undefined;
 }
 
-/** The nearest effort that a model takes: the next stronger one, else its strongest. */
+/**
+ * The nearest effort that a model takes: the next stronger one, else its strongest. `undefined` where nobody knows: a level that is
+ * younger than this, and `max` of models whose row ends with `xhigh`.
+ */
 export function nearestEffort(wanted: string, efforts: readonly Effort[]): Effort | undefined {
-  const order = ["none", "minimal", "low", "medium", "high", "xhigh"];
+  const order = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
   const at = order.indexOf(wanted);
-  if (at < 0) return undefined;
+  if (at < 0 || (wanted === "max" && efforts.includes("xhigh"))) return undefined;
   return efforts.find((effort) => order.indexOf(effort) >= at) ?? efforts.at(-1);
 }

@@ -2,7 +2,7 @@ import type { ModelSettings } from "../backends/backend.js";
 import { ConfigError } from "../errors.js";
 import { nearest } from "../nearest-key.js";
 import { type ModelRule, nearestEffort } from "./openai-models.js";
-import { type Camel, checkKind, isObject, type KindValue, type ParamKind } from "./values.js";
+import { type Camel, checkKind, isObject, type KindValue, type ParamKind, respelled, snakeCase } from "./values.js";
 
 /** The parameters of the Responses API that are the user's to set, in the API's spelling. */
 export const responsesParams = {
@@ -34,6 +34,9 @@ export const responsesParams = {
   /** Sent as they are, at the top level: the way to a parameter that this table does not know. */
   extra_body: "object",
 } as const satisfies Record<string, ParamKind>;
+
+/** Keys whose values are the user's own, and stay as they are spelled. */
+const OWN: ReadonlySet<string> = new Set(["extra_body", "metadata", "schema", "variables"]);
 
 /** Parameters that massgen sets itself, and what the user sets instead. */
 const reserved: Record<string, string> = {
@@ -80,7 +83,7 @@ export function checkResponsesParams(params: Record<string, unknown>, type: stri
   const checked: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(params)) {
     if (value === undefined) continue;
-    const name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    const name = snakeCase(key);
     const at = `${path}.${key}`;
     if (!Object.hasOwn(responsesParams, name)) throw unknownParam(key, name, at, type);
     if (Object.hasOwn(checked, name)) {
@@ -90,7 +93,7 @@ export function checkResponsesParams(params: Record<string, unknown>, type: stri
     if (name === "extra_body" && isObject(value)) {
       for (const inner of Object.keys(value)) if (Object.hasOwn(reserved, inner)) throw reservedParam(inner, `${at}.${inner}`);
     }
-    checked[name] = value;
+    checked[name] = OWN.has(name) ? value : respelled(value, snakeCase, OWN, at);
   }
   return checked;
 }

@@ -40,5 +40,30 @@ function article(kind: ParamKind): string {
   return kind === "object" ? "an object" : `a ${kind}`;
 }
 
+/** `topP` as `top_p`. */
+export const snakeCase = (key: string): string => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** `top_p` as `topP`. */
+export const camelCase = (key: string): string => key.replace(/_+([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+/**
+ * A value with all keys inside it spelled as the API does. What stands under a key of `own` is the user's, e.g. the properties of a
+ * JSON schema, and stays. Throws a `ConfigError` for a key that is given in two spellings.
+ */
+export function respelled(value: unknown, spell: (key: string) => string, own: ReadonlySet<string>, path: string): unknown {
+  if (Array.isArray(value)) return value.map((item, i) => respelled(item, spell, own, `${path}[${i}]`));
+  if (!isObject(value) || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  const spelled: Record<string, unknown> = {};
+  for (const [key, inner] of Object.entries(value)) {
+    const name = spell(key);
+    const at = `${path}.${key}`;
+    if (Object.hasOwn(spelled, name)) {
+      throw new ConfigError("duplicate_key", `"${name}" is given twice, in two spellings. Keep one.`, { path: at });
+    }
+    spelled[name] = own.has(name) ? inner : respelled(inner, spell, own, at);
+  }
+  return spelled;
+}
+
 /** `top_p` as `topP`. */
 export type Camel<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S;

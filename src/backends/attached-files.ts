@@ -40,7 +40,9 @@ export function withAttachedFiles(backend: Backend, files: readonly AttachedFile
     return { ...request, messages: attach(request.messages, read) };
   }
   const { countTokens, compact, listModels, close } = backend;
+  const { baseUrl } = backend as { baseUrl?: string };
   return {
+    ...(baseUrl !== undefined && { baseUrl }),
     get type() {
       return backend.type;
     },

@@ -33,6 +33,8 @@ export interface BackendInfo {
   keyEnv: readonly string[];
   /** A server of one's own, which needs no key. */
   local: boolean;
+  /** The provider's own; absent: it has none that is everybody's. */
+  baseUrl?: string;
   /** What to take when nobody says; absent: the model that the server has, or the user's deployment. */
   defaultModel?: string;
   features: BackendFeatures;
@@ -84,17 +86,19 @@ const presetModels: Readonly<Record<string, string>> = {
 type Row = Omit<BackendInfo, "type" | "keyEnv" | "local">;
 
 const own: Readonly<Record<string, Row>> = {
-  openai: { label: "OpenAI", api: "Responses", defaultModel: "gpt-5-mini", features: responses },
+  openai: { label: "OpenAI", api: "Responses", baseUrl: "https://api.openai.com/v1", defaultModel: "gpt-5-mini", features: responses },
   azure_openai: { label: "Azure OpenAI", api: "Responses", features: responses },
   grok: {
     label: "xAI",
     api: "Responses",
+    baseUrl: "https://api.x.ai/v1",
     defaultModel: "grok-4",
     features: { ...responses, imageOutput: false, uploads: false, countTokens: false, compact: false },
   },
   claude: {
     label: "Anthropic",
     api: "Messages",
+    baseUrl: "https://api.anthropic.com",
     defaultModel: "claude-sonnet-5",
     features: {
       ...responses,
@@ -106,6 +110,7 @@ const own: Readonly<Record<string, Row>> = {
   gemini: {
     label: "Google",
     api: "generateContent",
+    baseUrl: "https://generativelanguage.googleapis.com",
     defaultModel: "gemini-2.5-flash",
     features: { ...responses, videoInput: true, uploads: true, compact: false },
   },
@@ -126,6 +131,7 @@ export function backendInfo(type: string): BackendInfo | undefined {
     api: "chat completions",
     keyEnv,
     local: preset.keyless ?? false,
+    baseUrl: preset.baseUrl,
     ...(defaultModel !== undefined && { defaultModel }),
     features: { ...chat, forcedTools: required || named },
   };

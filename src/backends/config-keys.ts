@@ -5,6 +5,9 @@ import { nearest } from "../nearest-key.js";
 export type KeyKind = "string" | "boolean" | "number" | "object" | "array" | "function";
 export type KeyTable = Readonly<Record<string, KeyKind | readonly KeyKind[] | undefined>>;
 
+/** Keys whose values are shown to nobody. */
+const SECRET: ReadonlySet<string> = new Set(["apiKey", "headers"]);
+
 /** Throws a `ConfigError` for a key that the table lacks, with the nearest it has, and for a value of the wrong kind. */
 export function checkConfigKeys(config: object, keys: KeyTable, type: string): void {
   for (const [key, value] of Object.entries(config)) {
@@ -19,6 +22,7 @@ export function checkConfigKeys(config: object, keys: KeyTable, type: string): v
     const kinds = typeof kind === "string" ? [kind] : kind;
     if (kinds.includes(actual as KeyKind)) continue;
     const wanted = kinds.map((one) => (one === "array" ? "list" : one)).join(" or ");
-    throw new ConfigError("invalid_value", `"${key}" must be a ${wanted}, not ${JSON.stringify(value)}.`, { path: key });
+    const given = SECRET.has(key) ? (actual === "array" ? "a list" : `a ${actual}`) : JSON.stringify(value);
+    throw new ConfigError("invalid_value", `"${key}" must be a ${wanted}, not ${given}.`, { path: key });
   }
 }

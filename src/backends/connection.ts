@@ -14,7 +14,9 @@ export function isPrivateHost(hostname: string): boolean {
  */
 export function normalizeBaseUrl(given: string, path = "baseUrl", privatePath = "/v1"): string {
   const text = given.trim();
-  const fail = (why: string) => new ConfigError("invalid_base_url", `"${given}" is not a base URL: ${why}.`, { path });
+  // A password or a key may stand in it.
+  const shown = given.replace(/\/\/[^/?#]*@/, "//…@").replace(/([?#]).*/s, "$1…");
+  const fail = (why: string) => new ConfigError("invalid_base_url", `"${shown}" is not a base URL: ${why}.`, { path });
   let url: URL;
   try {
     url = new URL(/^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `http://${text}`);

@@ -115,12 +115,13 @@ export function retryAfterMs(headers: Headers, now: number = Date.now()): number
 }
 
 const OVERFLOW =
-  /context[ _]?(length|window|size)|maximum context|context.{0,20}exceed|prompt is too long|too many (input )?tokens|input (is )?too long|input length|exceeds? the (maximum|model'?s?) .{0,20}(tokens|length|context)|reduce the length/i;
+  /context[ _]?(length|window|size)|maximum context|context.{0,20}exceed|prompt is too long|too many (input )?tokens|input (is )?too long|input length|exceeds? the (maximum|model'?s?) .{0,20}(tokens|length|context)|reduce the length|tokens.{0,40}must be <=/i;
 const NO_MODEL =
-  /model.{0,120}?(not found|not exist|not a valid|unknown|is not available|no access)|(no such|unknown|invalid|unsupported) model|not a valid model/i;
+  /model.{0,120}?(not found|not exist|not a valid|unknown|is not available|no access)|(no such|unknown|invalid|unsupported) model|not a valid model|^no (allowed )?(endpoints|providers)|not found for account/i;
 const FILTERED = /content[ _]?(filter|policy|management)|moderation|flagged|data_?inspection|safety system|sensitive/i;
 const NO_MONEY =
-  /insufficient[ _](balance|credit|fund|quota)|out of credits|payment required|credit balance|billing|arrear|specified api usage limits|spend limit/i;
+  /insufficient[ _](balance|credit|fund|quota)|(out of|any|all available) credits|payment required|credit balance|billing|arrear|specified api usage limits|spend(ing)? limit|key limit exceeded|free tier.{0,30}exhausted/i;
+const WRONG_KEY = /(incorrect|invalid) api[ -]?key/i;
 
 /** Codes of a filter, OpenAI's and others'. */
 const REFUSED = new Set(
@@ -131,14 +132,25 @@ const REFUSED = new Set(
 /** OpenAI on pictures it cannot read, which waiting does not mend. */
 const BAD_IMAGE = /^(invalid|empty|unsupported|failed_to_download)_.*image|^image_|^invalid_base64_image$/;
 
+/** A parameter that is wrong; its name must not be read as what it names. */
+const BAD_PARAMETER = ["unknown_parameter", "unsupported_parameter", "missing_required_parameter", "invalid_type"];
+/** Groq on what the model wrote, not the caller: another try may do. */
+const BOTCHED = ["tool_use_failed", "json_validate_failed", "output_parse_failed"];
+
 /** In order: what the body's own codes say, then the status, then the words. */
 function classify(status: number | undefined, words: ErrorWords): BackendErrorCode {
   const { message, codes } = words;
   const says = (...wanted: string[]) => wanted.some((code) => codes.includes(code));
-  if (says("insufficient_quota", "insufficient_user_quota", "billing_not_active", "billing_hard_limit_reached")) return "quota";
+  if (
+    says("insufficient_quota", "insufficient_user_quota", "billing_not_active", "billing_hard_limit_reached", "billing_error", "arrearage")
+  ) {
+    return "quota";
+  }
+  if (says(...BAD_PARAMETER)) return "bad_request";
+  if (says(...BOTCHED)) return "stream_error";
   if (says("context_length_exceeded", "context_window_exceeded", "request_too_large_for_context")) return "context_overflow";
   if (codes.some((code) => REFUSED.has(code))) return "content_filter";
-  if (says("model_not_found", "model_not_available", "deploymentnotfound")) return "model_not_found";
+  if (says("model_not_found", "model_not_available", "model_decommissioned", "deploymentnotfound")) return "model_not_found";
   if (status === 401 || says("invalid_api_key", "authentication_error")) return "authentication";
   if (status === 402) return "quota";
   // Before the words: a limit per minute, too, may come with advice on billing.
@@ -147,17 +159,24 @@ function classify(status: number | undefined, words: ErrorWords): BackendErrorCo
     if (FILTERED.test(message)) return "content_filter";
     return NO_MONEY.test(message) ? "quota" : "permission";
   }
-  if (status === 404) return /model/i.test(message) ? "model_not_found" : "not_found";
+  if (status === 404) return /model/i.test(message) || NO_MODEL.test(message) ? "model_not_found" : "not_found";
   if (status === 408) return "timeout";
   if (status === 429) return NO_MONEY.test(message) ? "quota" : "rate_limit";
   if (status === 503 || status === 529 || status === 498 || says("overloaded_error", "engine_overloaded_error")) return "overloaded";
   if (status !== undefined && status >= 500)
     return OVERFLOW.test(message) ? "context_overflow" : status === 501 ? "unsupported" : "server_error";
-  if (says("server_error", "api_error", "internal_server_error", "internalservererror")) return "server_error";
+  if (says("server_error", "internal_server_error", "internalservererror")) return "server_error";
+  if (status === undefined) {
+    if (says("api_error")) return "server_error";
+    if (says("timeout_error")) return "timeout";
+    if (says("permission_error")) return "permission";
+    if (says("not_found_error")) return /model/i.test(message) ? "model_not_found" : "not_found";
+  }
   if (codes.some((code) => BAD_IMAGE.test(code))) return "bad_request";
   if (OVERFLOW.test(message)) return "context_overflow";
   if (status === 409 || status === 425) return "server_error";
   if (status !== undefined && status >= 400) {
+    if (WRONG_KEY.test(message)) return "authentication";
     if (NO_MODEL.test(message)) return "model_not_found";
     if (FILTERED.test(message)) return "content_filter";
     return NO_MONEY.test(message) ? "quota" : "bad_request";
@@ -212,6 +231,7 @@ function detail(value: unknown): string | undefined {
 
 function text(value: unknown): string | undefined {
   if (typeof value === "string") return value || undefined;
+  if (typeof value === "object" && value !== null && "detail" in value) return detail(value.detail);
   return typeof value === "object" && value !== null ? JSON.stringify(value) : undefined;
 }
 
@@ -230,7 +250,7 @@ function plainText(body: string): string {
 }
 
 function clean(message: string, origin: WireOrigin): string {
-  let out = message;
+  let out = message.trimEnd();
   if (origin.apiKey && origin.apiKey.length >= 8) out = out.replaceAll(origin.apiKey, "***");
   if (out.length > 1000) out = `${out.slice(0, 1000)}…`;
   return /[.!?…]$/.test(out) || out === "" ? out : `${out}.`;

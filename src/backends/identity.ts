@@ -1,5 +1,5 @@
 import type { Backend } from "./backend.js";
-import { isPresetType, presets } from "./presets.js";
+import { isPresetType, presetAtHost, presets } from "./presets.js";
 
 const keyEnv: Readonly<Record<string, readonly string[]>> = {
   openai: ["OPENAI_API_KEY"],
@@ -13,6 +13,14 @@ const keyEnv: Readonly<Record<string, readonly string[]>> = {
 export function keyVariables(type: string): readonly string[] {
   const name = type === "chat_completions" ? "chatcompletion" : type;
   return isPresetType(name) ? presets[name].keyEnv : (keyEnv[name] ?? []);
+}
+
+/** Whose list prices a backend has: the generic type those of whoever it speaks to. */
+export function sellerOf(backend: Pick<Backend, "type">): string {
+  const { baseUrl } = backend as { baseUrl?: string };
+  if (backend.type !== "chatcompletion" || baseUrl === undefined || !URL.canParse(baseUrl)) return backend.type;
+  const preset = presetAtHost(new URL(baseUrl).host);
+  return preset === "chatcompletion" ? "openai" : (preset ?? backend.type);
 }
 
 /** Who is asked, where, and with whose key: what limits and lists of models are tied to. Holds the key; never show it. */

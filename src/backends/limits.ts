@@ -2,7 +2,7 @@ import { BackendError, ConfigError } from "../errors.js";
 import { nearest } from "../nearest-key.js";
 import { type Runtime, systemRuntime } from "../runtime.js";
 import { tokensOf } from "../token-manager/budget.js";
-import { estimateTokens } from "../token-manager/estimate.js";
+import { estimateTokens, requestTokens } from "../token-manager/estimate.js";
 import type { Backend, BackendChunk, BackendRequest, StreamOptions } from "./backend.js";
 
 /**
@@ -137,7 +137,7 @@ export function createLimiter(runtime: Runtime): Limiter {
     options: StreamOptions,
   ): AsyncGenerator<BackendChunk> {
     const held = gate();
-    const passed = await enter(held, limits, limits.tokensPerMinute === undefined ? 0 : estimate(request), options.signal);
+    const passed = await enter(held, limits, limits.tokensPerMinute === undefined ? 0 : estimate(backend, request), options.signal);
     try {
       for await (const chunk of backend.stream(request, options)) {
         if (chunk.type === "usage") passed.tokens = tokensOf(chunk.usage);
@@ -203,18 +203,15 @@ function isForgotten(gate: Gate, now: number): boolean {
   return last === undefined || last.at <= now - MINUTE;
 }
 
-function estimate({ system = "", messages, tools = [], settings }: BackendRequest): number {
-  return estimateTokens(system + JSON.stringify(messages, withoutMedia) + JSON.stringify(tools)) + (settings?.maxOutputTokens ?? 0);
-}
-
-/** Tokens of pictures and sounds have nothing to do with their bytes. */
-function withoutMedia(key: string, value: unknown): unknown {
-  return value instanceof Uint8Array || (key === "data" && typeof value === "string") ? "" : value;
+function estimate({ type }: Backend, request: BackendRequest): number {
+  return requestTokens(request, estimateTokens, type) + (request.settings?.maxOutputTokens ?? 0);
 }
 
 /** What a backend has beside its stream, which no limit concerns. */
-function delegate(backend: Backend): Pick<Backend, "countTokens" | "compact" | "listModels" | "close"> {
+function delegate(backend: Backend): Pick<Backend, "countTokens" | "compact" | "listModels" | "close"> & { baseUrl?: string } {
+  const { baseUrl } = backend as { baseUrl?: string };
   return {
+    ...(baseUrl !== undefined && { baseUrl }),
     ...(backend.countTokens && { countTokens: backend.countTokens.bind(backend) }),
     ...(backend.compact && { compact: backend.compact.bind(backend) }),
     ...(backend.listModels && { listModels: backend.listModels.bind(backend) }),

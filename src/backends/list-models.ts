@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { BackendError, ConfigError, type ErrorInfo, errorInfo } from "../errors.js";
+import { BackendError, type ErrorInfo, errorInfo } from "../errors.js";
 import { type Runtime, systemRuntime } from "../runtime.js";
 import type { Backend, ModelInfo } from "./backend.js";
 import { backendInfo } from "./capabilities.js";
@@ -99,8 +99,11 @@ async function find(backend: Backend, { key, file, maxAgeMs, signal, runtime }: 
   if (entry && runtime.now() - entry.at < maxAgeMs) return { models: entry.models, source: "cache", asOf: entry.at };
   try {
     const fresh = await shared(backend, key, runtime, signal);
-    kept.set(key, fresh);
-    if (file !== undefined) await writeEntry(file, fresh);
+    // A server that lists nothing may be starting, or answer something else.
+    if (fresh.models.length > 0) {
+      kept.set(key, fresh);
+      if (file !== undefined) await writeEntry(file, fresh);
+    }
     return { models: fresh.models, source: "live", asOf: fresh.at };
   } catch (error) {
     if (signal?.aborted) throw aborted(backend.type, signal);
@@ -155,19 +158,11 @@ function backendOf(config: ListModelsConfig): Backend {
   return createBackend({ ...own, ...(model !== undefined && { model }) } as BackendConfig);
 }
 
-/** Whether the backend speaks to another host than its provider's. */
+/** Whether the backend speaks to another host than its provider's, whoever named it. */
 function isElsewhere(backend: Backend): boolean {
   const { baseUrl } = backend as { baseUrl?: string };
-  const { type, model } = backend;
-  if (baseUrl === undefined) return true;
-  try {
-    const usual = createBackend({ type, model: model || "-" } as BackendConfig) as { baseUrl?: string };
-    return usual.baseUrl !== baseUrl;
-  } catch (error) {
-    // Azure has no usual host.
-    if (error instanceof ConfigError) return true;
-    throw error;
-  }
+  const usual = backendInfo(backend.type)?.baseUrl;
+  return baseUrl === undefined || usual === undefined || new URL(baseUrl).host !== new URL(usual).host;
 }
 
 function aborted(provider: string, signal: AbortSignal): BackendError {

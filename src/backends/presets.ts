@@ -341,10 +341,17 @@ export function presetAtHost(host: string): PresetType | undefined {
   for (const [type, preset] of Object.entries(presets)) {
     if (!("keyless" in preset) && new URL(preset.baseUrl).host === host) return type as PresetType;
   }
-  if (host === "api.moonshot.ai") return "moonshot";
-  if (host === "dashscope.aliyuncs.com") return "qwen";
-  return host === "open.bigmodel.cn" ? "zai" : undefined;
+  return Object.hasOwn(otherHosts, host) ? otherHosts[host] : undefined;
 }
+
+/** Hosts that a provider has beside its preset's. */
+const otherHosts: Readonly<Record<string, PresetType>> = {
+  "api.moonshot.ai": "moonshot",
+  "dashscope.aliyuncs.com": "qwen",
+  "open.bigmodel.cn": "zai",
+  "api.together.ai": "together",
+  "api.studio.nebius.com": "nebius",
+};
 
 /** Names of the presets that read a parameter. */
 export function readersOf(param: string): string[] {

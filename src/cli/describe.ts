@@ -2,7 +2,7 @@ import type { CoordinationEvent } from "../orchestrator/events.js";
 import type { RunResult } from "../orchestrator/run.js";
 import type { Style } from "./style.js";
 import { type AgentRow, rowOf, type TeamView } from "./team-view.js";
-import { duration, oneLine, plural } from "./text.js";
+import { dollars, duration, oneLine, plural } from "./text.js";
 
 /** What a line of the display says, and of which agent. */
 export interface Line {
@@ -81,7 +81,7 @@ function decision(event: CoordinationEvent & { type: "consensus" }, view: TeamVi
 
 /** The closing line. */
 export function summary(result: RunResult, ms: number, style: Style): string {
-  const { winner, label, votes, usage, reason, epochs } = result;
+  const { winner, label, votes, usage, cost, reason, epochs } = result;
   const won = votes.filter((vote) => vote.label === label).length;
   const parts = [
     `${label} by ${oneLine(winner)}`,
@@ -89,6 +89,7 @@ export function summary(result: RunResult, ms: number, style: Style): string {
     reason,
     epochs > 1 && plural(epochs, "epoch"),
     `${usage.estimated ? "about " : ""}${plural(usage.inputTokens + usage.outputTokens, "token")}`,
+    dollars(cost) && `${usage.estimated && cost.complete ? "about " : ""}${dollars(cost)}`,
     duration(ms),
   ];
   return style.dim(parts.filter(Boolean).join(" · "));

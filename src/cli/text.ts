@@ -118,3 +118,15 @@ export function duration(ms: number): string {
   const seconds = Math.round(ms / 1000);
   return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, "0")} s`;
 }
+
+/** US dollars, e.g. `$0.018`, `$3.20`; of a lower bound, `≥ $0.018`. Nothing where nothing is known. */
+export function dollars({ usd, complete }: { usd: number | null; complete: boolean }): string {
+  if (usd === null) return "";
+  const digits = usd >= 1 ? 2 : usd >= 0.01 ? 3 : 4;
+  const unit = 10 ** digits;
+  // Rounded down, a lower bound stays one.
+  const shown = complete ? Math.round(usd * unit) / unit : Math.floor(usd * unit) / unit;
+  if (shown > 0) return `${complete ? "" : "≥ "}$${shown.toFixed(digits)}`;
+  if (!complete) return "";
+  return usd === 0 ? "$0" : "< $0.0001";
+}

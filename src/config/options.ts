@@ -1,5 +1,6 @@
 import type { AgentConfig, OrchestratorOptions, Timeouts } from "../orchestrator/options.js";
 import { backendConfig } from "./backends.js";
+import { pricesOf } from "./prices.js";
 import type { ConfigFile } from "./schema.js";
 import { agentTools, teamTools } from "./tools/options.js";
 
@@ -19,7 +20,14 @@ export function toOptions(config: ConfigFile, folder: string): OrchestratorOptio
       ...agentTools(backend, config, folder),
     }),
   );
-  const { coordination, budget, final_answer_strategy: strategy, max_new_answers_per_agent: answers, ...rest } = config.orchestrator ?? {};
+  const {
+    coordination,
+    budget,
+    prices,
+    final_answer_strategy: strategy,
+    max_new_answers_per_agent: answers,
+    ...rest
+  } = config.orchestrator ?? {};
   const timeout = timeouts(config.timeout_settings ?? {});
   const options: Omit<OrchestratorOptions, "agents"> = defined({
     peerAnswers: rest.peer_answers,
@@ -52,6 +60,7 @@ export function toOptions(config: ConfigFile, folder: string): OrchestratorOptio
         maxUsdPerAgent: budget.max_usd_per_agent,
         onUnknownPrice: budget.on_unknown_price,
       }),
+    prices: prices && pricesOf(prices),
   });
   return { agents, ...options, ...teamTools(config, folder) };
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { priceKeys, pricesSchema } from "./prices.js";
 import {
   agentToolKeys,
   contextPathSchema,
@@ -82,6 +83,7 @@ const orchestratorSchema = z.strictObject({
     })
     .optional(),
   ...orchestratorToolKeys,
+  prices: pricesSchema.optional(),
 });
 
 const timeoutSchema = z.strictObject({
@@ -121,6 +123,7 @@ export const knownKeys: Readonly<Record<string, readonly string[]>> = {
   orchestrator: Object.keys(orchestratorSchema.shape),
   "orchestrator.coordination": Object.keys(orchestratorSchema.shape.coordination.unwrap().shape),
   "orchestrator.budget": Object.keys(orchestratorSchema.shape.budget.unwrap().shape),
+  ...priceKeys,
   timeout_settings: Object.keys(timeoutSchema.shape),
   ui: Object.keys(uiSchema.shape),
   mcp_servers: Object.keys(mcpServerSchema.shape),

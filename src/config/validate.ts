@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { nearest } from "../nearest-key.js";
 import { backendProblems } from "./backends.js";
 import { defaultId } from "./options.js";
+import { pricesProblems } from "./prices.js";
 import type { Path, Problem } from "./problems.js";
 import { backendSchema, type ConfigFile, configSchema } from "./schema.js";
 import { toolProblems } from "./tools/problems.js";
@@ -31,7 +32,8 @@ function teamProblems(data: Record<string, unknown>): Problem[] {
     const backend = backendSchema.safeParse((entry as { backend?: unknown } | undefined | null)?.backend);
     return [...(first < index ? [twice] : []), ...(backend.success ? backendProblems(backend.data, [...path, "backend"]) : [])];
   });
-  const reviewer = (data.orchestrator as { reviewer?: unknown } | undefined | null)?.reviewer;
+  const { reviewer, prices } = (data.orchestrator ?? {}) as { reviewer?: unknown; prices?: unknown };
+  problems.push(...pricesProblems(prices));
   if (typeof reviewer === "string" && !ids.includes(reviewer)) {
     problems.push({ path: ["orchestrator", "reviewer"], message: `is "${reviewer}", but no agent is. There are ${ids.join(", ")}` });
   }
@@ -45,7 +47,10 @@ function problemsOf(issue: z.core.$ZodIssue, data: unknown): Problem[] {
   }
   const value = path.reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], data);
   if (issue.code === "too_small" && issue.origin === "array") return [{ path, message: "must list at least one agent" }];
-  return [{ path, message: value === undefined ? "is missing" : `${wanted(issue, value)}, not ${describe(value)}` }];
+  if (value === undefined) return [{ path, message: "is missing" }];
+  // Keys are shown to nobody, whatever is wrong with them.
+  const secret = path.includes("api_key") || path.includes("headers");
+  return [{ path, message: `${wanted(issue, value)}, not ${secret ? kindOf(value) : describe(value)}` }];
 }
 
 /** Keys that are a switch with a third position. */
@@ -85,6 +90,10 @@ const KINDS: Readonly<Record<string, string>> = {
   record: "a mapping of keys to values",
   array: "a list",
 };
+
+function kindOf(value: unknown): string {
+  return typeof value === "object" || value === "" ? describe(value) : `a ${typeof value === "string" ? "text" : typeof value}`;
+}
 
 function describe(value: unknown): string {
   if (value === "") return "empty";

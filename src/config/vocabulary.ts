@@ -90,6 +90,8 @@ const moved: Readonly<Record<string, string>> = {
   "orchestrator.mcp_servers": "it belongs under the top level, for all agents, or under a `backend`",
   "agents.mcp_servers": "it belongs under `backend`",
   "agents.cwd": "it belongs under `backend`",
+  ".prices": "it belongs under `orchestrator`",
+  ".budget": "it belongs under `orchestrator`",
   ".rate_limits": "it belongs under the `backend` of an agent",
   "orchestrator.timeout": "timeouts belong under the top-level `timeout_settings`",
   "orchestrator.max_orchestration_restarts": "it belongs under `orchestrator.coordination`",
@@ -105,12 +107,13 @@ const commandLine = /^command_line_|^docker_/;
 /** Types of MassGen's that may not be there yet. */
 export const laterTypes: readonly string[] = ["claude_code", "ag2", "autogen", "codex", "copilot", "inference"];
 
-/** The part of a file that a path lies in: `agents[1].backend` is `agents.backend`. */
-export const partOf = (path: readonly PropertyKey[]): string =>
-  path
-    .filter((key) => typeof key === "string")
-    .join(".")
-    .replace(/^(agents?\.backend\.)?mcp_servers(\..*)?$/, "mcp_servers");
+/** The part of a file that a path lies in: `agents[1].backend` is `agents.backend`; names that are the user's own do not count. */
+export function partOf(path: readonly PropertyKey[]): string {
+  const named = path.filter((key) => typeof key === "string");
+  // A type and a model follow.
+  if (named[0] === "orchestrator" && named[1] === "prices") named.splice(2, 2);
+  return named.join(".").replace(/^(agents?\.backend\.)?mcp_servers(\..*)?$/, "mcp_servers");
+}
 
 /** What to say of a key that massgen knows and does not take here, or `undefined`. */
 export function knownElsewhere(part: string, key: string): string | undefined {

@@ -1,5 +1,5 @@
 import { BackendError, ConfigError } from "../errors.js";
-import { refuseLocal } from "./file-data.js";
+import { readFilePart } from "./file-data.js";
 import type {
   AssistantMessage,
   FilePart,
@@ -84,23 +84,16 @@ function userPart(part: UserPart, path: string): ChatContentPart {
 }
 
 function filePart(part: FilePart, path: string): ChatContentPart {
-  refuseLocal(part, path);
-  const { mediaType, data } = part;
-  const isUrl = /^(https?|data):/i.test(data);
-  const url = isUrl ? data : `data:${mediaType};base64,${data}`;
-  const [family] = mediaType.split("/");
-  if (family === "image") return { type: "image_url", image_url: { url } };
-  if (family === "video") return { type: "video_url", video_url: { url } };
-  const base64 = /^https?:/i.test(data) ? undefined : data.replace(/^data:[^,]*,/i, "");
-  if (family === "audio" && base64 !== undefined) {
-    const format = { "audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/wav": "wav", "audio/x-wav": "wav" }[mediaType];
-    if (format) return { type: "input_audio", input_audio: { data: base64, format } };
+  const { mediaType, family, what, filename, url, base64 } = readFilePart(part, path);
+  const address = url ?? `data:${mediaType};base64,${base64}`;
+  if (family === "image") return { type: "image_url", image_url: { url: address } };
+  if (family === "video") return { type: "video_url", video_url: { url: address } };
+  const format = { "audio/mpeg": "mp3", "audio/wav": "wav" }[mediaType];
+  if (format && url === undefined) return { type: "input_audio", input_audio: { data: base64, format } };
+  if (mediaType === "application/pdf" && url === undefined) {
+    return { type: "file", file: { filename: filename ?? "document.pdf", file_data: address } };
   }
-  if (mediaType === "application/pdf" && base64 !== undefined) {
-    return { type: "file", file: { filename: part.filename ?? "document.pdf", file_data: url } };
-  }
-  const what = `${mediaType}${part.filename ? ` "${part.filename}"` : ""}`;
-  const hint = base64 === undefined && (family === "audio" || mediaType === "application/pdf") ? " from a URL; send it as base64" : "";
+  const hint = url !== undefined && (family === "audio" || mediaType === "application/pdf") ? " from a URL; send it as base64" : "";
   throw new BackendError("unsupported", `Chat completions cannot send the ${what} file at ${path}${hint}.`);
 }
 

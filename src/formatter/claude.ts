@@ -1,5 +1,5 @@
 import { BackendError, ConfigError } from "../errors.js";
-import { refuseLocal } from "./file-data.js";
+import { readFilePart } from "./file-data.js";
 import type { AssistantMessage, FilePart, Message, ToolChoice, ToolDefinition, ToolResultPart, UserPart } from "./messages.js";
 
 /** A content block as the Messages API spells it. */
@@ -101,19 +101,15 @@ function textBlocks(text: string): ClaudeBlock[] {
 }
 
 function fileBlock(part: FilePart, path: string): ClaudeBlock {
-  refuseLocal(part, path);
-  const { mediaType, filename } = part;
-  const url = /^https?:/i.test(part.data) ? part.data : undefined;
-  const data = part.data.replace(/^data:[^,]*,/i, "");
-  const source = url === undefined ? { type: "base64", media_type: mediaType, data } : { type: "url", url };
+  const { mediaType, what, filename, url, base64 } = readFilePart(part, path);
+  const source = url === undefined ? { type: "base64", media_type: mediaType, data: base64 } : { type: "url", url };
   const title = filename ? { title: filename } : {};
   if (IMAGES.has(mediaType)) return { type: "image", source };
   if (mediaType === "application/pdf") return { type: "document", source, ...title };
   if (url === undefined && (mediaType.startsWith("text/") || mediaType === "application/json")) {
-    const text = Buffer.from(data, "base64").toString("utf8");
+    const text = Buffer.from(base64, "base64").toString("utf8");
     return { type: "document", source: { type: "text", media_type: "text/plain", data: text }, ...title };
   }
-  const what = `${mediaType}${filename ? ` "${filename}"` : ""}`;
   const takes = "It takes JPEG, PNG, GIF and WebP images, PDF and plain text";
   throw new BackendError("unsupported", `Claude cannot be sent the ${what} file at ${path}. ${takes}${url ? "; text as base64" : ""}.`);
 }

@@ -1,5 +1,5 @@
 import { BackendError, ConfigError } from "../errors.js";
-import { refuseLocal } from "./file-data.js";
+import { readFilePart } from "./file-data.js";
 import type {
   AssistantMessage,
   AssistantPart,
@@ -145,21 +145,12 @@ function userParts(content: string | UserPart[], path: string): GeminiPart[] {
 
 /** Bytes go inside the request, URLs (public ones, Files API, YouTube, Cloud Storage) as they are. */
 function filePart(part: FilePart, path: string): GeminiPart {
-  refuseLocal(part, path);
-  const { mediaType, data, filename } = part;
-  const family = mediaType.split("/")[0]!;
+  const { mediaType, family, what, url, base64 } = readFilePart(part, path, /^(https?|gs):/i);
   if (!["image", "audio", "video", "text"].includes(family) && mediaType !== "application/pdf") {
-    const what = `${mediaType}${filename ? ` "${filename}"` : ""}`;
     throw new BackendError("unsupported", `Gemini cannot read the ${what} file at ${path}: send an image, sound, video, PDF or text.`);
   }
-  if (/^(https?|gs):/i.test(data)) return { fileData: { fileUri: data, mimeType: mediaType } };
-  const inline = /^data:([^;,]*)[^,]*,/i.exec(data.slice(0, 300));
-  if (!inline) return { inlineData: { mimeType: mediaType, data } };
-  const body = data.slice(inline[0].length);
-  const isBase64 = /;base64,$/i.test(inline[0]);
-  return {
-    inlineData: { mimeType: inline[1] || mediaType, data: isBase64 ? body : Buffer.from(decodeURIComponent(body)).toString("base64") },
-  };
+  if (url !== undefined) return { fileData: { fileUri: url, mimeType: mediaType } };
+  return { inlineData: { mimeType: mediaType, data: base64 } };
 }
 
 function ownData(content: readonly AssistantPart[], target: GeminiTarget): GeminiProviderData | undefined {

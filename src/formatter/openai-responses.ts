@@ -1,5 +1,5 @@
 import { BackendError, ConfigError } from "../errors.js";
-import { refuseLocal } from "./file-data.js";
+import { readFilePart } from "./file-data.js";
 import type {
   AssistantMessage,
   FilePart,
@@ -111,23 +111,19 @@ function userPart(part: UserPart, path: string): ResponseItem {
   return part.type === "text" ? { type: "input_text", text: part.text } : filePart(part, path);
 }
 
-const AUDIO: Record<string, string> = { "audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/wav": "wav", "audio/x-wav": "wav" };
+const AUDIO: Record<string, string> = { "audio/mpeg": "mp3", "audio/wav": "wav" };
 
 function filePart(part: FilePart, path: string): ResponseItem {
-  refuseLocal(part, path);
-  const { mediaType, data, filename } = part;
-  const remote = /^https?:/i.test(data);
-  const url = /^(https?|data):/i.test(data) ? data : `data:${mediaType};base64,${data}`;
-  const [family] = mediaType.split("/");
-  if (family === "image") return { type: "input_image", image_url: url, detail: "auto" };
+  const { mediaType, family, what, filename, url, base64 } = readFilePart(part, path);
+  const address = url ?? `data:${mediaType};base64,${base64}`;
+  if (family === "image") return { type: "input_image", image_url: address, detail: "auto" };
   const format = AUDIO[mediaType];
-  if (format && !remote) return { type: "input_audio", input_audio: { data: data.replace(/^data:[^,]*,/i, ""), format } };
+  if (format && url === undefined) return { type: "input_audio", input_audio: { data: base64, format } };
   if (family === "application" || family === "text") {
-    return remote
-      ? { type: "input_file", file_url: data }
-      : { type: "input_file", filename: filename ?? nameFor(mediaType), file_data: url };
+    return url === undefined
+      ? { type: "input_file", filename: filename ?? nameFor(mediaType), file_data: address }
+      : { type: "input_file", file_url: url };
   }
-  const what = `${mediaType}${filename ? ` "${filename}"` : ""}`;
   const hint = format ? " from a URL; send it as base64" : "";
   throw new BackendError("unsupported", `The Responses API cannot be sent the ${what} file at ${path}${hint}.`);
 }

@@ -21,6 +21,10 @@ export interface RunSpec {
   context: unknown;
 }
 
+const STREAMED = { toolName: "new_answer", field: "content" };
+
+type FromToolkits = Pick<TurnRequest, "system" | "toolContext" | "note">;
+
 /** Turns what the core orders into what an agent is told and given. */
 export class Briefing {
   readonly #options: ResolvedOptions;
@@ -51,7 +55,8 @@ export class Briefing {
     const { maxOutputTokens, stop, responseFormat, ...always } = spec.settings ?? {};
     const { decisions, toolChoice } = this.#offer(order.offer);
     const choice = presents ? spec.toolChoice : toolChoice;
-    const all = this.tools(order.agent, live.seen);
+    const turn = this.toolkits === undefined ? undefined : live.seen;
+    const all = this.tools(order.agent, order.phase, turn);
     const planned = presents ? undefined : this.heldBack(all);
     const prompt = composeTurn(
       this.#composer,
@@ -64,15 +69,15 @@ export class Briefing {
       turnId: order.turnId,
       backend: agent.backend,
       ...prompt,
-      ...this.#fromToolkits(order.agent, live.seen, prompt.system),
+      ...this.#fromToolkits(order.agent, turn, prompt.system),
       tools: planned === undefined ? all : all.map((tool) => (planned.has(tool.name) ? heldBack(tool) : tool)),
       ...(planned !== undefined && { planned }),
       decisions,
-      knownDecisions: [...WORKFLOW_TOOLS],
+      knownDecisions: WORKFLOW_TOOLS,
       ...(choice !== undefined && { toolChoice: choice }),
       settings: { ...agent.settings, ...(presents ? spec.settings : always) },
       ...(agent.params !== undefined && { params: agent.params }),
-      streamedArgument: { toolName: "new_answer", field: "content" },
+      streamedArgument: STREAMED,
       timeouts: options.timeout,
       maxSteps: options.maxSteps,
       maxStepRetries: options.maxStepRetries,
@@ -80,17 +85,15 @@ export class Briefing {
       retryAfterOutput: !presents,
       context: spec.context,
       runtime: options.runtime,
-      signal: live.signal,
     };
   }
 
-  /** The presenter alone may call what belongs to the caller. */
-  tools(agent: number, turn: Pick<ToolTurn, "phase"> | ToolTurn): Tool[] {
-    const mayCall = (tools: readonly Tool[]) =>
-      turn.phase === "present" ? [...tools] : tools.filter((tool) => tool.execute !== undefined);
-    const { tools } = this.#options.agents[agent]!;
-    if (this.toolkits === undefined || !("turnId" in turn)) return [...mayCall(tools), ...mayCall(this.#spec.tools)];
-    return this.toolkits.tools(agent, turn, mayCall(tools), mayCall(this.#spec.tools));
+  /** The presenter alone may call what belongs to the caller. Tools of toolkits are among them where the turn is known. */
+  tools(agent: number, phase: TurnOrder["phase"], turn?: ToolTurn): Tool[] {
+    const mayCall = (tools: readonly Tool[]) => (phase === "present" ? [...tools] : tools.filter((tool) => tool.execute !== undefined));
+    const own = mayCall(this.#options.agents[agent]!.tools);
+    const ofRun = mayCall(this.#spec.tools);
+    return this.toolkits === undefined || turn === undefined ? [...own, ...ofRun] : this.toolkits.tools(agent, turn, own, ofRun);
   }
 
   /** Which of the tools are only described until the answer is presented. */
@@ -101,9 +104,9 @@ export class Briefing {
     return held.length === 0 ? undefined : new Set(held.map(({ name }) => name));
   }
 
-  #fromToolkits(agent: number, turn: ToolTurn, system: string | undefined): Pick<TurnRequest, "system" | "toolContext" | "note"> {
+  #fromToolkits(agent: number, turn: ToolTurn | undefined, system: string | undefined): FromToolkits {
     const { toolkits } = this;
-    if (toolkits === undefined) return {};
+    if (toolkits === undefined || turn === undefined) return {};
     const toolContext = toolkits.context(agent, turn);
     const note = toolkits.note(agent, turn, toolContext);
     const texts = [system ?? "", toolkits.instructions(agent)].filter((text) => text !== "");
@@ -116,8 +119,8 @@ export class Briefing {
   }
 
   /** The note that brings a turn new answers, with what toolkits add to it. `live` knows them already. */
-  news(note: string, { order, seen }: LiveTurn): string {
-    const more = this.toolkits?.newsNote(order.agent, seen) ?? "";
+  news(note: string, live: LiveTurn): string {
+    const more = this.toolkits?.newsNote(live.order.agent, live.seen) ?? "";
     return more === "" ? note : `${note}\n\n${more}`;
   }
 

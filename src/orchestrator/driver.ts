@@ -1,18 +1,18 @@
 import { linkedController } from "../agent/abort.js";
 import { startTurn } from "../agent/turn.js";
-import type { DecisionPoint, StepEvent, TurnHooks, Verdict } from "../agent/types.js";
+import type { Approval, DecisionPoint, ExternalCall, StepEvent, ToolOutcome } from "../agent/types.js";
 import { type ErrorInfo, errorInfo } from "../errors.js";
 import { limitsSteps } from "../token-manager/budget.js";
 import type { Usage } from "../token-manager/usage.js";
 import type { ToolkitRun } from "../tools/toolkit.js";
 import { Briefing, type RunSpec } from "./briefing.js";
 import { initialState, step } from "./core/step.js";
-import type { CoreInput, CoreState, Effect, Spent, Transition, TurnOrder } from "./core/types.js";
+import type { CoreInput, CoreState, Effect, Transition, TurnOrder } from "./core/types.js";
 import type { EventLog } from "./event-log/event-log.js";
 import type { CoordinationEvent, CoordinationEventBody, TurnScope } from "./events.js";
 import { InputDesk } from "./input-desk.js";
 import { Ledger, type LedgerTurn } from "./ledger.js";
-import { LiveTurn, labelsOf } from "./live-turn.js";
+import { LiveTurn, labelsOf, type TurnHost } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
 import { needsOutfit, Outfit } from "./outfit.js";
 import { RunClock } from "./run-clock.js";
@@ -24,9 +24,8 @@ export type Fact = Unstamped<CoreInput>;
  * Carries out the wishes of the core and feeds the facts back, one at a time. All I/O of a run hangs below this:
  * its turns, its timers and the questions to its caller.
  */
-export class Driver {
+export class Driver implements TurnHost {
   readonly ledger: Ledger;
-  readonly desk: InputDesk;
   /** What code of the caller's threw and ended the run. */
   brokenBy: unknown;
   readonly #options: ResolvedOptions;
@@ -38,8 +37,10 @@ export class Driver {
   readonly #outfit: Outfit | undefined;
   /** What has been asked for while the run is being prepared. */
   #waiting: Fact[] | undefined;
-  readonly #turns = new Map<string, LiveTurn>();
-  readonly #timers = new Map<string, () => void>();
+  #turns: LiveTurn[] = [];
+  #timers: { timer: string; cancel: () => void }[] = [];
+  /** Made with the first question. */
+  #desk: InputDesk | undefined;
   readonly #inbox: Fact[] = [];
   #busy = false;
   #state: CoreState;
@@ -51,24 +52,10 @@ export class Driver {
     this.#brief = new Briefing(options, spec);
     this.ledger = new Ledger(options);
     this.#clock = new RunClock(options.runtime);
-    this.desk = new InputDesk({
-      runtime: options.runtime,
-      timeoutMs: options.inputTimeoutMs,
-      publish: (event) => this.#publish(event),
-      hold: () => this.#clock.hold(),
-    });
-    if (needsOutfit(options)) {
-      const brief = this.#brief;
-      const clock = this.#clock;
-      const { ledger } = this;
-      const publish = (event: CoordinationEventBody) => {
-        if (!log.closed) this.#publish(event);
-      };
-      this.#outfit = new Outfit({ options, spec, brief, ledger, clock, publish, ask: (...asked) => this.#ask(...asked) });
-    }
+    if (needsOutfit(options)) this.#outfit = this.#makeOutfit();
     const agents = options.agents.map((agent, index) => ({
       agentId: agent.id,
-      hasTools: this.#brief.tools(index, { phase: "draft" }).length > 0 || options.toolkits?.has(index) === true,
+      hasTools: this.#brief.tools(index, "draft").length > 0 || options.toolkits?.has(index) === true,
       stepBoundaries: agent.backend.capabilities.wholeAgent !== true,
     }));
     this.#state = initialState({ agents, ...options.core });
@@ -78,9 +65,29 @@ export class Driver {
     return this.#state;
   }
 
+  get desk(): InputDesk {
+    const { runtime, inputTimeoutMs: timeoutMs } = this.#options;
+    this.#desk ??= new InputDesk({ runtime, timeoutMs, publish: (event) => this.#publish(event), hold: () => this.#clock.hold() });
+    return this.#desk;
+  }
+
   /** Where the files of the result are, once the run is over. */
   get workspace(): string | undefined {
     return this.#outfit?.workspace;
+  }
+
+  #makeOutfit(): Outfit {
+    return new Outfit({
+      options: this.#options,
+      spec: this.#spec,
+      brief: this.#brief,
+      ledger: this.ledger,
+      clock: this.#clock,
+      publish: (event) => {
+        if (!this.#log.closed) this.#publish(event);
+      },
+      ask: (question, signal) => this.#ask(question, signal),
+    });
   }
 
   /** Starts the run; `early` is what its caller has asked for already. */
@@ -178,23 +185,23 @@ export class Driver {
   #publish(event: CoordinationEventBody): void {
     switch (event.type) {
       case "turn-interrupt": {
-        const turn = this.#turns.get(event.turnId);
+        const turn = this.#turn(event.turnId);
         turn?.abort(event.reason);
-        event.partialText = turn?.progress.partialText() ?? "";
-        event.usage = turn?.progress.usage() ?? event.usage;
+        event.partialText = turn?.partialText() ?? "";
+        event.usage = turn?.usage() ?? event.usage;
         this.ledger.waste(event.turnId);
         break;
       }
       case "turn-error":
         this.ledger.waste(event.turnId);
-        event.usage = this.#turns.get(event.turnId)?.progress.usage() ?? event.usage;
+        event.usage = this.#turn(event.turnId)?.usage() ?? event.usage;
         break;
       case "answer":
         this.#outfit?.settle(event.turnId, event.label);
         break;
       case "turn-finish":
-        if (event.outcome === "presented") this.#outfit?.settle(event.turnId, this.#turns.get(event.turnId)?.order.candidate?.label);
-        event.usage = this.#turns.get(event.turnId)?.progress.usage() ?? event.usage;
+        if (event.outcome === "presented") this.#outfit?.settle(event.turnId, this.#turn(event.turnId)?.order.candidate?.label);
+        event.usage = this.#turn(event.turnId)?.usage() ?? event.usage;
         break;
       case "run-finish":
       case "run-error":
@@ -220,12 +227,11 @@ export class Driver {
       case "start-turn":
         return this.#startTurn(effect.turn);
       case "interrupt-turn":
-        this.#turns.delete(effect.turnId);
+        this.#forget(effect.turnId);
         return this.feed({ type: "turn-stopped", turnId: effect.turnId });
       case "end-turn":
-        this.#turns.get(effect.turnId)?.reply({ type: "end" });
-        this.#turns.delete(effect.turnId);
-        return;
+        this.#turn(effect.turnId)?.reply({ type: "end" });
+        return this.#forget(effect.turnId);
       case "continue-turn":
         return this.#guard(effect.turnId, (turn) => {
           // News that come with the reply are newer than any that still wait.
@@ -233,30 +239,44 @@ export class Driver {
             turn.update = undefined;
             turn.epoch = effect.update.epoch;
           }
-          if (effect.update !== undefined) turn.seen.labels = labelsOf(effect.update);
+          if (effect.update !== undefined && this.#brief.toolkits !== undefined) turn.seen.labels = labelsOf(effect.update);
           turn.reply(this.#brief.verdict(effect, turn));
         });
       case "update-turn":
         return this.#guard(effect.turnId, (turn) => {
           turn.update = this.#brief.update(effect.order);
         });
-      case "set-timer": {
-        const cancel = this.#clock.setTimer(effect.ms, () => {
-          this.#timers.delete(effect.timer);
-          this.feed({ type: "timer", timer: effect.timer });
-        });
-        this.#timers.set(effect.timer, cancel);
-        return;
-      }
+      case "set-timer":
+        return this.#setTimer(effect.timer, effect.ms);
       case "clear-timer":
-        this.#timers.get(effect.timer)?.();
-        this.#timers.delete(effect.timer);
+        return this.#clearTimer(effect.timer);
     }
+  }
+
+  #setTimer(timer: string, ms: number): void {
+    const cancel = this.#clock.setTimer(ms, () => {
+      this.#timers = this.#timers.filter((other) => other.timer !== timer);
+      this.feed({ type: "timer", timer });
+    });
+    this.#timers.push({ timer, cancel });
+  }
+
+  #clearTimer(timer: string): void {
+    this.#timers.find((other) => other.timer === timer)?.cancel();
+    this.#timers = this.#timers.filter((other) => other.timer !== timer);
+  }
+
+  #turn(turnId: string): LiveTurn | undefined {
+    return this.#turns.find((turn) => turn.order.turnId === turnId);
+  }
+
+  #forget(turnId: string): void {
+    this.#turns = this.#turns.filter((turn) => turn.order.turnId !== turnId);
   }
 
   /** A prompt that throws ends the run with that error instead of leaving it hanging. */
   #guard(turnId: string, act: (turn: LiveTurn) => void): void {
-    const turn = this.#turns.get(turnId);
+    const turn = this.#turn(turnId);
     if (turn === undefined) return;
     try {
       act(turn);
@@ -266,68 +286,36 @@ export class Driver {
   }
 
   #startTurn(order: TurnOrder): void {
-    const live = new LiveTurn(order, this.#options.agents[order.agent]!.id);
-    this.#turns.set(order.turnId, live);
-    this.#guard(order.turnId, () => {
+    const { turnId, agent } = order;
+    const live = new LiveTurn(this, order, this.#options.agents[agent]!.id, limitsSteps(this.#options.budget));
+    this.#turns = this.#turns.concat(live);
+    this.#guard(turnId, () => {
       const request = this.#brief.request(order, live);
       live.toolless = request.tools.length === 0;
-      const { progress, done } = startTurn(request, this.#hooks(live));
-      live.progress = progress;
-      done.then(
-        () => undefined,
-        (error) => {
-          this.feed({ type: "turn-failed", turnId: order.turnId, error: errorInfo(error) });
-          this.#turns.delete(order.turnId);
-        },
-      );
+      live.check = this.#brief.toolkits?.check(agent, live.seen);
+      live.run = startTurn(request, live);
+      live.run.done.catch((error: unknown) => {
+        this.feed({ type: "turn-failed", turnId, error: errorInfo(error) });
+        this.#forget(turnId);
+      });
     });
   }
 
-  #hooks(live: LiveTurn): TurnHooks {
-    const { turnId, agent } = live.order;
-    const check = this.#brief.toolkits?.check(agent, live.seen);
-    return {
-      emit: (event) => this.#onStepEvent(live, event),
-      ...(limitsSteps(this.#options.budget) && { mayStart: (estimate) => this.#mayStart(live, estimate) }),
-      writing: (on) => this.feed({ type: "writing", turnId, on }),
-      worked: () => this.feed({ type: "worked", turnId }),
-      decide: (point) => this.#decide(live, point),
-      takeUpdate: () => {
-        const update = live.update;
-        if (update === undefined) return undefined;
-        live.update = undefined;
-        live.epoch = update.epoch;
-        live.seen.labels = update.labels;
-        this.feed({ type: "updated", turnId, setVersion: update.setVersion });
-        return { ...update, note: this.#brief.news(update.note, live) };
-      },
-      external: (calls, signal) => this.desk.external(this.#scopeOf(live), calls, signal),
-      approve: (call, signal) => this.desk.approve(this.#scopeOf(live), call, signal),
-      ...(check !== undefined && { check }),
-    };
+  askCaller(scope: TurnScope, calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]> {
+    return this.desk.external(scope, calls, signal);
   }
 
-  #scopeOf({ agentId, order: { turnId, phase, attempt }, epoch }: LiveTurn): TurnScope {
-    return { agentId, turnId, phase, attempt, epoch };
+  askApproval(scope: TurnScope, call: ExternalCall, signal: AbortSignal): Promise<Approval> {
+    return this.desk.approve(scope, call, signal);
   }
 
-  /** Puts what a step has decided to the core, once toolkits have kept what belongs to it. */
-  #decide(live: LiveTurn, point: DecisionPoint): Promise<Verdict> {
-    const spent = live.takeSpent();
+  news(live: LiveTurn, note: string): string {
+    return this.#brief.news(note, live);
+  }
+
+  keep(live: LiveTurn, point: DecisionPoint): Promise<void> | undefined {
     const outfit = this.#outfit;
-    if (outfit?.takesHandIns(live.order.agent) !== true || !this.#mayCount(live, point)) return this.#put(live, point, spent);
-    return outfit.handIn(live).then(
-      () => {
-        const verdict = this.#put(live, point, spent);
-        this.#tellSpent(live);
-        return verdict;
-      },
-      (error: unknown) => {
-        live.spent = spent;
-        this.#tellSpent(live);
-        throw error;
-      },
-    );
+    return outfit?.takesHandIns(live.order.agent) === true && this.#mayCount(live, point) ? outfit.handIn(live) : undefined;
   }
 
   /** Whether the decision may become an answer, or is the presentation. */
@@ -339,36 +327,22 @@ export class Driver {
     return phase === "draft" && calls.length === 0 && (agents[agent]?.turn?.rejections ?? 0) >= config.maxDecisionRetries;
   }
 
-  #put(live: LiveTurn, { calls, text, worked, finishReason }: DecisionPoint, spent: Spent | undefined): Promise<Verdict> {
-    const { turnId, phase, candidate } = live.order;
-    return live.ask(() => {
-      if (phase !== "present" || calls.length > 0) {
-        const cut = finishReason === "length";
-        const did = worked || live.toolless;
-        return this.feed({ type: "decided", turnId, calls, text, cut, worked: did, ...(spent !== undefined && { spent }) });
-      }
-      if (spent !== undefined) live.spent = spent; // told by itself
-      const withheld = candidate?.alone !== true && (finishReason === "refusal" || finishReason === "content-filter");
-      this.feed({ type: "presented", turnId, text: withheld ? "" : live.presented() });
-    });
-  }
-
   /** A toolkit's question. The clocks of whom it may be about stand still meanwhile. */
   async #ask({ agentId, message, schema }: Parameters<ToolkitRun["ask"]>[0], signal: AbortSignal): Promise<unknown> {
     if (this.#outfit === undefined || this.#state.stage === "ended") return undefined;
     const { controller, unlink } = linkedController(signal, this.#outfit.signal);
-    const asking = [...this.#turns.values()].filter((turn) => agentId === undefined || turn.agentId === agentId);
-    const releases = asking.map(({ progress }) => progress.hold());
+    const asking = this.#turns.filter((turn) => agentId === undefined || turn.agentId === agentId);
+    const releases = asking.map(({ run }) => run?.hold());
     const about = { ...(agentId !== undefined && { agentId }), message, ...(schema !== undefined && { schema }) };
     try {
       return await this.desk.question(about, controller.signal);
     } finally {
       unlink();
-      for (const release of releases) release();
+      for (const release of releases) release?.();
     }
   }
 
-  #onStepEvent(live: LiveTurn, event: StepEvent): void {
+  onStepEvent(live: LiveTurn, event: StepEvent): void {
     const { turnId, phase, attempt } = live.order;
     const { agentId } = live;
     const { runId } = this.#spec;
@@ -376,7 +350,7 @@ export class Driver {
     // Every delta passes here. On Node 20 an object that gains keys after a spread gets a hidden class of its own, thirty times as
     // dear: so the spread comes last, and the log's stamps have their places.
     const body = { runId, seq: 0, time: 0, agentId, turnId, phase, attempt, epoch, ...event } as CoordinationEvent;
-    if (body.type === "text-delta" && phase === "present") body.delta = live.addPresented(body.delta);
+    if (body.type === "text-delta" && phase === "present") body.delta = live.presentedDelta(body.delta);
     // Booked first: a listener may end the run at this very event.
     if (event.type === "step-finish") this.ledger.add(turnOf(live), event.usage, event.status === "ok");
     this.#log.append(body);
@@ -386,10 +360,10 @@ export class Driver {
     if (!runSpent && !agentSpent) return;
     live.spent = { run: runSpent, ...(agentSpent && { agentId }) };
     // A decision of this step is put at once and takes it along; without one it is told by itself.
-    queueMicrotask(() => this.#tellSpent(live));
+    queueMicrotask(() => this.tellSpent(live));
   }
 
-  #tellSpent(live: LiveTurn): void {
+  tellSpent(live: LiveTurn): void {
     const { run, agentId } = live.takeSpent() ?? { run: false };
     if (agentId !== undefined) this.feed({ type: "budget-spent", agentId });
     if (run) this.feed({ type: "budget-spent" });
@@ -405,7 +379,7 @@ export class Driver {
   }
 
   /** Asked before a step. `false`: the turn will be stopped, for a budget has no room left. */
-  #mayStart(live: LiveTurn, estimate: Usage): boolean | Promise<void> {
+  mayStart(live: LiveTurn, estimate: Usage): boolean | Promise<void> {
     const verdict = this.ledger.reserve(turnOf(live), estimate);
     if (verdict === "ok") return true;
     if (verdict === "wait") return this.ledger.settled();
@@ -424,11 +398,11 @@ export class Driver {
 
   /** Frees whatever the run still holds, once it is over. */
   dispose(): void {
-    for (const turn of this.#turns.values()) turn.abort("error");
-    this.#turns.clear();
-    for (const cancel of this.#timers.values()) cancel();
-    this.#timers.clear();
-    this.desk.close();
+    for (const turn of this.#turns) turn.abort("error");
+    this.#turns = [];
+    for (const { cancel } of this.#timers) cancel();
+    this.#timers = [];
+    this.#desk?.close();
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Backend } from "../backends/backend.js";
+import { sellerOf } from "../backends/identity.js";
 import { type Budget, limitsDollars, tokensOf } from "../token-manager/budget.js";
 import { addCost, type Cost, costOf, noCost, type PriceOverrides, priceOf } from "../token-manager/prices.js";
 import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
@@ -29,6 +30,13 @@ interface Amount {
   usd: number;
 }
 
+/** What one agent has spent. */
+interface Account {
+  agentId: string;
+  usage: Usage;
+  cost: Cost;
+}
+
 export interface LedgerOptions {
   agents: readonly { id: string; backend: Pick<Backend, "type" | "model"> }[];
   budget: Budget | undefined;
@@ -39,12 +47,12 @@ export interface LedgerOptions {
 export class Ledger {
   total: Usage = noUsage;
   cost: Cost = noCost;
-  readonly byAgent = new Map<string, Usage>();
-  readonly costByAgent = new Map<string, Cost>();
-  readonly #entries = new Map<string, LedgerEntry>();
   readonly #options: LedgerOptions;
-  /** What steps under way have reserved, by turn. */
-  readonly #reserved = new Map<string, Amount>();
+  // Lists, for all of them stay short: an empty map of Node's costs 180 bytes.
+  readonly #accounts: Account[] = [];
+  readonly #entries: LedgerEntry[] = [];
+  /** What steps under way have reserved. */
+  #reserved: (Amount & { turnId: string })[] = [];
   #waiting: (() => void)[] = [];
 
   constructor(options: LedgerOptions) {
@@ -53,7 +61,16 @@ export class Ledger {
 
   /** A line per turn that made a step, in the order of their first steps to end. */
   get entries(): LedgerEntry[] {
-    return [...this.#entries.values()].map((entry) => ({ ...entry }));
+    return this.#entries.map((entry) => ({ ...entry }));
+  }
+
+  /** The agents that have spent something. */
+  get byAgent(): Map<string, Usage> {
+    return new Map(this.#accounts.map(({ agentId, usage }) => [agentId, usage]));
+  }
+
+  get costByAgent(): Map<string, Cost> {
+    return new Map(this.#accounts.map(({ agentId, cost }) => [agentId, cost]));
   }
 
   /**
@@ -66,10 +83,11 @@ export class Ledger {
     if (usd === null && limitsDollars(this.#options.budget) && onUnknownPrice !== "allow") return "agent";
     const step: Amount = { tokens: tokensOf(estimate), usd: usd ?? 0 };
     if (!fits(add(this.#spentBy(agentId), step), maxTokensPerAgent, maxUsdPerAgent)) return "agent";
-    const others = [...this.#reserved.values()].reduce(add, { tokens: 0, usd: 0 });
+    const others = this.#reserved.reduce<Amount>(add, { tokens: 0, usd: 0 });
     const spent = { tokens: tokensOf(this.total), usd: this.cost.usd ?? 0 };
-    if (!fits(add(add(spent, others), step), maxTokens, maxUsd)) return this.#reserved.size > 0 ? "wait" : "run";
-    this.#reserved.set(turnId, step);
+    if (!fits(add(add(spent, others), step), maxTokens, maxUsd)) return this.#reserved.length > 0 ? "wait" : "run";
+    this.#free(turnId);
+    this.#reserved.push({ turnId, ...step });
     return "ok";
   }
 
@@ -85,9 +103,13 @@ export class Ledger {
     this.#write(turn, usage, cost, ok);
     this.total = addUsage(this.total, usage);
     this.cost = addCost(this.cost, cost);
-    this.byAgent.set(agentId, addUsage(this.byAgent.get(agentId) ?? noUsage, usage));
-    this.costByAgent.set(agentId, addCost(this.costByAgent.get(agentId) ?? noCost, cost));
-    this.#reserved.delete(turn.turnId);
+    const account = this.#account(agentId);
+    if (account === undefined) this.#accounts.push({ agentId, usage: addUsage(noUsage, usage), cost: addCost(noCost, cost) });
+    else {
+      account.usage = addUsage(account.usage, usage);
+      account.cost = addCost(account.cost, cost);
+    }
+    this.#free(turn.turnId);
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const wake of waiting) wake();
@@ -108,32 +130,46 @@ export class Ledger {
 
   /** The turn came to nothing. */
   waste(turnId: string): void {
-    const entry = this.#entries.get(turnId);
+    const entry = this.#entry(turnId);
     if (entry !== undefined) entry.wasted = entry.usage;
   }
 
   #write(turn: LedgerTurn, usage: Usage, cost: Cost, ok: boolean): void {
     const { agentId, turnId, phase, attempt } = turn;
-    const fresh = { agentId, turnId, phase, attempt, steps: 0, usage: noUsage, ...noCost, wasted: noUsage };
-    const entry = this.#entries.get(turnId) ?? fresh;
-    const before = entry.steps === 0 ? noCost : { usd: entry.usd, complete: entry.complete };
-    this.#entries.set(turnId, {
-      ...entry,
-      ...addCost(before, cost),
-      steps: entry.steps + 1,
-      usage: addUsage(entry.usage, usage),
-      wasted: ok ? entry.wasted : addUsage(entry.wasted, usage),
-    });
+    let entry = this.#entry(turnId);
+    if (entry === undefined) {
+      entry = { agentId, turnId, phase, attempt, steps: 0, usage: noUsage, ...noCost, wasted: noUsage };
+      this.#entries.push(entry);
+    }
+    const { usd, complete } = addCost(entry.steps === 0 ? noCost : entry, cost);
+    entry.usd = usd;
+    entry.complete = complete;
+    entry.steps++;
+    entry.usage = addUsage(entry.usage, usage);
+    if (!ok) entry.wasted = addUsage(entry.wasted, usage);
+  }
+
+  #account(agentId: string): Account | undefined {
+    return this.#accounts.find((account) => account.agentId === agentId);
+  }
+
+  #entry(turnId: string): LedgerEntry | undefined {
+    return this.#entries.find((entry) => entry.turnId === turnId);
+  }
+
+  #free(turnId: string): void {
+    this.#reserved = this.#reserved.filter((step) => step.turnId !== turnId);
   }
 
   #price(agentId: string, usage: Usage): Cost {
     const backend = this.#options.agents.find(({ id }) => id === agentId)?.backend;
     // Looked up at every step: some backends learn their model's name from the server.
-    return costOf(usage, backend === undefined ? null : priceOf(backend.type, backend.model, this.#options.prices));
+    return costOf(usage, backend === undefined ? null : priceOf(backend.type, backend.model, this.#options.prices, sellerOf(backend)));
   }
 
   #spentBy(agentId: string): Amount {
-    return { tokens: tokensOf(this.byAgent.get(agentId) ?? noUsage), usd: this.costByAgent.get(agentId)?.usd ?? 0 };
+    const { usage, cost } = this.#account(agentId) ?? { usage: noUsage, cost: noCost };
+    return { tokens: tokensOf(usage), usd: cost.usd ?? 0 };
   }
 }
 

@@ -1,47 +1,89 @@
-import type { TurnProgress, TurnUpdate, Verdict } from "../agent/types.js";
-import { TextBuffer } from "../text-buffer.js";
-import { noUsage } from "../token-manager/usage.js";
+import type {
+  Approval,
+  DecisionPoint,
+  ExternalCall,
+  StepEvent,
+  ToolOutcome,
+  TurnHooks,
+  TurnRun,
+  TurnUpdate,
+  Verdict,
+} from "../agent/types.js";
+import { noUsage, type Usage } from "../token-manager/usage.js";
 import type { ToolTurn } from "../tools/toolkit.js";
 import type { Spent, TurnOrder } from "./core/types.js";
+import type { Fact } from "./driver.js";
+import type { TurnScope } from "./events.js";
 
-/** What the driver keeps of a turn under way. */
-export class LiveTurn {
+/** What a turn under way needs of its driver. */
+export interface TurnHost {
+  feed(fact: Fact): void;
+  onStepEvent(turn: LiveTurn, event: StepEvent): void;
+  mayStart(turn: LiveTurn, estimate: Usage): boolean | Promise<void>;
+  askCaller(scope: TurnScope, calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]>;
+  askApproval(scope: TurnScope, call: ExternalCall, signal: AbortSignal): Promise<Approval>;
+  /** Has toolkits keep what belongs to a decision; nothing, where nothing has to be kept. */
+  keep(turn: LiveTurn, point: DecisionPoint): Promise<void> | undefined;
+  tellSpent(turn: LiveTurn): void;
+  /** The message that brings news, with what toolkits add to it. */
+  news(turn: LiveTurn, note: string): string;
+}
+
+/** What the driver keeps of a turn under way, and what the turn tells it. */
+export class LiveTurn implements TurnHooks {
   readonly order: TurnOrder;
   readonly agentId: string;
-  progress: TurnProgress = { partialText: () => "", usage: () => noUsage, hold: () => () => {} };
+  /** Set where a budget must be asked before each step. */
+  readonly mayStart: TurnHooks["mayStart"];
+  /** Set where toolkits look at calls. */
+  check: TurnHooks["check"];
+  /** The turn itself, once it has started. */
+  run: TurnRun | undefined;
   /** News that wait for the next step. */
   update: (TurnUpdate & { setVersion: number; epoch: number; labels: string[] }) | undefined;
-  /** What toolkits know of it. */
-  readonly seen: { -readonly [K in keyof ToolTurn]: ToolTurn[K] };
-  /** It was given nothing to work with. */
-  toolless = false;
   /** The epoch of the answers it reads. */
   epoch: number;
   /** Budgets that its last step has used up, until the core is told. */
   spent: Spent | undefined;
-  readonly #controller = new AbortController();
+  /** It was given nothing to work with. */
+  toolless = false;
+  readonly #host: TurnHost;
+  #seen: Writable<ToolTurn> | undefined;
+  #controller: AbortController | undefined;
   #answer: ((verdict: Verdict) => void) | undefined;
-  /** Text of the steps that ended well, and of the one in flight. */
+  /** Final text of the steps that ended well. */
   #kept = "";
   /** The step before was only paused by its provider: its text goes on where it stopped. */
   #paused = false;
-  readonly #current = new TextBuffer();
+  /** The step in flight has written some of the final text. */
   #begun = false;
 
-  constructor(order: TurnOrder, agentId: string) {
+  constructor(host: TurnHost, order: TurnOrder, agentId: string, limited: boolean) {
+    this.#host = host;
     this.order = order;
     this.agentId = agentId;
     this.epoch = order.epoch;
-    this.seen = { agentId, turnId: order.turnId, phase: order.phase, labels: labelsOf(order) };
+    this.mayStart = limited ? (estimate) => host.mayStart(this, estimate) : undefined;
   }
 
+  /** What toolkits know of it. */
+  get seen(): Writable<ToolTurn> {
+    const { turnId, phase } = this.order;
+    this.#seen ??= { agentId: this.agentId, turnId, phase, labels: labelsOf(this.order) };
+    return this.#seen;
+  }
+
+  /** Aborts with the turn. Ask for it while the turn is not over. */
   get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
     return this.#controller.signal;
   }
 
   abort(reason: string): void {
     // As `fetch` and everybody else aborts.
-    this.#controller.abort(new DOMException(`The turn was stopped: ${reason}.`, "AbortError"));
+    const error = new DOMException(`The turn was stopped: ${reason}.`, "AbortError");
+    this.run?.abort(error);
+    this.#controller?.abort(error);
     this.#answer = undefined;
   }
 
@@ -51,38 +93,115 @@ export class LiveTurn {
     return spent;
   }
 
-  /** Waits for what becomes of a decision. */
-  ask(put: () => void): Promise<Verdict> {
-    return new Promise((resolve) => {
-      this.#answer = resolve;
-      put();
-    });
-  }
-
   reply(verdict: Verdict): void {
     this.#answer?.(verdict);
     this.#answer = undefined;
   }
 
-  /** Takes a delta of the final text; returns it with the gap to the text of the step before, where there is one. */
-  addPresented(delta: string): string {
-    const piece = this.#begun || this.#paused || this.#kept === "" ? delta : `\n\n${delta}`;
+  partialText(): string {
+    return this.run?.partialText() ?? "";
+  }
+
+  usage(): Usage {
+    return this.run?.usage() ?? noUsage;
+  }
+
+  /** The gap between the final text so far and what the step in flight adds to it. */
+  get #gap(): string {
+    return this.#paused || this.#kept === "" ? "" : "\n\n";
+  }
+
+  /** Takes a delta of the final text; returns it with the gap before it, where there is one. */
+  presentedDelta(delta: string): string {
+    if (this.#begun) return delta;
     this.#begun = true;
-    this.#current.add(piece);
-    return piece;
+    return this.#gap + delta;
   }
 
   stepEnded(ok: boolean, paused: boolean): void {
+    if (ok && this.#begun) this.#kept += this.#gap + (this.run?.text() ?? "");
     this.#paused = paused;
-    const text = this.#current.drain();
-    if (ok) this.#kept += text;
     this.#begun = false;
   }
 
-  presented(): string {
-    return this.#kept;
+  // ---- what the turn tells
+
+  emit(event: StepEvent): void {
+    this.#host.onStepEvent(this, event);
+  }
+
+  writing(on: boolean): void {
+    this.#host.feed({ type: "writing", turnId: this.order.turnId, on });
+  }
+
+  worked(): void {
+    this.#host.feed({ type: "worked", turnId: this.order.turnId });
+  }
+
+  /** Waits for what becomes of the decision, once what belongs to it has been kept. */
+  decide(point: DecisionPoint): Promise<Verdict> {
+    const kept = this.#host.keep(this, point);
+    if (kept === undefined) return this.#ask(point);
+    const spent = this.takeSpent(); // what spent the last of a budget still counts
+    return kept.then(
+      () => {
+        this.spent = spent;
+        const verdict = this.#ask(point);
+        this.#host.tellSpent(this);
+        return verdict;
+      },
+      (error: unknown) => {
+        this.spent = spent;
+        this.#host.tellSpent(this);
+        throw error;
+      },
+    );
+  }
+
+  #ask(point: DecisionPoint): Promise<Verdict> {
+    return new Promise((resolve) => {
+      this.#answer = resolve;
+      this.#put(point);
+    });
+  }
+
+  takeUpdate(): TurnUpdate | undefined {
+    const { update } = this;
+    if (update === undefined) return undefined;
+    this.update = undefined;
+    this.epoch = update.epoch;
+    if (this.#seen !== undefined) this.#seen.labels = update.labels;
+    this.#host.feed({ type: "updated", turnId: this.order.turnId, setVersion: update.setVersion });
+    return { ...update, note: this.#host.news(this, update.note) };
+  }
+
+  external(calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]> {
+    return this.#host.askCaller(this.#scope, calls, signal);
+  }
+
+  approve(call: ExternalCall, signal: AbortSignal): Promise<Approval> {
+    return this.#host.askApproval(this.#scope, call, signal);
+  }
+
+  get #scope(): TurnScope {
+    const { turnId, phase, attempt } = this.order;
+    return { agentId: this.agentId, turnId, phase, attempt, epoch: this.epoch };
+  }
+
+  #put({ calls, text, worked, finishReason }: DecisionPoint): void {
+    const { turnId, phase, candidate } = this.order;
+    if (phase !== "present" || calls.length > 0) {
+      const spent = this.takeSpent();
+      const cut = finishReason === "length";
+      const did = worked || this.toolless;
+      return this.#host.feed({ type: "decided", turnId, calls, text, cut, worked: did, ...(spent !== undefined && { spent }) });
+    }
+    const withheld = candidate?.alone !== true && (finishReason === "refusal" || finishReason === "content-filter");
+    this.#host.feed({ type: "presented", turnId, text: withheld ? "" : this.#kept });
   }
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** The answers a turn may look at: a review looks at the one that was presented. */
 export function labelsOf({ phase, answers, candidate }: TurnOrder): string[] {

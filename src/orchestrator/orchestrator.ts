@@ -10,6 +10,9 @@ import { Run } from "./run.js";
 export class Orchestrator implements AsyncDisposable {
   readonly #options: ResolvedOptions;
   readonly #running = new Set<Run>();
+  readonly #forget = (run: Run): void => {
+    this.#running.delete(run);
+  };
   #closed = false;
 
   /** Throws a `ConfigError` that names the option at fault. */
@@ -27,10 +30,8 @@ export class Orchestrator implements AsyncDisposable {
     checkRunOptions(options, this.agents);
     const { signal, tools = [], toolChoice, settings, context } = options;
     const runId = this.#options.runtime.newId("run");
-    const run = new Run(this.#options, { runId, task: taskOf(input), tools, toolChoice, settings, context }, signal);
+    const run = new Run(this.#options, { runId, task: taskOf(input), tools, toolChoice, settings, context }, signal, this.#forget);
     this.#running.add(run);
-    const forget = () => this.#running.delete(run);
-    run.result.then(forget, forget);
     return run;
   }
 

@@ -76,7 +76,7 @@ export class Outfit {
     const agentId = options.agents[judge]!.id;
     const turn: LedgerTurn = { agentId, turnId: JUDGING_TURN, phase: "draft", attempt: 1 };
     const each = options.agents.map(({ id }, index) =>
-      brief.tools(index, { agentId: id, turnId: JUDGING_TURN, phase: "draft", labels: [] }),
+      brief.tools(index, "draft", { agentId: id, turnId: JUDGING_TURN, phase: "draft", labels: [] }),
     );
     const tools = [...new Map(each.flat().map((tool) => [tool.name, tool])).values()];
     const { judgement, usage, error } = await judgeTask(options, spec, judge, tools, this.signal, {

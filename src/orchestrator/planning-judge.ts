@@ -47,7 +47,7 @@ export async function judgeTask(
   signal.addEventListener("abort", forward, { once: true });
   if (signal.aborted) forward();
   try {
-    const { done, progress } = startTurn(
+    const turn = startTurn(
       {
         runId: spec.runId,
         agentId: id,
@@ -82,8 +82,8 @@ export async function judgeTask(
         },
       },
     );
-    await done.finally(() => {
-      usage = progress.usage();
+    await turn.done.finally(() => {
+      usage = turn.usage();
     });
     if (controller.signal.aborted) throw controller.signal.reason;
     return { judgement: readJudgement(reply, tools), usage };

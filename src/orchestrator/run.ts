@@ -6,7 +6,7 @@ import type { RunSpec } from "./briefing.js";
 import { aliasOf } from "./core/types.js";
 import { Driver, type Fact } from "./driver.js";
 import { type EventListener, EventLog, type ListenerType } from "./event-log/event-log.js";
-import { type CoordinationEvent, type EventOfType, type FinishedReason, isTerminal, type TurnScope, type VoteRecord } from "./events.js";
+import type { CoordinationEvent, EventOfType, FinishedReason, VoteRecord } from "./events.js";
 import type { LedgerEntry } from "./ledger.js";
 import type { ResolvedOptions } from "./options.js";
 
@@ -82,55 +82,87 @@ export class Run implements AsyncIterable<CoordinationEvent> {
   #finishReason: FinishReason = "stop";
   #files: { stepId: string; file: { mediaType: string; data: string } }[] = [];
 
-  constructor(options: ResolvedOptions, spec: RunSpec, signal: AbortSignal | undefined) {
+  #resolve!: (result: RunResult) => void;
+  #reject!: (error: RunError) => void;
+  readonly #onOver: (run: Run) => void;
+  /** Forgets the caller's signal. */
+  #unlink: (() => void) | undefined;
+
+  /** `onOver` is called at the terminal event. */
+  constructor(options: ResolvedOptions, spec: RunSpec, signal: AbortSignal | undefined, onOver: (run: Run) => void) {
     this.runId = spec.runId;
-    this.#log = new EventLog(spec.runId, options.runtime, { reviewed: options.core.maxRestarts > 0 });
+    this.#onOver = onOver;
+    this.#log = new EventLog(spec.runId, options.runtime, {
+      reviewed: options.core.maxRestarts > 0,
+      observer: (event) => this.#observe(event),
+    });
     this.#driver = new Driver(options, spec, this.#log);
-    const onAbort = () => this.abort(signal?.reason);
     this.result = new Promise((resolve, reject) => {
-      this.#log.on("consensus", (event) => {
-        this.#consensus = event;
-      });
-      this.#log.on("run-restart", () => {
-        this.#consensus = undefined;
-        this.#finishReason = "stop";
-        this.#files = [];
-      });
-      this.#log.on("step-finish", ({ phase, stepId, status, finishReason }) => {
-        if (phase !== "present") return;
-        if (status === "ok") this.#finishReason = finishReason ?? "other";
-        else this.#files = this.#files.filter((each) => each.stepId !== stepId);
-      });
-      // The voted answer, delivered as it is, was whole.
-      const voidTurn = ({ phase }: TurnScope) => {
-        if (phase !== "present") return;
-        this.#finishReason = "stop";
-        this.#files = [];
-      };
-      this.#log.on("turn-error", voidTurn).on("turn-interrupt", voidTurn);
-      this.#log.on("file", ({ phase, stepId, mediaType, data, partial }) => {
-        if (phase === "present" && !partial) this.#files.push({ stepId, file: { mediaType, data } });
-      });
-      const onEnd = (event: CoordinationEvent) => {
-        if (!isTerminal(event)) return;
-        signal?.removeEventListener("abort", onAbort);
-        this.#driver.dispose();
-        if (event.type === "run-finish") resolve(this.#resultOf(event));
-        else reject(this.#errorOf(event));
-      };
-      for (const type of ["run-finish", "run-error", "run-abort"] as const) this.#log.on(type, onEnd);
+      this.#resolve = resolve;
+      this.#reject = reject;
     });
     this.result.catch(() => {
       // Whoever awaits it sees the error; whoever does not has the terminal event.
     });
     // On a microtask, so that no listener misses anything.
     queueMicrotask(() => {
-      if (signal?.aborted) onAbort();
-      else signal?.addEventListener("abort", onAbort, { once: true });
+      if (signal !== undefined) this.#link(signal);
       const early = this.#early ?? [];
       this.#early = undefined;
       this.#driver.start(early);
     });
+  }
+
+  #link(signal: AbortSignal): void {
+    const onAbort = () => this.abort(signal.reason);
+    if (signal.aborted) return onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.#unlink = () => signal.removeEventListener("abort", onAbort);
+  }
+
+  /** Notes what the result will need. */
+  #observe(event: CoordinationEvent): void {
+    switch (event.type) {
+      case "consensus":
+        this.#consensus = event;
+        return;
+      case "run-restart":
+        this.#consensus = undefined;
+        this.#forgetPresentation();
+        return;
+      case "step-finish":
+        if (event.phase !== "present") return;
+        if (event.status === "ok") this.#finishReason = event.finishReason ?? "other";
+        else this.#files = this.#files.filter((each) => each.stepId !== event.stepId);
+        return;
+      case "turn-error":
+      case "turn-interrupt":
+        if (event.phase === "present") this.#forgetPresentation();
+        return;
+      case "file":
+        if (event.phase !== "present" || event.partial) return;
+        this.#files.push({ stepId: event.stepId, file: { mediaType: event.mediaType, data: event.data } });
+        return;
+      case "run-finish":
+        this.#close();
+        return this.#resolve(this.#resultOf(event));
+      case "run-error":
+      case "run-abort":
+        this.#close();
+        return this.#reject(this.#errorOf(event));
+    }
+  }
+
+  /** What is delivered instead, the voted answer as it is, was whole. */
+  #forgetPresentation(): void {
+    this.#finishReason = "stop";
+    this.#files = [];
+  }
+
+  #close(): void {
+    this.#unlink?.();
+    this.#driver.dispose();
+    this.#onOver(this);
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<CoordinationEvent, undefined> {

@@ -25,11 +25,16 @@ const TOOL_FRAME: Readonly<Record<string, number>> = {
   lmstudio: 150,
 };
 
-/** Input tokens of a request by a counter of texts. Files count `TOKENS_PER_FILE` each. */
+/**
+ * Input tokens of a request by a counter of texts. Files count `TOKENS_PER_FILE` each. What a provider is sent back as it came counts
+ * nothing: its texts and calls stand beside it, and the rest is signatures, ciphers and pictures, whose length says nothing.
+ */
 export function requestTokens(request: BackendRequest, count: (text: string) => number, provider = ""): number {
   let files = 0;
   const json = JSON.stringify([request.messages, request.tools ?? []], (_key, value: unknown) => {
-    if (typeof value !== "object" || value === null || !("type" in value) || value.type !== "file" || !("data" in value)) return value;
+    if (typeof value !== "object" || value === null || !("type" in value) || !("data" in value)) return value;
+    if (value.type === "provider") return undefined;
+    if (value.type !== "file") return value;
     files++;
     return undefined;
   });

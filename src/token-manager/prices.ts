@@ -64,14 +64,15 @@ const DATED = /[-@](\d{4}-\d{2}-\d{2}|\d{8})$/;
 
 /**
  * The price of a model: by its exact id, by its id without the date at its end, by another name that the table declares; never by
- * likeness. `null`: unknown, which is not free. A server of your own has no price unless `overrides` gives one.
+ * likeness. `null`: unknown, which is not free. A server of your own has no price unless `overrides` gives one. `listedAs`: whose list
+ * prices count, where that is not `provider`.
  */
-export function priceOf(provider: string, model: string, overrides?: PriceOverrides): ModelPrice | null {
+export function priceOf(provider: string, model: string, overrides?: PriceOverrides, listedAs: string = provider): ModelPrice | null {
   const id = model.replace(/^models\//, "");
   const undated = id.replace(DATED, "");
   const own = overrides && Object.hasOwn(overrides, provider) ? overrides[provider] : undefined;
   for (const name of [model, id, undated]) if (own && Object.hasOwn(own, name)) return own[name] ?? null;
-  const table = tables().get(providers[provider] ?? provider);
+  const table = tables().get(providers[listedAs] ?? listedAs);
   if (!table) return null;
   return table.byId.get(id) ?? table.byId.get(undated) ?? table.byAlias.get(id) ?? null;
 }
@@ -81,13 +82,18 @@ export function priceOf(provider: string, model: string, overrides?: PriceOverri
  * spent nothing cost nothing, whatever its price.
  */
 export function costOf(usage: Usage, price: ModelPrice | null): Cost {
-  const { inputTokens, outputTokens, cachedInputTokens = 0, cacheWriteTokens = 0, cacheWrite1hTokens = 0 } = usage;
-  const { audioInputTokens = 0, audioOutputTokens = 0, imageOutputTokens = 0, webSearches = 0 } = usage;
+  const { inputTokens, outputTokens, cachedInputTokens = 0, cacheWrite1hTokens = 0 } = usage;
+  const { audioOutputTokens = 0, imageOutputTokens = 0, webSearches = 0 } = usage;
+  // Some report only the part that is kept for an hour.
+  const cacheWriteTokens = Math.max(usage.cacheWriteTokens ?? 0, cacheWrite1hTokens);
+  // Sound may have come from the cache: no token is charged twice.
+  const uncached = Math.max(0, inputTokens - cachedInputTokens - cacheWriteTokens);
+  const audioInputTokens = Math.min(usage.audioInputTokens ?? 0, uncached);
   if (inputTokens === 0 && outputTokens === 0 && webSearches === 0) return noCost;
   if (!price) return { usd: null, complete: false };
   const rates = price.above && inputTokens > price.above.inputTokens ? price.above.rates : price;
   const { input, output, cachedInput = input, cacheWrite = input, cacheWrite1h = cacheWrite } = rates;
-  const plainInput = Math.max(0, inputTokens - cachedInputTokens - cacheWriteTokens - audioInputTokens);
+  const plainInput = uncached - audioInputTokens;
   const plainOutput = Math.max(0, outputTokens - audioOutputTokens - imageOutputTokens);
   const usd =
     (plainInput * input +

@@ -108,13 +108,14 @@ describe("writing(false)", () => {
       },
       stream.script,
     ]);
-    const { done, progress } = startTurn(requestOf(backend, { runtime, signal: controller.signal }), hooks);
+    const turn = startTurn(requestOf(backend, { runtime, signal: controller.signal }), hooks);
+    const { done } = turn;
     await runtime.advance(1000);
     stream.push(text("So:"));
     stream.push(start("n"));
     stream.push(piece("n", '{"content":"half an ans'));
     await settle();
-    expect(progress.partialText()).toBe("So:\n\nhalf an ans");
+    expect(turn.partialText()).toBe("So:\n\nhalf an ans");
     controller.abort();
     expect(hooks.log).toEqual([
       "step-start",
@@ -128,7 +129,7 @@ describe("writing(false)", () => {
       "step-finish",
       "writing:false",
     ]);
-    expect(progress.partialText()).toBe("So:\n\nhalf an ans");
+    expect(turn.partialText()).toBe("So:\n\nhalf an ans");
     await done;
   });
 

@@ -12,7 +12,8 @@ describe("aborting a turn", () => {
     const stream = feed();
     const hooks = recorder();
     const backend = backendOf([stream.script]);
-    const { done, progress } = startTurn(requestOf(backend, { signal: controller.signal, runtime, timeouts }), hooks);
+    const turn = startTurn(requestOf(backend, { signal: controller.signal, runtime, timeouts }), hooks);
+    const { done } = turn;
     stream.push(text("abcdefgh"));
     await settle();
     controller.abort("peer answered");
@@ -24,15 +25,15 @@ describe("aborting a turn", () => {
     });
     expect(backend.signals[0]?.aborted).toBe(true);
     expect(backend.signals[0]?.reason).toBe("peer answered");
-    const atOnce = progress.usage();
+    const atOnce = turn.usage();
     expect(atOnce.inputTokens).toBeGreaterThan(10);
     stream.push(text("late"));
     stream.push(stop);
     const result = await done;
     await settle();
     expect(result).toEqual({ status: "aborted", usage: atOnce });
-    expect(progress.usage()).toEqual(atOnce);
-    expect(progress.partialText()).toBe("abcdefgh");
+    expect(turn.usage()).toEqual(atOnce);
+    expect(turn.partialText()).toBe("abcdefgh");
     expect(hooks.log).toEqual(["step-start", "text-delta", "step-finish"]);
     expect(listeners()).toBe(0);
     expect(runtime.pending()).toBe(0);
@@ -150,12 +151,13 @@ describe("usage", () => {
   it("keeps what the provider said of an interrupted step's input, and estimates the rest", async () => {
     const controller = new AbortController();
     const stream = feed();
-    const { done, progress } = startTurn(requestOf(backendOf([stream.script]), { signal: controller.signal }), recorder());
+    const turn = startTurn(requestOf(backendOf([stream.script]), { signal: controller.signal }), recorder());
+    const { done } = turn;
     stream.push({ type: "usage", usage: { inputTokens: 100, outputTokens: 1, cachedInputTokens: 60 } });
     stream.push(text("x".repeat(40)));
     await settle();
     const expected = { inputTokens: 100, outputTokens: 10, cachedInputTokens: 60, estimated: true };
-    expect(progress.usage()).toEqual(expected);
+    expect(turn.usage()).toEqual(expected);
     controller.abort();
     expect((await done).usage).toEqual(expected);
   });

@@ -30,24 +30,25 @@ function begin(scripts: (Script | BackendChunk[])[], more: Partial<TurnRequest> 
   const runtime = virtualRuntime();
   const backend = backendOf(scripts);
   const hooks = recorder();
-  const { done, progress } = startTurn(requestOf(backend, { runtime, ...more }), hooks);
+  const turn = startTurn(requestOf(backend, { runtime, ...more }), hooks);
+  const { done } = turn;
   const outcome = done.then(
     (result) => result,
     (error: unknown) => error,
   );
   const statuses = () => hooks.events.flatMap((event) => (event.type === "step-finish" ? [`${event.stepId} ${event.status}`] : []));
-  return { runtime, backend, hooks, outcome, progress, statuses };
+  return { runtime, backend, hooks, outcome, turn, statuses };
 }
 
 describe("a step that died", () => {
   it("is started again with the same request, its text void and its usage counted", async () => {
-    const { runtime, backend, hooks, outcome, statuses, progress } = begin([
+    const { runtime, backend, hooks, outcome, statuses, turn } = begin([
       dies(overloaded, text("half of "), usage(10, 1)),
       [text("whole"), usage(10, 2), stop],
     ]);
     await runtime.advance(499);
     expect(backend.requests).toHaveLength(1);
-    expect(progress.partialText()).toBe("");
+    expect(turn.partialText()).toBe("");
     await runtime.advance(1);
     expect(await outcome).toEqual({ status: "ended", usage: { inputTokens: 20, outputTokens: 4, estimated: true } });
     expect(statuses()).toEqual(["t.1 retry", "t.2 ok"]);
@@ -104,7 +105,7 @@ describe("a step that died", () => {
     expect(hooks.points).toEqual([]);
     const empty = begin([[]], { maxStepRetries: 0 });
     expect(await empty.outcome).toMatchObject({ code: "stream_truncated" });
-    expect(empty.progress.usage()).toMatchObject({ estimated: true });
+    expect(empty.turn.usage()).toMatchObject({ estimated: true });
   });
 
   it("with retryAfterOutput off, is not started again once it has said something", async () => {

@@ -125,6 +125,49 @@ describe("the limit of a turn", () => {
     expect(backend.requests).toHaveLength(1);
   });
 
+  it("goes on being watched after a step has run into its own", async () => {
+    const runtime = virtualRuntime();
+    const silent = () => feed().script;
+    const request = requestOf(backendOf([silent(), silent()]), { runtime, timeouts: { ...off, turn: 2000, step: 500 } });
+    const outcome = startTurn(request, recorder()).done.catch((error: unknown) => error);
+    await runtime.advance(1999);
+    expect(runtime.pending()).toBe(2); // the turn's, and the wait before the third step
+    await runtime.advance(1);
+    expect(await outcome).toMatchObject({ code: "timeout", message: expect.stringMatching(/2000 ms.*`turn`/) });
+    expect(runtime.pending()).toBe(0);
+  });
+
+  it("shares one timer with the limits of its step", async () => {
+    const { runtime, stream, outcome } = begin({ turn: 1000, step: 1000, firstChunk: 1000, chunk: 1000 });
+    stream.push(text("x"));
+    await runtime.advance(500);
+    expect(runtime.pending()).toBe(1);
+    stream.push(stop);
+    expect(await outcome).toBe("ended");
+    expect(runtime.pending()).toBe(0);
+  });
+
+  it("is the only one while tools run: the step's count its reply alone", async () => {
+    const runtime = virtualRuntime();
+    let answer!: (value: string) => void;
+    const slow = tool({
+      name: "slow",
+      description: "",
+      input: { type: "object" },
+      execute: () =>
+        new Promise<string>((resolve) => {
+          answer = resolve;
+        }),
+    });
+    const hooks = recorder();
+    const timeouts = { ...off, turn: 1000, step: 100, firstChunk: 100, chunk: 100 };
+    const { done } = startTurn(requestOf(backendOf([[call("1", "slow"), calls], [stop]]), { runtime, tools: [slow], timeouts }), hooks);
+    await runtime.advance(900);
+    answer("there");
+    expect((await done).status).toBe("ended");
+    expect(hooks.events).toContainEqual(expect.objectContaining({ type: "tool-result", output: "there" }));
+  });
+
   it("ends a tool that hangs", async () => {
     const runtime = virtualRuntime();
     let signal: AbortSignal | undefined;

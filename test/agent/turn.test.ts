@@ -230,11 +230,12 @@ describe("the limit on steps", () => {
   it("rejects before the step too many, naming the limit", async () => {
     const backend = backendOf(Array.from({ length: 9 }, () => [call("p", "ping"), calls]));
     const hooks = recorder();
-    const { done, progress } = startTurn(requestOf(backend, { tools: [ping], maxSteps: 2 }), hooks);
+    const turn = startTurn(requestOf(backend, { tools: [ping], maxSteps: 2 }), hooks);
+    const { done } = turn;
     await expect(done).rejects.toMatchObject({ code: "too_many_steps", message: expect.stringContaining("2 model steps") });
     expect(backend.requests).toHaveLength(2);
     expect(finishes(hooks.events)).toHaveLength(2);
-    expect(progress.usage().outputTokens).toBeGreaterThan(0);
+    expect(turn.usage().outputTokens).toBeGreaterThan(0);
   });
 
   it("allows a decision in the last step", async () => {

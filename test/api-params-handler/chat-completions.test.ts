@@ -1,5 +1,6 @@
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { type ChatParams, chatBodyParams, chatParams, checkChatParams } from "../../src/api-params-handler/chat-completions.js";
+import { modelRule } from "../../src/api-params-handler/openai-models.js";
 import type { BackendConfig } from "../../src/backends/create-backend.js";
 import { presets, readersOf, unknownServer } from "../../src/backends/presets.js";
 import { ConfigError } from "../../src/errors.js";
@@ -17,8 +18,30 @@ describe("checking", () => {
     });
   });
 
-  test("keys inside values are the server's own", () => {
-    expect(check({ logitBias: { someKey: 1 } })).toEqual({ logit_bias: { someKey: 1 } });
+  test("keys inside values as well, where they are not the user's own", () => {
+    expect(
+      check({ logitBias: { someKey: 1 }, metadata: { myKey: "x" }, chatTemplateKwargs: { myKey: 1 }, extraBody: { topK: 1 } }),
+    ).toEqual({
+      logit_bias: { someKey: 1 },
+      metadata: { myKey: "x" },
+      chat_template_kwargs: { myKey: 1 },
+      extra_body: { topK: 1 },
+    });
+    const schema = { type: "object", properties: { firstName: {} } };
+    expect(
+      check({
+        streamOptions: { includeUsage: false },
+        responseFormat: { type: "json_schema", jsonSchema: { name: "a", schema } },
+        webSearchOptions: { userLocation: { approximate: { city: "Bonn" } } },
+      }),
+    ).toEqual({
+      stream_options: { include_usage: false },
+      response_format: { type: "json_schema", json_schema: { name: "a", schema } },
+      web_search_options: { user_location: { approximate: { city: "Bonn" } } },
+    });
+    expect(() => check({ streamOptions: { includeUsage: false, include_usage: true } })).toThrow(
+      expect.objectContaining({ code: "duplicate_key", path: "params.streamOptions.include_usage" }),
+    );
   });
 
   test.each([
@@ -142,4 +165,50 @@ test("types: each backend's own parameters, in both spellings", () => {
   // @ts-expect-error there is no such type
   good.push({ type: "nope", model: "m" });
   expect(good.length).toBe(6);
+});
+
+describe("what OpenAI's models take", () => {
+  const send = (model: string, params: Record<string, unknown>, settings = {}, defaultEffort?: string) => {
+    const target = { ...presets.chatcompletion, type: "chatcompletion", rule: modelRule(model), model, defaultEffort };
+    const warnings: string[] = [];
+    return { body: chatBodyParams(checkChatParams(params, target), settings, {}, target, warnings), warnings };
+  };
+
+  test.each<[string, Record<string, unknown>, Record<string, unknown>, RegExp[]]>([
+    [
+      "gpt-5-mini",
+      { temperature: 0.2, top_p: 0.5, presence_penalty: 1 },
+      {},
+      [/gpt-5-mini takes no `temperature`/, /`top_p`/, /`presence_penalty`/],
+    ],
+    [
+      "o3",
+      { reasoning_effort: "none", max_tokens: 9 },
+      { reasoning_effort: "low", max_completion_tokens: 9 },
+      [/no reasoning effort "none"; "low"/],
+    ],
+    ["gpt-4o", { reasoning_effort: "medium", temperature: 1 }, { temperature: 1 }, [/gpt-4o takes no `reasoning_effort`/]],
+    ["gpt-4o", { reasoning_effort: "none", verbosity: "medium", max_tokens: 9 }, { max_tokens: 9 }, []],
+    ["gpt-4.1", { verbosity: "low" }, {}, [/`verbosity`/]],
+    ["gpt-5", { reasoning_effort: "minimal", verbosity: "low" }, { reasoning_effort: "minimal", verbosity: "low" }, []],
+    ["gpt-5.1", { reasoning_effort: "max" }, { reasoning_effort: "high" }, [/"max"; "high"/]],
+    ["gpt-5.6-sol", { reasoning_effort: "max" }, { reasoning_effort: "max" }, []],
+    ["gpt-5.4", { temperature: 0.2, reasoning_effort: "none" }, { temperature: 0.2, reasoning_effort: "none" }, []],
+    ["gpt-5.4", { temperature: 0.2 }, { temperature: 0.2 }, []],
+    ["gpt-5.4", { temperature: 0.2, reasoning_effort: "low" }, { reasoning_effort: "low" }, [/unless its reasoning effort is "none"/]],
+  ])("%s with %j", (model, params, body, warnings) => {
+    const sent = send(model, params);
+    expect(sent.body).toEqual(body);
+    expect(sent.warnings).toHaveLength(warnings.length);
+    for (const [i, warning] of warnings.entries()) expect(sent.warnings[i]).toMatch(warning);
+  });
+
+  test("the effort that will be asked for counts, too", () => {
+    expect(send("gpt-5.2", {}, { temperature: 0.2 }, "medium").body).toEqual({});
+  });
+
+  test("of a model that nobody knows everything is passed on", () => {
+    const params = { temperature: 0.2, reasoning_effort: "max", max_tokens: 4 };
+    expect(send("my-own", params)).toEqual({ body: params, warnings: [] });
+  });
 });

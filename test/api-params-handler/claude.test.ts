@@ -129,3 +129,28 @@ describe("betas", () => {
     expect(body).toEqual({ max_tokens: 64_000, new_thing: 1 });
   });
 });
+
+test("keys inside values are spelled as the API spells them; schemas stay", () => {
+  const schema = { type: "object", properties: { firstName: {} } };
+  const own = {
+    thinking: { type: "enabled", budgetTokens: 2000 },
+    outputConfig: { format: { type: "json_schema", schema } },
+    contextManagement: { edits: [{ type: "clear_tool_uses_20250919", clearToolInputs: true }] },
+    metadata: { userId: "u" },
+    system: [{ type: "text", text: "Be brief.", cacheControl: { type: "ephemeral" } }],
+  };
+  expect(checkClaudeParams(own, "2023-06-01")).toEqual({
+    thinking: { type: "enabled", budget_tokens: 2000 },
+    output_config: { format: { type: "json_schema", schema } },
+    context_management: { edits: [{ type: "clear_tool_uses_20250919", clear_tool_inputs: true }] },
+    metadata: { user_id: "u" },
+    system: [{ type: "text", text: "Be brief.", cache_control: { type: "ephemeral" } }],
+  });
+  expect(params("claude-haiku-4-5", {}, { thinking: { type: "enabled", budgetTokens: 60_000 } }).body.max_tokens).toBe(64_000);
+});
+
+test("a temperature above what Claude takes becomes the most it takes, and is told", () => {
+  const { body, warnings } = params("claude-sonnet-4-5", { temperature: 1.5 }, {}, "2023-06-01");
+  expect(body.temperature).toBe(1);
+  expect(warnings).toEqual([expect.stringContaining("1 was sent instead of 1.5")]);
+});

@@ -16,6 +16,27 @@ describe("checking", () => {
     });
   });
 
+  test("keys inside values as well, where they are not the user's own", () => {
+    const responseSchema = { type: "OBJECT", properties: { first_name: { type: "STRING" } } };
+    expect(
+      checkGeminiParams({
+        thinking_config: { thinking_budget: 0, include_thoughts: false },
+        image_config: { aspect_ratio: "1:1" },
+        speech_config: { voice_config: { prebuilt_voice_config: { voice_name: "Kore" } } },
+        response_schema: responseSchema,
+        labels: { my_label: "x" },
+        extra_body: { some_thing: 1 },
+      }),
+    ).toEqual({
+      thinkingConfig: { thinkingBudget: 0, includeThoughts: false },
+      imageConfig: { aspectRatio: "1:1" },
+      speechConfig: { voiceConfig: { prebuiltVoiceConfig: { voiceName: "Kore" } } },
+      responseSchema,
+      labels: { my_label: "x" },
+      extraBody: { some_thing: 1 },
+    });
+  });
+
   test.each([
     [{ temprature: 1 }, "unknown_key", /"temperature"/],
     [{ max_tokens: 1 }, "unknown_key", /"maxOutputTokens"/],

@@ -113,7 +113,7 @@ describe("rate limits", () => {
     begun[0]!.end();
     await large;
     const picture = { type: "file" as const, mediaType: "image/png", data: "A".repeat(100_000) };
-    const other = setUp({ tokensPerMinute: 100 }, 10);
+    const other = setUp({ tokensPerMinute: 3000 }, 10);
     const both = [1, 2].map(() => run(other.limited, { messages: [{ role: "user", content: [picture] }] }));
     await other.runtime.advance(0);
     expect(other.begun).toHaveLength(2);

@@ -114,6 +114,27 @@ describe("listModels", () => {
     await expect(listModels({ type: "vllm", baseUrl: _.value.url })).rejects.toMatchObject({ code: "overloaded" });
   });
 
+  it("does not pass off the bundled list as that of a host that the environment names", async () => {
+    await using _ = await closing(server({ current: undefined }));
+    vi.stubEnv("OPENAI_BASE_URL", _.value.url);
+    try {
+      for (const type of ["openai", "chatcompletion"] as const) {
+        await expect(listModels({ type, apiKey: `env-${type}` })).rejects.toMatchObject({ code: "overloaded" });
+      }
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
+  it("does not keep a list without models", async () => {
+    const models = { current: [] as unknown[] };
+    await using _ = await closing(server(models));
+    const config: ListModelsConfig = { type: "vllm", baseUrl: _.value.url, apiKey: "starting" };
+    expect(await listModels(config)).toMatchObject({ source: "live", models: [] });
+    models.current = [{ id: "a" }];
+    expect(await listModels(config)).toMatchObject({ source: "live", models: [{ id: "a" }] });
+  });
+
   it("tells which models take tools, and leaves out those that do not, where the provider says so", async () => {
     const body = [
       { id: "a/tools", context_length: 1000, top_provider: { max_completion_tokens: 500 }, supported_parameters: ["tools", "seed"] },

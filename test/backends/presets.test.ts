@@ -30,6 +30,9 @@ test("every type can be made, with a base URL as it stands in the table", () => 
 test("hosted presets are known by their host, local ones are not", () => {
   expect(presetAtHost("api.groq.com")).toBe("groq");
   expect(presetAtHost("api.moonshot.ai")).toBe("moonshot");
+  expect(presetAtHost("api.together.ai")).toBe("together");
+  expect(presetAtHost("api.studio.nebius.com")).toBe("nebius");
   expect(presetAtHost("localhost:8000")).toBeUndefined();
+  expect(presetAtHost("constructor")).toBeUndefined();
   expect(presetAtHost("evil-api.groq.com.example")).toBeUndefined();
 });

@@ -373,7 +373,7 @@ describe("errors", () => {
       "xAI's text body",
       400,
       { code: "Client specified an invalid argument", error: "Incorrect API key provided" },
-      { code: "bad_request" },
+      { code: "authentication" },
     ],
   ];
   test.each(cases)("%s", async (_, status, body, expected) => {

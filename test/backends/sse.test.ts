@@ -29,12 +29,47 @@ const cases: [string, string, string[]][] = [
   ["a name that goes on", "database: x\ndata: a\n\n", ["a"]],
   ["blank lines alone", "\n\n\ndata: a\n\n\n\n", ["a"]],
   ["a byte order mark", "\ufeffdata: a\n\n", ["a"]],
+  ["a byte order mark later on", "data: a\n\n\ufeffdata: b\n\ndata: \ufeffc\n\n", ["a", "\ufeffc"]],
   ["letters of several bytes", "data: 👋é\n\n", ["👋é"]],
   ["an event without its blank line", "data: a\n\ndata: b\n", ["a", "b"]],
 ];
 
 it.each(cases)("%s, cut anywhere", (_, stream, data) => {
   for (let size = 1; size <= stream.length + 4; size++) expect(decode(stream, size).events.map((event) => event.data)).toEqual(data);
+});
+
+it("two streams that are cut within a letter do not mix", () => {
+  const decoders = [new SseDecoder(), new SseDecoder()];
+  const events: string[][] = [[], []];
+  const bytes = ["data: 👋é\n\n", "data: ü→\n\n"].map((stream) => Buffer.from(stream));
+  for (let i = 0; i < Math.max(...bytes.map(({ length }) => length)); i++) {
+    decoders.forEach((decoder, n) => {
+      decoder.push(bytes[n]!.subarray(i, i + 1), (data) => events[n]!.push(data));
+    });
+  }
+  expect(events).toEqual([["👋é"], ["ü→"]]);
+});
+
+it("bytes that are no UTF-8 become replacement characters, wherever they are cut", () => {
+  const bytes = Buffer.from([...Buffer.from("data: a"), 0xe2, 0x82, ...Buffer.from("b"), 0xff, 0xf0, 0x9f, 0x91, ...Buffer.from("\n\n")]);
+  const whole = new TextDecoder().decode(bytes).slice("data: ".length, -2);
+  for (let size = 1; size <= bytes.length; size++) {
+    const decoder = new SseDecoder();
+    const events: string[] = [];
+    for (let i = 0; i < bytes.length; i += size) decoder.push(bytes.subarray(i, i + size), (data) => events.push(data));
+    expect(events).toEqual([whole]);
+  }
+});
+
+it("keeps bytes of its own: the piece it was given may be used again", () => {
+  const decoder = new SseDecoder();
+  const events: string[] = [];
+  const piece = Buffer.alloc(6);
+  for (const part of ["data: ", "abcdef", "ghij\n\n"]) {
+    piece.write(part);
+    decoder.push(piece, (data) => events.push(data));
+  }
+  expect(events).toEqual(["abcdefghij"]);
 });
 
 it("an event has a name until it is over", () => {

@@ -70,6 +70,17 @@ describe("output that is piped", () => {
     });
   });
 
+  it.each([
+    [MODELS, /tokens · (about )?\$\d+\.\d\d · [\d.]+ s\n$/],
+    [["ada", "ben"], /tokens · ≥ \$\d+\.\d\d · [\d.]+ s\n$/],
+  ])("sums up what it cost, with prices for %j", async (priced, summary) => {
+    const vllm = Object.fromEntries(priced.map((model) => [model, { input: 1000, output: 1000 }]));
+    await withServer(team, async ({ baseUrl }) => {
+      const { out } = await run(["--config", teamFile(baseUrl, MODELS, { orchestrator: { prices: { vllm } } }), "Which index?"]);
+      expect(out).toMatch(summary);
+    });
+  });
+
   it("is the final text alone with --quiet, and with display_type: silent", async () => {
     await withServer(team, async ({ baseUrl }) => {
       const { code, out, err } = await run(["--quiet", "--config", teamFile(baseUrl, MODELS), "Which index?"]);

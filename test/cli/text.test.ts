@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { makeStyle } from "../../src/cli/style.js";
-import { displayWidth, duration, harmless, oneLine, padded, plural, streamWrapper, truncate, wrap } from "../../src/cli/text.js";
+import { displayWidth, dollars, duration, harmless, oneLine, padded, plural, streamWrapper, truncate, wrap } from "../../src/cli/text.js";
 
 const red = makeStyle(true).bad;
 
@@ -65,5 +65,24 @@ describe("a text that streams in", () => {
     expect(stream("```sh\na command that is long\n```\nand words after it", 10, 4)).toBe(
       "```sh\na command that is long\n```\nand words\nafter it",
     );
+  });
+});
+
+describe("dollars", () => {
+  it.each([
+    [0.018, "$0.018", "≥ $0.018"],
+    [0.0185, "$0.019", "≥ $0.018"],
+    [0.00042, "$0.0004", "≥ $0.0004"],
+    [3.2, "$3.20", "≥ $3.20"],
+    [12.345, "$12.35", "≥ $12.34"],
+    [0.00001, "< $0.0001", ""],
+    [0, "$0", ""],
+  ])("%s is %s, as a lower bound %s", (usd, exact, least) => {
+    expect(dollars({ usd, complete: true })).toBe(exact);
+    expect(dollars({ usd, complete: false })).toBe(least);
+  });
+
+  it("nothing is made up where nothing is known", () => {
+    expect(dollars({ usd: null, complete: false })).toBe("");
   });
 });

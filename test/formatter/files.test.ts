@@ -78,6 +78,37 @@ describe.each(all)("%s", (wire) => {
     }
   });
 
+  it("types are read in any spelling, and from the data URL", () => {
+    const bare = { type: "file", mediaType: "image/jpeg", data: "AAAA" } as const;
+    for (const given of [
+      { mediaType: "IMAGE/JPG; q=1", data: "AAAA" },
+      { mediaType: "image/*", data: "data:image/jpeg;base64,AAAA" },
+    ]) {
+      for (const of of [asked, returned]) expect(format(of({ type: "file", ...given }))).toEqual(format(of(bare)));
+    }
+  });
+
+  it("data URLs of plain text are text", () => {
+    if (wire === "chat completions")
+      return expect(() => format(asked({ type: "file", mediaType: "text/plain", data: "data:,a" }))).toThrow();
+    const part = (data: string): FilePart => ({ type: "file", mediaType: "text/plain", data });
+    for (const [given, text] of [
+      ["data:text/plain,h%C3%B6ren%20und", "hören und"],
+      ["data:text/plain;charset=utf-8,100%", "100%"],
+      ["data:text/plain;charset=utf-8;base64,YWI=", "ab"],
+    ]) {
+      expect(format(asked(part(given!)))).toEqual(format(asked(part(Buffer.from(text!).toString("base64")))));
+    }
+  });
+
+  it.each(["gs://bucket/a.png", "s3://bucket/a.png", "blob:abc"])("does not take %s for base64", (data) => {
+    const part: FilePart = { type: "file", mediaType: "image/png", data };
+    if (wire === "gemini" && data.startsWith("gs:")) return expect(JSON.stringify(format(asked(part)))).toContain(`"fileUri":"${data}"`);
+    expect(() => format(asked(part))).toThrow(
+      expect.objectContaining({ code: "unsupported", message: expect.stringContaining("messages[0].content[1]") }),
+    );
+  });
+
   it("does not open files that a message names", () => {
     const part: FilePart = { type: "file", mediaType: "image/png", data: pathToFileURL(file("a.png")).href };
     for (const messages of [asked(part), returned(part)]) {

@@ -94,7 +94,7 @@ describe("messages", () => {
     );
     expect(content!.parts).toEqual([
       { inlineData: { mimeType: "image/png", data: "AAAA" } },
-      { inlineData: { mimeType: "audio/x-wav", data: "BBBB" } },
+      { inlineData: { mimeType: "audio/wav", data: "BBBB" } },
       { inlineData: { mimeType: "text/plain", data: Buffer.from("a b").toString("base64") } },
       { fileData: { mimeType: "video/mp4", fileUri: "https://www.youtube.com/watch?v=1" } },
       { fileData: { mimeType: "application/pdf", fileUri: "gs://bucket/a.pdf" } },

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Backend, BackendRequest } from "../../src/backends/backend.js";
 import { BackendError } from "../../src/errors.js";
+import type { AssistantPart } from "../../src/formatter/messages.js";
 import { addUsage, countTokens, ESTIMATE_MARGIN, estimateTokens, noUsage, TOKENIZER_MARGIN } from "../../src/token-manager/index.js";
 
 const request: BackendRequest = { system: "Be brief.", messages: [{ role: "user", content: "How many tokens is this? <|endoftext|>" }] };
@@ -43,6 +44,15 @@ describe("countTokens", () => {
     const framed = await countTokens(backend("claude"), { ...request, tools: [tool] });
     expect(framed.tokens - plain.tokens).toBe(450);
     expect(await countTokens(backend("claude"), request)).toEqual(await countTokens(backend("mine"), request));
+  });
+
+  test("what goes back to a provider as it came is not counted a second time, nor are its pictures and ciphers", async () => {
+    const said = [{ type: "text" as const, text: "An answer of some length." }];
+    const count = async (content: AssistantPart[]) =>
+      (await countTokens(backend("gemini"), { messages: [{ role: "assistant", content }] })).tokens;
+    const data = { parts: [{ text: said[0]!.text, thoughtSignature: "s".repeat(5000) }, { inlineData: { data: "A".repeat(90_000) } }] };
+    const kept: AssistantPart = { type: "provider", provider: "gemini", endpoint: "e", model: "m", data };
+    expect((await count([...said, kept])) - (await count(said))).toBeLessThan(5);
   });
 
   test("an abort is an abort", async () => {

@@ -46,6 +46,13 @@ describe("priceOf", () => {
     expect(priceOf("openai", "gpt-5.2", overrides)).toEqual(priceOf("openai", "gpt-5.2"));
   });
 
+  test("another provider's list counts where it is named; overrides stay those of the provider", () => {
+    const own = { chatcompletion: { "gpt-4o": null, "gpt-5": { input: 1, output: 2 } } };
+    expect(priceOf("chatcompletion", "gpt-5-mini", own, "openai")).toEqual(priceOf("openai", "gpt-5-mini"));
+    expect(priceOf("chatcompletion", "gpt-4o", own, "openai")).toBeNull();
+    expect(priceOf("chatcompletion", "gpt-5", own, "openai")).toEqual({ input: 1, output: 2 });
+  });
+
   test("the table has a day, and every line of it reads", () => {
     expect(pricesAsOf).toMatch(/^20\d\d-\d\d-\d\d$/);
     const lines = priceTable.split("\n").filter((line) => line && !line.startsWith("#"));
@@ -71,6 +78,17 @@ describe("costOf", () => {
 
   test("a long request costs more, all of it; rates that are missing are those of input", () => {
     expect(costOf({ inputTokens: 1001, cachedInputTokens: 1001, outputTokens: 1 }, price).usd).toBeCloseTo((1001 * 4 + 20) / 1e6, 12);
+  });
+
+  test("sound that came from the cache is charged once", () => {
+    const rates: ModelPrice = { input: 1, output: 1, cachedInput: 0.1, audioInput: 2 };
+    const usage = { inputTokens: 1000, cachedInputTokens: 800, audioInputTokens: 900, outputTokens: 0 };
+    expect(costOf(usage, rates).usd).toBeCloseTo((800 * 0.1 + 200 * 2) / 1e6, 12);
+  });
+
+  test("what is kept for an hour counts as written, also where nothing else says so", () => {
+    const rates: ModelPrice = { input: 1, output: 1, cacheWrite: 1.25, cacheWrite1h: 2 };
+    expect(costOf({ inputTokens: 100, cacheWrite1hTokens: 100, outputTokens: 0 }, rates).usd).toBeCloseTo(200 / 1e6, 12);
   });
 
   test("an unknown price is unknown; no tokens cost nothing", () => {

@@ -104,12 +104,12 @@ export class ChatCompletionsBackend implements Backend {
     }
     if (!response.body) throw truncated(type);
     return {
-      bytes: response.body as AsyncIterable<Uint8Array>,
+      bytes: bytesOf(response.body),
       warnings,
       provider: type,
       endpoint: baseUrl,
       model,
-      toolNames: new Set(request.tools?.map((tool) => tool.name)),
+      toolNames: request.tools === undefined ? NO_TOOLS : new Set(request.tools.map((tool) => tool.name)),
       firstCallId: countCalls(request),
       inlineThinking,
       errorFrom: (error) => wireError({ body: error }, this.origin),
@@ -246,6 +246,23 @@ export class ChatCompletionsBackend implements Backend {
     const secret = typeof apiKey === "string" ? apiKey : undefined;
     return { provider: type, label, baseUrl, model: this.model, keyEnv: preset.keyEnv, apiKey: secret, start: preset.start };
   }
+}
+
+const NO_TOOLS: ReadonlySet<string> = new Set();
+
+/** The pieces of a body. Its own iterator would cost each piece two promises more, and 1 KB. */
+function bytesOf(body: ReadableStream<Uint8Array>): AsyncIterable<Uint8Array> {
+  // A fetch of the caller's, or ours, may give bodies that can only be iterated.
+  if (typeof body.getReader !== "function") return body as AsyncIterable<Uint8Array>;
+  const reader = body.getReader();
+  const iterator: AsyncIterator<Uint8Array> = {
+    next: () => reader.read() as Promise<IteratorResult<Uint8Array, undefined>>,
+    async return() {
+      await reader.cancel();
+      return { done: true, value: undefined };
+    },
+  };
+  return { [Symbol.asyncIterator]: () => iterator };
 }
 
 function countCalls(request: BackendRequest): number {

@@ -1,22 +1,19 @@
-import { EventEmitter } from "eventemitter3";
 import { MassGenError } from "../../errors.js";
 import type { Runtime } from "../../runtime.js";
-import { type CoordinationEvent, type CoordinationEventBody, type CoordinationEventType, type EventOfType, isTerminal } from "../events.js";
+import { type CoordinationEvent, type CoordinationEventBody, isTerminal } from "../events.js";
 import { EventHistory } from "./event-history.js";
 import { EventReader } from "./event-reader.js";
+import { type EventListener, Listeners, type ListenerType } from "./listeners.js";
 import { TextReader } from "./text-stream.js";
 
-/** What `on` takes: the name of an event, or `"*"` for all of them. */
-export type ListenerType = CoordinationEventType | "*";
-export type ListenedEvent<T extends ListenerType> = T extends CoordinationEventType ? EventOfType<T> : CoordinationEvent;
-export type EventListener<T extends ListenerType> = (event: ListenedEvent<T>) => void;
+export type { EventListener, ListenerType };
 
 export interface EventLogOptions {
   /** A review may send the final text back: text streams give it out only once `run-finish` has come. Default false. */
   reviewed?: boolean;
+  /** Sees each event before any listener does. */
+  observer?: (event: CoordinationEvent) => void;
 }
-
-type AnyListener = (event: never) => void;
 
 /**
  * The events of one run: written once, read by any number of iterators, text streams and listeners.
@@ -36,19 +33,15 @@ export class EventLog {
   #readers: readonly (EventReader | TextReader)[] = [];
   #nextSeq = 0;
   #closed = false;
-  /** Made with the first listener. */
-  #emitter: EventEmitter | undefined;
-  /** Everything that has ever been listened to. Most deltas are not. */
-  readonly #heard = new Set<ListenerType>();
-  /** What is really registered for a listener. */
-  readonly #guards = new WeakMap<AnyListener, (event: CoordinationEvent) => void>();
-  /** Events that were appended by a listener, while another is being told. */
-  #unsaid: CoordinationEvent[] | undefined;
+  readonly #observer: ((event: CoordinationEvent) => void) | undefined;
+  /** Made with the first of them. */
+  #listeners: Listeners | undefined;
 
   constructor(runId: string, runtime: Runtime, options: EventLogOptions = {}) {
     this.#runId = runId;
     this.#runtime = runtime;
     this.#reviewed = options.reviewed ?? false;
+    this.#observer = options.observer;
   }
 
   /** The `seq` of the next event, which is the number of events so far. */
@@ -77,7 +70,8 @@ export class EventLog {
     this.#history.add(event);
     for (const reader of this.#readers) reader.push(event);
     if (this.#closed) this.#readers = [];
-    if (this.#emitter !== undefined && (this.#heard.has(event.type) || this.#heard.has("*"))) this.#tell(this.#emitter, event);
+    this.#observer?.(event);
+    this.#listeners?.tell(event);
     return event;
   }
 
@@ -113,63 +107,29 @@ export class EventLog {
    * exception and disturbs neither the run nor other listeners.
    */
   on<T extends ListenerType>(type: T, listener: EventListener<T>): this {
-    this.#emitter ??= new EventEmitter();
-    this.#heard.add(type);
-    this.#emitter.on(type, this.#guard(listener));
+    this.#listeners ??= new Listeners();
+    this.#listeners.add(type, listener);
     return this;
   }
 
   /** As `on`, for the next event of the type alone. */
   once<T extends ListenerType>(type: T, listener: EventListener<T>): this {
-    this.#emitter ??= new EventEmitter();
-    this.#heard.add(type);
-    this.#emitter.once(type, this.#guard(listener));
+    this.#listeners ??= new Listeners();
+    this.#listeners.add(type, listener, true);
     return this;
   }
 
   /** Takes back `on` and `once`. */
   off<T extends ListenerType>(type: T, listener: EventListener<T>): this {
-    this.#emitter?.off(type, this.#guard(listener));
+    this.#listeners?.remove(type, listener);
     return this;
   }
 
   #join(reader: EventReader | TextReader): void {
-    if (!this.#closed) this.#readers = [...this.#readers, reader];
+    if (!this.#closed) this.#readers = this.#readers.concat(reader);
   }
 
   readonly #leave = (reader: EventReader | TextReader): void => {
     this.#readers = this.#readers.filter((other) => other !== reader);
   };
-
-  #guard(listener: AnyListener): (event: CoordinationEvent) => void {
-    let guard = this.#guards.get(listener);
-    if (guard === undefined) {
-      guard = (event) => {
-        try {
-          (listener as (event: CoordinationEvent) => void)(event);
-        } catch (error) {
-          queueMicrotask(() => {
-            throw error;
-          });
-        }
-      };
-      this.#guards.set(listener, guard);
-    }
-    return guard;
-  }
-
-  /** A listener may append: what it appends is told when everybody has heard the event before it. */
-  #tell(emitter: EventEmitter, event: CoordinationEvent): void {
-    if (this.#unsaid !== undefined) {
-      this.#unsaid.push(event);
-      return;
-    }
-    const unsaid: CoordinationEvent[] = [];
-    this.#unsaid = unsaid;
-    for (let next: CoordinationEvent | undefined = event; next !== undefined; next = unsaid.shift()) {
-      emitter.emit(next.type, next);
-      emitter.emit("*", next);
-    }
-    this.#unsaid = undefined;
-  }
 }

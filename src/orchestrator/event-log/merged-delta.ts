@@ -16,6 +16,10 @@ export class MergedDelta {
     return this.#first.turnId;
   }
 
+  get stepId(): string {
+    return this.#first.stepId;
+  }
+
   get seq(): number {
     return this.#last.seq;
   }

@@ -50,13 +50,13 @@ export function composeTurn(composer: Composer, { systemMessage, short = false }
   if (order.phase === "present" && order.candidate?.alone === true) {
     // Nobody to compare with: the model gets the conversation as it is.
     const message = sentBack.length === 0 ? task.message : userMessage([...partsOf(task.message), text(`\n\n${sentBack[0]}`)]);
-    return { ...(systemMessage !== undefined && { system: systemMessage }), messages: [...task.history, message] };
+    return { ...(systemMessage !== undefined && { system: systemMessage }), messages: task.history.concat(message) };
   }
   const team = prompts.system({ callerTools, short });
   const { before, after } = prompts.task();
   const rest = [...sentBack, instructionsFor(composer, order)].join("\n\n");
   const message = userMessage([text(before), ...partsOf(task.message), text(`${after}\n\n${rest}`)]);
-  return { system: systemMessage === undefined ? team : `${systemMessage}\n\n${team}`, messages: [...task.history, message] };
+  return { system: systemMessage === undefined ? team : `${systemMessage}\n\n${team}`, messages: task.history.concat(message) };
 }
 
 /** The message that tells a running turn of new answers. */

@@ -7,7 +7,7 @@ type Headers = Readonly<Record<string, string>>;
 
 /** Every top-level parameter of the published API. */
 const KNOWN = new Set(
-  `cache_control container diagnostics inference_geo max_tokens messages metadata model output_config service_tier speed stop_sequences
+  `cache_control container diagnostics inference_geo max_tokens messages metadata model output_config service_tier stop_sequences
   stream system thinking tool_choice tools`.split(/\s+/),
 );
 /** Parameters that exist for those who name a beta. */
@@ -16,6 +16,7 @@ const BETAS: Readonly<Record<string, RegExp>> = {
   compaction: /compact-2026-09-04/,
   mcp_servers: /mcp-client-/,
   fallbacks: /server-side-fallback-/,
+  speed: /fast-mode-/,
 };
 const SAMPLING = ["temperature", "top_p", "top_k"];
 /** What says how to generate, which counting does not take. */
@@ -103,6 +104,8 @@ const TOOL_KEYS = new Set(
   "type name description input_schema strict cache_control defer_loading eager_input_streaming input_examples allowed_callers".split(" "),
 );
 
+const THINKING = ["type", "budget_tokens", "display"];
+
 function checkThinking(body: Json): Refusal | undefined {
   const model = claudeModel(body.model as string);
   const { thinking, output_config: output } = body;
@@ -116,6 +119,9 @@ function checkThinking(body: Json): Refusal | undefined {
   const type = isObject(thinking) ? thinking.type : undefined;
   if (!["adaptive", "enabled", "disabled", "between_tools"].includes(type as string)) {
     return badRequest("thinking: Input tag does not match any of the expected tags: 'adaptive', 'enabled', 'disabled', 'between_tools'");
+  }
+  for (const key of Object.keys(thinking as Json)) {
+    if (!THINKING.includes(key)) return extra(`thinking.${String(type)}.${key}`);
   }
   if (!(model.thinking as readonly unknown[]).includes(type)) {
     if (type === "adaptive") return badRequest("adaptive thinking is not supported on this model");

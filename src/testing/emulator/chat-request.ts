@@ -1,3 +1,4 @@
+import { checkChatModel } from "./chat-model.js";
 import { badRequest, type EmulatedMessage, type EmulatedPrompt, type Refusal } from "./reply.js";
 
 type Json = Record<string, unknown>;
@@ -31,7 +32,7 @@ export function checkChatRequest(body: Json, strict: boolean): Refusal | undefin
   if (strict) {
     for (const key of Object.keys(body)) if (!KNOWN.has(key)) return badRequest(`Unrecognized request argument supplied: ${key}`);
   }
-  return checkMessages(body.messages) ?? checkTools(body, strict) ?? checkSettings(body);
+  return checkMessages(body.messages) ?? checkTools(body, strict) ?? checkSettings(body) ?? (strict ? checkChatModel(body) : undefined);
 }
 
 function checkMessages(messages: unknown[]): Refusal | undefined {

@@ -25,6 +25,7 @@ const TOOLS = words(
   "functionDeclarations googleSearch googleSearchRetrieval codeExecution urlContext googleMaps fileSearch computerUse mcpServers",
 );
 const DECLARATION = words("name description parameters parametersJsonSchema response responseJsonSchema behavior");
+const THINKING = words("includeThoughts thinkingBudget thinkingLevel");
 const CATEGORIES = words(
   "HARM_CATEGORY_HARASSMENT HARM_CATEGORY_HATE_SPEECH HARM_CATEGORY_SEXUALLY_EXPLICIT HARM_CATEGORY_DANGEROUS_CONTENT HARM_CATEGORY_CIVIC_INTEGRITY",
 );
@@ -155,6 +156,8 @@ function checkGeneration(model: string, sent: unknown): Refusal | undefined {
 }
 
 function checkThinking(kind: string | undefined, model: string, config: Json): Refusal | undefined {
+  const stray = Object.keys(config).find((key) => !THINKING.has(key));
+  if (stray) return unknownName(snake(stray), "generation_config.thinking_config");
   const { thinkingBudget: budget, thinkingLevel: level } = config;
   if (budget !== undefined && level !== undefined) return badRequest("You can only set only one of thinking budget and thinking level.");
   if (kind === "none") return badRequest("Thinking is not enabled for this model");

@@ -74,6 +74,12 @@ const refused: [string, Json, RegExp][] = [
   ],
   ["both ways of sampling", { temperature: 0.5, top_p: 0.5 }, /cannot both be specified/],
   ["a small budget", { max_tokens: 3000, thinking: { type: "enabled", budget_tokens: 500 } }, /greater than or equal to 1024/],
+  [
+    "a word on thinking it does not know",
+    { max_tokens: 3000, thinking: { type: "enabled", budget_tokens: 2000, budgetTokens: 1 } },
+    /thinking\.enabled\.budgetTokens: Extra inputs/,
+  ],
+  ["a speed without its beta", { speed: "fast" }, /speed: Extra inputs/],
   ["a budget above the limit", { thinking: { type: "enabled", budget_tokens: 2000 } }, /`max_tokens` must be greater/],
   ["a way of thinking it lacks", { thinking: { type: "adaptive" } }, /adaptive thinking is not supported/],
   [

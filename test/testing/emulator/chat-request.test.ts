@@ -132,6 +132,40 @@ describe("what OpenAI refuses", () => {
   });
 });
 
+describe("what OpenAI's models refuse, when strict", () => {
+  it.each<[string, Json, string | null]>([
+    ["gpt-5-mini", { temperature: 0.2 }, "temperature"],
+    ["gpt-5-mini", { max_tokens: 5 }, "max_tokens"],
+    ["gpt-5", { reasoning_effort: "none" }, "reasoning_effort"],
+    ["gpt-5.2", { reasoning_effort: "medium", top_p: 0.2 }, "top_p"],
+    ["gpt-4o", { reasoning_effort: "low" }, null],
+    ["gpt-4o", { verbosity: "low" }, "verbosity"],
+    ["o3", { presence_penalty: 1 }, "presence_penalty"],
+    ["gpt-5.4", { reasoning_effort: "low", tools }, "reasoning_effort"],
+    ["gpt-6-astra", { temperature: 0.2 }, "temperature"],
+    ["gpt-5.2-codex", {}, "model"],
+  ])("%s with %j", (model, body, param) => {
+    expect(checkChatRequest({ model, messages: [user], ...body }, true)).toMatchObject({
+      status: model.endsWith("codex") ? 404 : 400,
+      param,
+    });
+    // The same words to a server of one's own mean nothing.
+    expect(checkChatRequest({ model: `my/${model}`, messages: [user], ...body }, true)).toBeUndefined();
+    expect(checkChatRequest({ model, messages: [user], ...body }, false)).toBeUndefined();
+  });
+
+  it.each<[string, Json]>([
+    ["gpt-5-mini", { temperature: 1, max_completion_tokens: 5, verbosity: "low", reasoning_effort: "minimal" }],
+    ["gpt-5.2", { temperature: 0.2 }],
+    ["gpt-5.2", { reasoning_effort: "low", tools }],
+    ["gpt-5.4", { reasoning_effort: "none", tools }],
+    ["gpt-5-chat-latest", { temperature: 0.2 }],
+    ["gpt-4o", { temperature: 0.2, max_tokens: 5, verbosity: "medium" }],
+  ])("%s takes %j", (model, body) => {
+    expect(checkChatRequest({ model, messages: [user], ...body }, true)).toBeUndefined();
+  });
+});
+
 describe("recorded requests", () => {
   const folder = new URL("../../../../shared/recordings/", import.meta.url);
   const present = existsSync(new URL("manifest.json", folder));

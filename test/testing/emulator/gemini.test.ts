@@ -282,6 +282,7 @@ describe("what the Gemini API refuses, the emulator refuses", () => {
     ["names beside AUTO", config({ mode: "AUTO", allowedFunctionNames: ["look"] }), /only when the mode is ANY/],
     ["names that are not declared", config({ mode: "ANY", allowedFunctionNames: ["peek"] }), /"peek"/],
     ["streamed arguments", config({ streamFunctionCallArguments: true }), /Unknown name "stream_function_call_arguments"/],
+    ["an unknown word on thinking", { ...HELLO, generationConfig: { thinkingConfig: { budget: 1 } } }, /"budget" at 'generation_config/],
     ["a level and a budget", { ...HELLO, generationConfig: { thinkingConfig: { thinkingLevel: "LOW", thinkingBudget: 1 } } }, /only one/],
     [
       "a level of 2.5",
