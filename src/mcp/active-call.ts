@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import type { ToolkitRun } from "../tools/toolkit.js";
 
 /** A call that is under way, for what comes back from the server on the side. */
@@ -8,9 +7,12 @@ export interface ActiveCall {
   ask: ToolkitRun["ask"];
   /** Stands still the call's own time limit, until the returned function is called. */
   hold(): () => void;
-  /** The HTTP reply that was to bring the result has ended; `resumable`: the rest may come another way. */
-  streamEnded(resumable: boolean, problem?: string): void;
+  /** The HTTP reply that was to bring the result is over, and will not be taken up again. */
+  streamEnded(problem?: string): void;
 }
 
-/** The call on whose behalf code runs. Over HTTP it reaches as far as the reading of the call's own reply. */
-export const activeCall = new AsyncLocalStorage<ActiveCall | undefined>();
+/** The calls under way on one connection, by a number of their own. */
+export type ActiveCalls = ReadonlyMap<string, ActiveCall>;
+
+/** By this header the SDK hands a call's number through to the transport, which does not send it. */
+export const CALL_HEADER = "x-massgen-call";

@@ -17,8 +17,8 @@ import { loadSdk } from "./sdk.js";
 import type { McpServer } from "./server.js";
 import { pausableTimer } from "./timer.js";
 
-/** After an HTTP reply has ended, how long its result may still be on its way: read but not handed over, or sent again on request. */
-const LATE_MS = { plain: 1_000, resumable: 10_000 };
+/** After an HTTP reply has ended, how long its result may still be on its way from there to here. */
+const LATE_MS = 1_000;
 const DEFAULT_TIMEOUT_MS = 120_000;
 
 export interface CallRequest {
@@ -149,11 +149,10 @@ function beginAttempt({ server, run, context }: CallRequest, outer: AbortSignal)
     agentId: context.agentId,
     ask: run.ask,
     hold: timer.hold,
-    streamEnded(resumable, problem) {
-      if (over) return; // the stream of a reply that was sent on elsewhere may outlast the call
+    streamEnded(problem) {
+      if (over) return;
       cancelLate();
-      const lost = new StreamLost(problem ?? "broke off its reply");
-      cancelLate = run.runtime.setTimer(resumable ? LATE_MS.resumable : LATE_MS.plain, () => controller.abort(lost));
+      cancelLate = run.runtime.setTimer(LATE_MS, () => controller.abort(new StreamLost(problem ?? "broke off its reply")));
     },
   };
   return {

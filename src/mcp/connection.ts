@@ -1,8 +1,8 @@
 import { pathToFileURL } from "node:url";
-import type { CallToolResult, Client, ElicitResult } from "@modelcontextprotocol/client";
+import type { CallToolRequest, CallToolResult, Client, ElicitResult, InputRequest } from "@modelcontextprotocol/client";
 import { openTransport } from "../backends/transport.js";
 import { untilAborted } from "../backends/until-aborted.js";
-import { type ActiveCall, activeCall } from "./active-call.js";
+import { type ActiveCall, type ActiveCalls, CALL_HEADER } from "./active-call.js";
 import type { ServerSpec } from "./config.js";
 import { answerElicitation } from "./elicitation.js";
 import { httpTransport } from "./http-transport.js";
@@ -14,6 +14,8 @@ export const CLIENT = { name: "massgen", version: "0.1.0" };
 /** `setTimeout` takes no more. The time limits here are kept by signals instead. */
 const NO_TIMEOUT = 2 ** 31 - 1;
 const MAX_PAGES = 64;
+/** How often a server may ask for input before it gives a result. */
+const MAX_ROUNDS = 10;
 /** A page of tools may be as long as a message; more than this many in all are not read. */
 const MAX_LISTED = 10_000;
 
@@ -30,7 +32,7 @@ export interface Connection {
   /** Arguments may go into HTTP headers besides. */
   readonly headers: boolean;
   /** Calls under way. */
-  readonly active: ReadonlySet<ActiveCall>;
+  readonly active: ActiveCalls;
   /** Why it was given up, to go on after the server's name. */
   problem?: string;
   /** The tools as the server describes them, not yet checked. */
@@ -71,16 +73,15 @@ export async function connect(
   // Older servers may not survive an unknown first request on their standard input, and no server of 2024 knows the new one.
   const modes = type === "stdio" ? (["legacy", "auto"] as const) : type === "sse" ? (["legacy"] as const) : (["auto"] as const);
   for (const mode of modes) {
-    const transport = await transportFor(spec, sdk, options);
-    const active = new Set<ActiveCall>();
+    const active = new Map<string, ActiveCall>();
+    const transport = await transportFor(spec, sdk, options, active);
     const client = clientFor(spec, sdk, options, mode, active);
     client.onclose = options.onClose;
     transport.onexit = options.onClose;
     try {
-      // What the server sends outside of calls belongs to none, even if a call made the connection necessary.
-      const connected = activeCall.run(undefined, () => client.connect(transport, { signal: options.signal, timeout: NO_TIMEOUT }));
+      const connected = client.connect(transport, { signal: options.signal, timeout: NO_TIMEOUT });
       await untilAborted(connected, options.signal, () => new Error("aborted"));
-      return connectionOf(client, transport, active);
+      return connectionOf(client, transport, active, { spec, sdk, roots: options.roots });
     } catch (error) {
       if (brokenPipe(error)) await transport.settled();
       await transport.kill();
@@ -98,13 +99,13 @@ export function brokenPipe(error: unknown): boolean {
   return error instanceof Error && /^(EPIPE|ECONNRESET|ERR_STREAM_DESTROYED)$/.test((error as NodeJS.ErrnoException).code ?? "");
 }
 
-async function transportFor(spec: ServerSpec, sdk: Sdk, { cwd }: ConnectOptions): Promise<ServerTransport> {
+async function transportFor(spec: ServerSpec, sdk: Sdk, { cwd }: ConnectOptions, active: ActiveCalls): Promise<ServerTransport> {
   const { address } = spec;
-  if (address.type !== "stdio") return httpTransport(address, sdk, await openTransport({ longWaits: true }));
+  if (address.type !== "stdio") return httpTransport(address, sdk, await openTransport({ longWaits: true }), active);
   return stdioTransport(cwd === undefined || address.cwd !== undefined ? address : { ...address, cwd }, sdk);
 }
 
-function clientFor(spec: ServerSpec, sdk: Sdk, options: ConnectOptions, mode: "legacy" | "auto", active: ReadonlySet<ActiveCall>): Client {
+function clientFor(spec: ServerSpec, sdk: Sdk, options: ConnectOptions, mode: "legacy" | "auto", active: ActiveCalls): Client {
   const { roots } = options;
   const client = new sdk.Client(CLIENT, {
     capabilities: { elicitation: { form: { applyDefaults: true }, url: {} }, ...(roots && { roots: {} }) },
@@ -115,51 +116,85 @@ function clientFor(spec: ServerSpec, sdk: Sdk, options: ConnectOptions, mode: "l
     return answerElicitation(spec, request.params, callFor(active), context.mcpReq.signal);
   });
   if (roots) {
-    client.setRequestHandler("roots/list", () => ({ roots: roots.map((path) => ({ uri: pathToFileURL(path).href })) }));
+    client.setRequestHandler("roots/list", () => listOfRoots(roots));
   }
   return client;
 }
 
-/** The call that a question of the server belongs to, where that can be known. */
-function callFor(active: ReadonlySet<ActiveCall>): ActiveCall | undefined {
-  const own = activeCall.getStore();
-  if (own !== undefined) return own;
-  const [first, ...others] = active;
+/** The call that a question of the server belongs to, where that can be known: the protocol before 2026 does not say. */
+function callFor(active: ActiveCalls): ActiveCall | undefined {
+  const [first, ...others] = active.values();
   return others.every((other) => other.ask === first?.ask && other.agentId === first.agentId) ? first : undefined;
 }
 
-function connectionOf(client: Client, transport: ServerTransport, active: Set<ActiveCall>): Connection {
+function listOfRoots(roots: readonly string[]) {
+  return { roots: roots.map((path) => ({ uri: pathToFileURL(path).href })) };
+}
+
+interface Ground {
+  spec: ServerSpec;
+  sdk: Sdk;
+  roots: readonly string[] | undefined;
+}
+
+function connectionOf(client: Client, transport: ServerTransport, active: Map<string, ActiveCall>, ground: Ground): Connection {
+  const overHttp = transport.hasPerRequestStream === true;
+  let calls = 0;
   return {
     transport,
     instructions: client.getInstructions(),
-    headers: transport.hasPerRequestStream === true && client.getProtocolEra() === "modern",
+    headers: overHttp && client.getProtocolEra() === "modern",
     active,
-    listTools: (signal) => activeCall.run(undefined, () => listTools(client, signal)),
-    async callTool(tool, args, { signal, call, onProgress }) {
-      active.add(call);
+    listTools: (signal) => listTools(client, signal),
+    async callTool(tool, args, options) {
+      const number = String(++calls);
+      active.set(number, options.call);
       try {
-        return await activeCall.run(call, () =>
-          client.callTool(
-            { name: tool.name, arguments: args },
-            { signal, timeout: NO_TIMEOUT, onprogress: onProgress, toolDefinition: tool as never },
-          ),
-        );
+        return await callWithAnswers(client, { name: tool.name, arguments: args }, options, ground, {
+          toolDefinition: tool as never,
+          ...(overHttp && { headers: { [CALL_HEADER]: number } }),
+        });
       } finally {
-        active.delete(call);
+        active.delete(number);
       }
     },
     async ping(signal) {
       const options = { signal, timeout: NO_TIMEOUT };
-      await activeCall.run(
-        undefined,
-        (): Promise<unknown> => (client.getProtocolEra() === "modern" ? client.discover(options) : client.ping(options)),
-      );
+      await (client.getProtocolEra() === "modern" ? client.discover(options) : client.ping(options));
     },
     async close() {
       await transport.close();
       await client.close();
     },
   };
+}
+
+/** A call; where the server asks for something first, it is made again with the answers (protocol of 2026). */
+async function callWithAnswers(
+  client: Client,
+  params: CallToolRequest["params"],
+  { signal, call, onProgress }: CallOptions,
+  ground: Ground,
+  extras: object,
+): Promise<CallToolResult> {
+  const options = { ...extras, signal, timeout: NO_TIMEOUT, onprogress: onProgress, allowInputRequired: true };
+  let answered: object = params;
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const result: unknown = await client.callTool(answered as typeof params, options);
+    if (!ground.sdk.isInputRequiredResult(result)) return result as CallToolResult;
+    const { inputRequests = {}, requestState } = result;
+    const answers = await Promise.all(
+      Object.entries(inputRequests).map(async ([key, request]) => [key, await answer(request, call, ground, signal)]),
+    );
+    answered = { ...params, inputResponses: Object.fromEntries(answers), ...(requestState !== undefined && { requestState }) };
+  }
+  throw new Error(`asked for input more than ${MAX_ROUNDS} times`);
+}
+
+async function answer(request: InputRequest, call: ActiveCall, { spec, roots }: Ground, signal: AbortSignal) {
+  if (request.method === "elicitation/create") return answerElicitation(spec, request.params, call, signal);
+  if (request.method === "roots/list" && roots) return listOfRoots(roots);
+  throw new Error(`asked for ${request.method}, which it was told it cannot have`);
 }
 
 /** Lets everything through: one tool that breaks the rules must not hide the others. */

@@ -22,8 +22,14 @@ export async function answerElicitation(
     if (answer === undefined) return { action: "cancel" };
     if (url !== undefined) return { action: answer === true ? "accept" : "decline" };
     if (typeof answer !== "object" || answer === null || Array.isArray(answer)) return { action: "decline" };
-    return { action: "accept", content: answer as NonNullable<ElicitResult["content"]> };
+    return { action: "accept", content: { ...defaultsOf(schema), ...answer } };
   } finally {
     resume();
   }
+}
+
+/** What the form's fields are when nothing is said about them. */
+function defaultsOf(schema: { properties?: object } | undefined): NonNullable<ElicitResult["content"]> {
+  const fields = Object.entries(schema?.properties ?? {}) as [string, { default?: string }][];
+  return Object.fromEntries(fields.flatMap(([name, { default: value }]) => (value === undefined ? [] : [[name, value]])));
 }

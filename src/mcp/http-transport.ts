@@ -1,6 +1,6 @@
 import type { openTransport } from "../backends/transport.js";
 import { MassGenError } from "../errors.js";
-import { activeCall } from "./active-call.js";
+import { type ActiveCalls, CALL_HEADER } from "./active-call.js";
 import type { ServerAddress } from "./config.js";
 import type { Sdk } from "./sdk.js";
 import { MAX_MESSAGE_BYTES, type ServerTransport } from "./stdio-transport.js";
@@ -12,57 +12,76 @@ type Pool = Awaited<ReturnType<typeof openTransport>>;
 /** How long a server may take to say goodbye, in ms of real time. */
 const GOODBYE_MS = 1000;
 
-/** A server that is reached by URL, over connections of its own. */
-export function httpTransport({ type, url, headers }: HttpAddress, sdk: Sdk, pool: Pool): ServerTransport {
-  let failure: string | undefined;
-  const fail = (problem: string) => {
-    failure ??= problem;
-  };
-  const requestInit = { headers: { ...headers } };
-  if (type === "sse") {
-    // All answers come over one stream; the SDK would open another and leave the calls waiting.
-    const onEnd = (isEventStream: boolean) => {
-      if (!isEventStream) return;
-      fail("ended the stream that its answers come over");
-      void transport.close();
-    };
-    const sse = new sdk.SSEClientTransport(url, { requestInit, fetch: watchedFetch(pool.fetch, onEnd) });
-    const transport = sse as unknown as ServerTransport;
-    return complete(transport, async () => {});
-  }
-  const onEnd = (isEventStream: boolean, resumable: boolean, problem?: string) => {
-    if (isEventStream) activeCall.getStore()?.streamEnded(resumable, problem);
-  };
-  const http = new sdk.StreamableHTTPClientTransport(url, { requestInit, fetch: watchedFetch(pool.fetch, onEnd) });
-  return complete(http as unknown as ServerTransport, async () => {
-    const late = new Promise((resolve) => setTimeout(resolve, GOODBYE_MS).unref());
-    await Promise.race([http.terminateSession().catch(() => {}), late]);
-  });
-
-  function complete(transport: ServerTransport, sayGoodbye: () => Promise<void>): ServerTransport {
-    const plainClose = transport.close.bind(transport);
-    let closing: Promise<void> | undefined;
-    const end = (polite: boolean) => {
-      closing ??= (async () => {
-        if (polite) await sayGoodbye();
-        await plainClose();
-        await pool.close();
-      })();
-      return closing;
-    };
-    return Object.assign(transport, {
-      failure: () => failure,
-      settled: async () => {},
-      errorTail: () => "",
-      close: () => end(true),
-      kill: () => end(false),
-      keepAlive: () => {},
-    });
-  }
+/** A server that is reached by URL, over a connection pool of its own. */
+export function httpTransport(address: HttpAddress, sdk: Sdk, pool: Pool, calls: ActiveCalls): ServerTransport {
+  return address.type === "sse" ? sseTransport(address, sdk, pool) : streamableTransport(address, sdk, pool, calls);
 }
 
-/** Bounds what the SDK holds in memory of one reply, and tells when a reply is over. */
-function watchedFetch(fetch: Fetch, onEnd: (isEventStream: boolean, resumable: boolean, problem?: string) => void): Fetch {
+function sseTransport({ url, headers }: HttpAddress, sdk: Sdk, pool: Pool): ServerTransport {
+  let failure: string | undefined;
+  // All answers come over one stream; the SDK would open another one and leave the calls waiting.
+  const onEnd = (problem?: string) => {
+    failure ??= problem ?? "ended the stream that its answers come over";
+    void transport.close();
+  };
+  const sse = new sdk.SSEClientTransport(url, { requestInit: { headers: { ...headers } }, fetch: boundedFetch(pool.fetch, onEnd) });
+  const transport = completed(sse, pool, { failure: () => failure });
+  return transport;
+}
+
+function streamableTransport({ url, headers }: HttpAddress, sdk: Sdk, pool: Pool, calls: ActiveCalls): ServerTransport {
+  let tooLong: string | undefined;
+  const fetch = boundedFetch(pool.fetch, (problem) => {
+    tooLong = problem;
+  });
+  const http = new sdk.StreamableHTTPClientTransport(url, { requestInit: { headers: { ...headers } }, fetch });
+  const send = http.send.bind(http) as ServerTransport["send"];
+  const transport = completed(http, pool, {
+    failure: () => undefined,
+    async sayGoodbye() {
+      const late = new Promise((resolve) => setTimeout(resolve, GOODBYE_MS).unref());
+      await Promise.race([http.terminateSession().catch(() => {}), late]);
+    },
+  });
+  transport.send = (message, options = {}) => {
+    const { [CALL_HEADER]: number, ...rest } = options.headers ?? {};
+    const call = number === undefined ? undefined : calls.get(number);
+    // The SDK does not tell a call that its reply broke off; the call would wait for ever.
+    return send(message, { ...options, headers: rest, ...(call && { onRequestStreamEnd: () => call.streamEnded(tooLong) }) });
+  };
+  return transport;
+}
+
+interface Extras {
+  failure(): string | undefined;
+  sayGoodbye?(): Promise<void>;
+}
+
+/** The SDK's transport with what every transport here has. Closing it closes its connections. */
+function completed(sdkTransport: object, pool: Pool, { failure, sayGoodbye }: Extras): ServerTransport {
+  const transport = sdkTransport as ServerTransport;
+  const closeTransport = transport.close.bind(transport);
+  let closing: Promise<void> | undefined;
+  const end = (politely: boolean) => {
+    closing ??= (async () => {
+      if (politely) await sayGoodbye?.();
+      await closeTransport();
+      await pool.close();
+    })();
+    return closing;
+  };
+  return Object.assign(transport, {
+    failure,
+    settled: async () => {},
+    errorTail: () => "",
+    close: () => end(true),
+    kill: () => end(false),
+    keepAlive: () => {},
+  });
+}
+
+/** Bounds what the SDK holds in memory of one message. `onEnd` hears of an event stream that is over, and of a message too long. */
+function boundedFetch(fetch: Fetch, onEnd: (problem?: string) => void): Fetch {
   return async (input, init) => {
     const response = await fetch(input, init);
     const { body, status, statusText } = response;
@@ -70,26 +89,23 @@ function watchedFetch(fetch: Fetch, onEnd: (isEventStream: boolean, resumable: b
     const isEventStream = /^text\/event-stream\b/i.test(response.headers.get("content-type") ?? "");
     const reader = body.getReader();
     let size = 0;
-    let resumable = false;
-    const watched = new ReadableStream<Uint8Array>(
+    const bounded = new ReadableStream<Uint8Array>(
       {
         async pull(controller) {
           try {
             const { done, value } = await reader.read();
             if (done) {
-              onEnd(isEventStream, resumable);
+              if (isEventStream) onEnd();
               return controller.close();
             }
             const lineEnd = isEventStream ? value.lastIndexOf(10) : -1;
             size = lineEnd === -1 ? size + value.length : value.length - lineEnd - 1;
             if (size > MAX_MESSAGE_BYTES)
               throw new MassGenError("mcp_flood", `sent a message longer than ${MAX_MESSAGE_BYTES / 2 ** 20} MB`);
-            resumable ||=
-              isEventStream && /(^|\n)id:/.test(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("latin1"));
             controller.enqueue(value);
           } catch (error) {
-            const tooLong = error instanceof MassGenError;
-            onEnd(isEventStream, resumable && !tooLong, tooLong ? error.message : undefined);
+            if (error instanceof MassGenError) onEnd(error.message);
+            else if (isEventStream) onEnd();
             controller.error(error);
             reader.cancel(error).catch(() => {});
           }
@@ -98,6 +114,6 @@ function watchedFetch(fetch: Fetch, onEnd: (isEventStream: boolean, resumable: b
       },
       { highWaterMark: 0 },
     );
-    return new Response(watched, { status, statusText, headers: [...response.headers] });
+    return new Response(bounded, { status, statusText, headers: [...response.headers] });
   };
 }

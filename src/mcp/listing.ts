@@ -9,6 +9,7 @@ import { guessPaths } from "./paths.js";
 const MAX_DESCRIPTION = 8_192;
 /** A schema that is longer, in characters of JSON, is not offered. */
 const MAX_SCHEMA = 65_536;
+const MAX_DEPTH = 100;
 const MAX_NAME = 256;
 
 /** A tool of a server as agents are offered it. */
@@ -28,7 +29,7 @@ export interface Listing {
 
 interface SchemaChecker {
   validateSchema(schema: object): unknown;
-  errorsText(errors: null, options: { dataVar: string }): string;
+  errorsText(errors: undefined, options: { dataVar: string }): string;
 }
 let checker: SchemaChecker | undefined;
 
@@ -87,12 +88,7 @@ function readTool(value: unknown, index: number, ajv: SchemaChecker): RawTool | 
   const { name, description, title, inputSchema, annotations } = value;
   if (typeof name !== "string" || name === "") return `tool ${index + 1} has no name`;
   if (name.length > MAX_NAME) return `${show(name)} has a name of ${name.length} characters`;
-  let problem: string | undefined;
-  try {
-    problem = schemaProblem(inputSchema, ajv);
-  } catch {
-    problem = "has an input schema that is nested too deeply"; // no more stack
-  }
+  const problem = schemaProblem(inputSchema, ajv);
   if (problem !== undefined) return `${show(name)} ${problem}`;
   const { $schema: _, ...schema } = inputSchema as Record<string, unknown>; // says nothing to a model, and some APIs refuse it
   return {
@@ -107,21 +103,23 @@ function readTool(value: unknown, index: number, ajv: SchemaChecker): RawTool | 
 function schemaProblem(schema: unknown, ajv: SchemaChecker): string | undefined {
   if (!isObject(schema)) return "has no input schema";
   if (schema.type !== undefined && schema.type !== "object") return `takes ${JSON.stringify(schema.type)?.slice(0, 40)}, not an object`;
+  const within = problemWithin(schema);
+  if (within !== undefined) return `has an input schema that ${within}`;
   const size = JSON.stringify(schema).length;
   if (size > MAX_SCHEMA) return `has an input schema of ${size} characters`;
   const { $schema: _, $id: __, ...plain } = schema;
-  if (ajv.validateSchema(plain) !== true)
-    return `has an input schema that is not JSON Schema (${ajv.errorsText(null, { dataVar: "schema" }).slice(0, 200)})`;
-  const outside = foreignReference(schema);
-  return outside === undefined ? undefined : `has an input schema that refers to ${show(outside)}`;
+  return ajv.validateSchema(plain) === true
+    ? undefined
+    : `has an input schema that is not JSON Schema (${ajv.errorsText(undefined, { dataVar: "schema" }).slice(0, 200)})`;
 }
 
-function foreignReference(value: unknown): string | undefined {
+function problemWithin(value: unknown, depth = 0): string | undefined {
   if (typeof value !== "object" || value === null) return undefined;
+  if (depth > MAX_DEPTH) return "is nested too deeply";
   for (const [key, inner] of Object.entries(value)) {
-    if (key === "$ref" && typeof inner === "string" && !inner.startsWith("#")) return inner;
-    const found = foreignReference(inner);
-    if (found !== undefined) return found;
+    if (key === "$ref" && typeof inner === "string" && !inner.startsWith("#")) return `refers to ${show(inner)}`;
+    const problem = problemWithin(inner, depth + 1);
+    if (problem !== undefined) return problem;
   }
   return undefined;
 }

@@ -44,6 +44,8 @@ export function stdioTransport(address: StdioAddress, sdk: Sdk): ServerTransport
   let child: Child | undefined;
   let failure: string | undefined;
   let tail = "";
+  /** It no longer reads: it has ended, or is about to, by itself. */
+  let broken = false;
   let gone: Promise<void> = Promise.resolve();
   let closing: Promise<void> | undefined;
   let killing: Promise<void> | undefined;
@@ -88,7 +90,7 @@ export function stdioTransport(address: StdioAddress, sdk: Sdk): ServerTransport
           reject(error);
         });
         started.once("exit", (code, signal) => {
-          if (!closing && !killing) failure ??= code === null ? `was ended by ${signal}` : `ended with exit code ${code}`;
+          if (broken || (!closing && !killing)) failure ??= code === null ? `was ended by ${signal}` : `ended with exit code ${code}`;
           if (started.pid !== undefined) signalGroup(started.pid, "SIGKILL"); // whoever it started and left behind
           forget();
           transport.onexit?.();
@@ -134,7 +136,11 @@ export function stdioTransport(address: StdioAddress, sdk: Sdk): ServerTransport
     }
     // Settles when it is handed over: a server that does not read is given up by the call's own time limit.
     return new Promise((resolve, reject) => {
-      input.write(`${JSON.stringify(message)}\n`, (error) => (error ? reject(error) : resolve()));
+      input.write(`${JSON.stringify(message)}\n`, (error) => {
+        if (!error) return resolve();
+        broken = true;
+        reject(error);
+      });
     });
   }
 

@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, realpath, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { AccessRoot, FileAccess } from "../../src/filesystem-manager/access.js";
 import { DEFAULT_EXCLUDE, DEFAULT_HIDDEN } from "../../src/filesystem-manager/names.js";
+import { removeTree } from "../../src/filesystem-manager/remove-tree.js";
 import { createSeenFiles } from "../../src/filesystem-manager/seen-files.js";
 import type { FileToolsContext } from "../../src/filesystem-manager/tools/context.js";
 import { fileTools } from "../../src/filesystem-manager/tools/index.js";
@@ -13,7 +14,7 @@ import type { ToolContext } from "../../src/tools/tool.js";
 /** A directory of its own, gone after the test. Its real path. */
 export async function temporaryDirectory(): Promise<string> {
   const path = await realpath(await mkdtemp(join(tmpdir(), "massgen-files-")));
-  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  onTestFinished(() => removeTree(dirname(path), basename(path))); // snapshots are read-only
   return path;
 }
 

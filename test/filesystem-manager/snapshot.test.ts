@@ -195,7 +195,9 @@ describe("a snapshot", () => {
     const writer = spawn(process.execPath, ["-e", program, file], { stdio: ["ignore", "pipe", "ignore"] });
     onTestFinished(() => void writer.kill("SIGKILL"));
     await once(writer.stdout, "data");
-    const taken = await takeSnapshot(live, snap("s"), options());
+    // The writer may stand still while a copy is made, on a busy machine; not every time.
+    let taken = await takeSnapshot(live, snap("s0"), options());
+    for (let n = 1; n < 100 && taken.left.length === 0; n++) taken = await takeSnapshot(live, snap(`s${n}`), options());
     expect(taken.left).toEqual([{ path: "busy.log", why: "kept changing while it was copied; the copy may be of several states" }]);
     expect(taken.states.has("busy.log")).toBe(false);
     writer.kill("SIGKILL");

@@ -84,7 +84,7 @@ describe("a server that lies about its tools", () => {
     expect(run.warnings).toHaveLength(1);
     expect(run.warnings[0]).toMatchObject({ code: "mcp_tools" });
     expect(run.warnings[0]?.message).toMatch(
-      /lists tools that break the rules: "good" is listed twice; the first is used; "list" takes "array", not an object; "none" has no input schema; "nonsense" has an input schema that is not JSON Schema \(.*\); "foreign" .* \(and 4 more\)\.$/,
+      /lists tools that break the rules: "good" is listed twice; the first is used; "list" takes "array", not an object; "none" has no input schema; "nonsense" has an input schema that is not JSON Schema \(schema\/properties\/a\/type must be .*\); "foreign" .* \(and 5 more\)\.$/,
     );
   });
 

@@ -1,12 +1,11 @@
 import type { Agent } from "../../agent/agent.js";
-import { ConfigError } from "../../errors.js";
 import type { CommandOptions } from "../../filesystem-manager/commands/options.js";
 import type { ContextPath, WorkspaceOptions } from "../../filesystem-manager/options.js";
-import { type McpServersConfig, readServers } from "../../mcp/config.js";
+import type { McpHttpServer, McpServersConfig, McpStdioServer } from "../../mcp/config.js";
 import type { MemoryOptions } from "../../tools/memory/index.js";
 import type { TaskPlanningOptions } from "../../tools/task-planning/index.js";
 import type { Toolkit } from "../../tools/toolkit.js";
-import { atLeast, bad, given, knownKeys, shown } from "../option-checks.js";
+import { atLeast, bad, given, knownKeys, required, shown } from "../option-checks.js";
 import { makeMcpServers, makeMemory, makeTaskPlanning, makeWorkspaces } from "./factories.js";
 import { type KitOrder, TeamToolkits } from "./team-toolkits.js";
 
@@ -52,6 +51,28 @@ const COMMAND_KEYS: Record<keyof CommandOptions, true> = {
   maxProcesses: true,
 };
 const CONTEXT_KEYS: Record<keyof ContextPath, true> = { path: true, permission: true, protectedPaths: true };
+const SERVER_KEYS: Record<keyof McpStdioServer | keyof McpHttpServer | "name", true> = {
+  name: true,
+  type: true,
+  command: true,
+  args: true,
+  env: true,
+  cwd: true,
+  url: true,
+  headers: true,
+  allowedTools: true,
+  excludeTools: true,
+  required: true,
+  connectTimeoutMs: true,
+  timeoutMs: true,
+  resetTimeoutOnProgress: true,
+  maxResultBytes: true,
+  maxTools: true,
+  paths: true,
+  perAgent: true,
+  roots: true,
+  instructions: true,
+};
 const TASK_PLANNING_KEYS: Record<keyof TaskPlanningOptions, true> = { maxTasks: true, file: true };
 const MEMORY_KEYS: Record<keyof MemoryOptions, true> = { maxNoteChars: true, maxShortTermChars: true, maxNotes: true };
 
@@ -69,11 +90,16 @@ export function resolveToolkits(options: ToolkitOptions, agents: readonly Agent[
   if (housed.length > 0) own(housed, () => makeWorkspaces(workspaces ?? {}));
 
   const servers = [
-    { config: options.mcpServers, at: "", having: everybody, name: "mcp" },
-    ...agents.map(({ mcpServers }, index) => ({ config: mcpServers, at: `agents[${index}].`, having: [index], name: "mcp_own" })),
+    { config: options.mcpServers, path: "mcpServers", having: everybody, name: "mcp" },
+    ...agents.map(({ mcpServers }, index) => ({
+      config: mcpServers,
+      path: `agents[${index}].mcpServers`,
+      having: [index],
+      name: "mcp_own",
+    })),
   ];
-  for (const { config, at, having, name } of servers) {
-    if (config !== undefined && countServers(config, at) > 0) own(having, () => makeMcpServers(config, name));
+  for (const { config, path, having, name } of servers) {
+    if (config !== undefined && hasServers(config, path)) own(having, () => makeMcpServers(config, name));
   }
 
   const planning = switchOf("taskPlanning", options.taskPlanning, Object.keys(TASK_PLANNING_KEYS));
@@ -94,13 +120,17 @@ export function resolveToolkits(options: ToolkitOptions, agents: readonly Agent[
   return orders.length === 0 ? undefined : new TeamToolkits(orders);
 }
 
-function countServers(config: McpServersConfig, at: string): number {
-  try {
-    return readServers(config).length;
-  } catch (error) {
-    if (at === "" || !(error instanceof ConfigError)) throw error;
-    throw new ConfigError(error.code, `${at}${error.message}`, { path: `${at}${error.path}` });
+/** Whether there are any. What a server's keys may hold is checked by whoever connects it. */
+function hasServers(config: McpServersConfig, path: string): boolean {
+  if (typeof config !== "object" || config === null)
+    throw bad(path, `must be an object of servers by name, or a list, not ${shown(config)}`);
+  for (const [key, server] of Object.entries(config)) {
+    const at = Array.isArray(config) ? `${path}[${key}]` : `${path}.${key}`;
+    required(at, server);
+    knownKeys(server, Object.keys(SERVER_KEYS), at);
+    if (!("command" in server) && !("url" in server)) throw bad(at, "needs a `command` to start, or a `url`");
   }
+  return Object.keys(config).length > 0;
 }
 
 /** The options of something that is off, on with its defaults, or on with options. */

@@ -40,7 +40,7 @@ const tools = {
     { name: "wordy", description: "y".repeat(1_000_000), inputSchema: object },
     { name: "untyped", inputSchema: { properties: { a: { type: "string" } } } },
     { name: 7, inputSchema: object },
-    { name: "deep", inputSchema: { type: "object", not: JSON.parse('{"not":'.repeat(9_000) + "true" + "}".repeat(9_000)) } },
+    { name: "deep", inputSchema: { type: "object", not: JSON.parse(`${'{"not":'.repeat(1_000)}true${"}".repeat(1_000)}`) } },
     "tool",
   ],
   many: Array.from({ length: 10_000 }, (_, i) => ({ name: `tool_${i}`, description: "one of many", inputSchema: object })),
@@ -97,7 +97,7 @@ const answers = {
 createInterface({ input: process.stdin }).on("line", (line) => {
   const { id, method, params } = JSON.parse(line);
   if (method === "notifications/cancelled") note("cancelled");
-  if (id === undefined || mode === "silent" || mode === "silent-stubborn") return;
+  if (id === undefined || mode === "silent" || mode === "floods" || mode === "silent-stubborn") return;
   if (answers[method]) answers[method](id, params ?? {});
   else send({ id, error: { code: -32601, message: `no ${method}` } });
 });

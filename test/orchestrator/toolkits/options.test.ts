@@ -18,8 +18,10 @@ describe("options of toolkits", () => {
     [{ workspaces: { contextPaths: "/x" } }, "workspaces.contextPaths", "must be a list of"],
     [{ workspaces: "yes" }, "workspaces", "must be true, false or an object"],
     [{ workspace: true }, "workspace", 'did you mean "workspaces"?'],
-    [{ mcpServers: { files: { comand: "npx" } } }, "mcpServers.files", 'did you mean "command"?'],
-    [{ mcpServers: [{ command: "npx" }] }, "mcpServers[0].name", "needs a name"],
+    [{ mcpServers: { files: { comand: "npx" } } }, "mcpServers.files.comand", 'did you mean "command"?'],
+    [{ mcpServers: { files: {} } }, "mcpServers.files", "needs a `command` to start, or a `url`"],
+    [{ mcpServers: [1] }, "mcpServers[0]", "must be an object"],
+    [{ mcpServers: "npx" }, "mcpServers", "must be an object of servers by name"],
     [{ taskPlanning: { maxTask: 3 } }, "taskPlanning.maxTask", 'did you mean "maxTasks"?'],
     [{ taskPlanning: { maxTasks: 0 } }, "taskPlanning.maxTasks", "of at least 1"],
     [{ memory: { notes: 3 } }, "memory.notes", "unknown option"],
@@ -40,7 +42,7 @@ describe("options of toolkits", () => {
   });
 
   it.each<[object, string]>([
-    [{ mcpServers: { files: { comand: "npx" } } }, "agents[0].mcpServers.files"],
+    [{ mcpServers: { files: { comand: "npx" } } }, "agents[0].mcpServers.files.comand"],
     [{ toolkits: [1] }, "agents[0].toolkits[0]"],
     [{ workspace: "yes" }, "agents[0].workspace"],
     [{ mcpServer: {} }, "agents[0].mcpServer"],
