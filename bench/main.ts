@@ -3,8 +3,10 @@ import { aborting, alone, importing, memory, otherWires, type Setting, streaming
 import { preparePeers } from "./peers.js";
 import { startServer } from "./processes.js";
 import { machine } from "./report.js";
+import { snapshots } from "./snapshots.js";
+import { toolCalls } from "./tool-calls.js";
 
-const all = [importing, alone, aborting, memory, streaming, otherWires];
+const all = [importing, alone, aborting, memory, streaming, otherWires, snapshots, toolCalls];
 
 /** Prints the tables as Markdown on stdout. Fails only when something breaks, never for a figure. */
 async function main(args: string[]): Promise<void> {

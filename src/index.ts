@@ -32,6 +32,7 @@ export { isDelta, isTerminal } from "./orchestrator/events.js";
 export type { LedgerEntry } from "./orchestrator/ledger.js";
 export type { AgentConfig, OrchestratorOptions, RunOptions, Timeouts } from "./orchestrator/options.js";
 export { Orchestrator } from "./orchestrator/orchestrator.js";
+export type { PlanningModeOptions } from "./orchestrator/planning-mode.js";
 export { defaultPrompts, escapeData, type Prompts, type ReadableAnswer, type VotingSensitivity } from "./orchestrator/prompts/prompts.js";
 export { type FinalAnswer, type PartialResult, type Run, RunError, type RunResult } from "./orchestrator/run.js";
 export { approval, type Ballot, borda, type Candidate, type DecisionRule, plurality, unanimity } from "./orchestrator/voting/rule.js";
@@ -39,4 +40,14 @@ export { type Runtime, systemRuntime } from "./runtime.js";
 export type { Budget } from "./token-manager/budget.js";
 export type { Cost, ModelPrice, PriceOverrides, TokenRates } from "./token-manager/prices.js";
 export type { Usage } from "./token-manager/usage.js";
-export { type Tool, type ToolContext, tool } from "./tools/tool.js";
+export {
+  type JsonSchema,
+  type Tool,
+  type ToolAnnotations,
+  type ToolContext,
+  type ToolLogger,
+  type ToolOptions,
+  type ToolPaths,
+  tool,
+} from "./tools/tool.js";
+export type { RunToolkit, Toolkit, ToolkitRun, ToolTurn } from "./tools/toolkit.js";

@@ -1,15 +1,21 @@
 import type { Runtime } from "../runtime.js";
 
-/** A controller that also aborts when `parent` does. Call `unlink` when done, so that the parent forgets it. */
-export function linkedController(parent: AbortSignal): { controller: AbortController; unlink: () => void } {
+/** A controller that also aborts when one of `parents` does. Call `unlink` when done, so that they forget it. */
+export function linkedController(...parents: AbortSignal[]): { controller: AbortController; unlink: () => void } {
   const controller = new AbortController();
-  if (parent.aborted) {
-    controller.abort(parent.reason);
+  const aborted = parents.find((parent) => parent.aborted);
+  if (aborted !== undefined) {
+    controller.abort(aborted.reason);
     return { controller, unlink: () => {} };
   }
-  const forward = () => controller.abort(parent.reason);
-  parent.addEventListener("abort", forward, { once: true });
-  return { controller, unlink: () => parent.removeEventListener("abort", forward) };
+  const links = parents.map((parent) => ({ parent, forward: () => controller.abort(parent.reason) }));
+  for (const { parent, forward } of links) parent.addEventListener("abort", forward, { once: true });
+  return {
+    controller,
+    unlink() {
+      for (const { parent, forward } of links) parent.removeEventListener("abort", forward);
+    },
+  };
 }
 
 /** Resolves after `ms`, or as soon as `signal` aborts. */

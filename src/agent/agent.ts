@@ -1,6 +1,8 @@
 import type { Backend, ModelSettings } from "../backends/backend.js";
 import { ConfigError } from "../errors.js";
+import type { McpServersConfig } from "../mcp/config.js";
 import type { Tool } from "../tools/tool.js";
+import type { Toolkit } from "../tools/toolkit.js";
 
 export interface AgentOptions {
   /** Names the agent in events and results; unique in its team. Models never read it. */
@@ -10,6 +12,12 @@ export interface AgentOptions {
   backend: Backend;
   /** Default: none. */
   tools?: readonly Tool[];
+  /** MCP servers of its own, besides the team's. */
+  mcpServers?: McpServersConfig;
+  /** Toolkits besides the team's. */
+  toolkits?: readonly Toolkit[];
+  /** Whether it has a workspace. Default: as the orchestrator's `workspaces` says. */
+  workspace?: boolean;
   /** Neutral settings of its model steps. */
   settings?: ModelSettings;
   /** The API's own parameters, in its own spelling. */
@@ -22,12 +30,15 @@ export class Agent {
   readonly systemMessage: string | undefined;
   readonly backend: Backend;
   readonly tools: Tool[];
+  readonly mcpServers: McpServersConfig | undefined;
+  readonly toolkits: readonly Toolkit[] | undefined;
+  readonly workspace: boolean | undefined;
   readonly settings: ModelSettings | undefined;
   readonly params: Record<string, unknown> | undefined;
 
   /** @throws ConfigError for a blank id, something that is no backend, or two tools of one name. */
   constructor(options: AgentOptions) {
-    const { id, systemMessage, backend, tools = [], settings, params } = options;
+    const { id, systemMessage, backend, tools = [], settings, params, mcpServers, toolkits, workspace } = options;
     if (typeof id !== "string" || id.trim() === "") {
       throw new ConfigError("bad_agent_id", `An agent's id must be a string that is not blank, got ${JSON.stringify(id)}.`, { path: "id" });
     }
@@ -47,6 +58,9 @@ export class Agent {
     this.systemMessage = systemMessage;
     this.backend = backend;
     this.tools = [...tools];
+    this.mcpServers = mcpServers;
+    this.toolkits = toolkits;
+    this.workspace = workspace;
     this.settings = settings;
     this.params = params;
   }

@@ -19,6 +19,11 @@ export class TurnClock {
   /** When the turn last began to run. */
   #since = 0;
   #running = false;
+  #stopped = false;
+  /** How often it has been paused and not resumed. */
+  #pauses = 1;
+  /** Limits of tool calls, which stand still with the turn's. */
+  #calls: Set<CallLimit> | undefined;
   /** When the step began. */
   #started = 0;
   /** When something last arrived. */
@@ -37,19 +42,43 @@ export class TurnClock {
     this.resume();
   }
 
-  /** The turn's time stands still. */
+  /** The turn's time, and that of its tool calls, stands still until each pause has been resumed. */
   pause(): void {
-    if (!this.#running) return;
-    this.#left = Math.max(0, this.#left - (this.#runtime.now() - this.#since));
+    if (this.#pauses++ > 0 || this.#stopped) return;
+    const ran = this.#runtime.now() - this.#since;
+    this.#left = Math.max(0, this.#left - ran);
     this.#running = false;
     this.#arm();
+    if (this.#calls !== undefined) for (const call of this.#calls) haltCall(call, this.#runtime);
   }
 
   resume(): void {
-    if (this.#running) return;
+    if (--this.#pauses > 0 || this.#stopped) return;
     this.#since = this.#runtime.now();
     this.#running = true;
     this.#arm();
+    if (this.#calls !== undefined) for (const call of this.#calls) this.#armCall(call);
+  }
+
+  /** Calls `expire` once, after `ms` of running time; `Infinity` never. The returned function cancels. */
+  limitCall(ms: number, expire: () => void): () => void {
+    if (ms === Number.POSITIVE_INFINITY || this.#stopped) return () => {};
+    const call: CallLimit = { left: ms, since: 0, expire, cancel: undefined };
+    this.#calls ??= new Set();
+    this.#calls.add(call);
+    if (this.#pauses === 0) this.#armCall(call);
+    return () => {
+      call.cancel?.();
+      this.#calls?.delete(call);
+    };
+  }
+
+  #armCall(call: CallLimit): void {
+    call.since = this.#runtime.now();
+    call.cancel = this.#runtime.setTimer(call.left, () => {
+      this.#calls?.delete(call);
+      call.expire();
+    });
   }
 
   beginStep(): void {
@@ -73,6 +102,9 @@ export class TurnClock {
 
   /** For good: a late `resume` arms nothing. */
   stop(): void {
+    this.#stopped = true;
+    if (this.#calls !== undefined) for (const call of this.#calls) call.cancel?.();
+    this.#calls = undefined;
     this.#left = Number.POSITIVE_INFINITY;
     this.#running = false;
     this.#step = "none";
@@ -111,6 +143,19 @@ export class TurnClock {
     if (overdue !== undefined) this.#expire(overdue);
     if (this.#cancel === undefined) this.#arm();
   }
+}
+
+/** The time that one tool call has left. */
+interface CallLimit {
+  left: number;
+  since: number;
+  expire: () => void;
+  cancel: (() => void) | undefined;
+}
+
+function haltCall(call: CallLimit, runtime: Runtime): void {
+  call.cancel?.();
+  call.left = Math.max(0, call.left - (runtime.now() - call.since));
 }
 
 const LIMITS: readonly Limit[] = ["turn", "step", "firstChunk", "chunk"];

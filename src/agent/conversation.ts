@@ -1,5 +1,5 @@
 import type { BackendRequest } from "../backends/backend.js";
-import type { Message, ToolChoice, ToolDefinition, ToolResultPart } from "../formatter/messages.js";
+import type { Message, ToolChoice, ToolDefinition, ToolResultPart, UserMessage } from "../formatter/messages.js";
 import type { TurnRequest } from "./types.js";
 
 /** What the model has been told and may call; grows from step to step. */
@@ -47,6 +47,17 @@ export function addMessage(conversation: Conversation, message: Message): void {
 
 export function addNote(conversation: Conversation, note: string): void {
   addMessage(conversation, { role: "user", content: note });
+}
+
+/** Puts a note at the end of what the user has said last. */
+export function addToLastMessage(conversation: Conversation, note: string | undefined): void {
+  const last = conversation.messages.at(-1);
+  if (note === undefined || note === "") return;
+  if (last?.role !== "user") return addNote(conversation, note);
+  const { content } = last;
+  const joined: UserMessage["content"] =
+    typeof content === "string" ? `${content}\n\n${note}` : [...content, { type: "text", text: `\n\n${note}` }];
+  conversation.messages = [...conversation.messages.slice(0, -1), { role: "user", content: joined }];
 }
 
 export function addResults(conversation: Conversation, content: ToolResultPart[]): void {

@@ -1,17 +1,11 @@
 import { MassGenError } from "../errors.js";
-import type { UserPart } from "../formatter/messages.js";
-import type { Tool } from "../tools/tool.js";
-import { linkedController } from "./abort.js";
+import type { Tool, ToolContext, ToolLogger } from "../tools/tool.js";
 import type { TurnClock } from "./clocks.js";
+import { isAsyncIterable, lastValue } from "./last-value.js";
 import type { ReplyCall } from "./reply.js";
-import type { ToolOutcome, TurnHooks, TurnRequest } from "./types.js";
-
-/** A call's outcome: as the model reads it, and as it appears in events. */
-export interface CallResult {
-  text: string | UserPart[];
-  value: unknown;
-  isError: boolean;
-}
+import { permit } from "./tool-permission.js";
+import { type CallResult, failure, jsonSafe, messageOf, toolResult } from "./tool-result.js";
+import type { StepEvent, ToolOutcome, TurnHooks, TurnRequest } from "./types.js";
 
 export interface ToolRun {
   request: TurnRequest;
@@ -19,6 +13,11 @@ export interface ToolRun {
   clock: TurnClock;
   /** The turn's. */
   signal: AbortSignal;
+  /** Called when the turn is stopped. A listener on its signal for each of many calls would make Node warn of a leak. */
+  stops: Set<() => void>;
+  /** The step that made the calls. */
+  stepId: string;
+  emit(event: StepEvent): void;
   /** Everything the model may call now, for the answer to a name that does not exist. */
   offered: string[];
 }
@@ -33,7 +32,9 @@ export function runToolCalls(calls: ReplyCall[], run: ToolRun): Promise<CallResu
     const tool = tools.get(call.toolName);
     if (tool === undefined) results[index] = Promise.resolve(failure(unknownTool(call.toolName, run.offered)));
     else if (call.invalid !== undefined) results[index] = Promise.resolve(failure(invalidInput(call.toolName, call.invalid)));
+    else if (run.request.planned?.has(call.toolName)) results[index] = Promise.resolve(onlyNoted(call.toolName));
     else if (tool.execute !== undefined) results[index] = execute(tool, call, run);
+    else if (run.hooks.check !== undefined) results[index] = checkAndAsk(tool, call, run);
     else {
       external.push(call);
       externalAt.push(index);
@@ -41,17 +42,24 @@ export function runToolCalls(calls: ReplyCall[], run: ToolRun): Promise<CallResu
   }
   if (external.length > 0) {
     const outcomes = askCaller(external, run);
-    for (const [n, index] of externalAt.entries()) {
-      results[index] = outcomes.then((all) => {
-        if (typeof all === "string") return failure(all);
-        const outcome = all[n];
-        return outcome === undefined
-          ? failure(`The caller gave no result for "${external[n]?.toolName}".`)
-          : toolResult(outcome.output, outcome.isError);
-      });
-    }
+    for (const [n, index] of externalAt.entries()) results[index] = outcomes.then((all) => answerTo(external[n]!, all, n));
   }
   return results;
+}
+
+async function checkAndAsk(tool: Tool, call: ReplyCall, run: ToolRun): Promise<CallResult> {
+  try {
+    await run.hooks.check?.({ tool, input: call.input });
+  } catch (error) {
+    return failure(messageOf(error), error);
+  }
+  return answerTo(call, await askCaller([call], run), 0);
+}
+
+function answerTo(call: ReplyCall, outcomes: ToolOutcome[] | string, n: number): CallResult {
+  if (typeof outcomes === "string") return failure(outcomes);
+  const outcome = outcomes[n];
+  return outcome === undefined ? failure(`The caller gave no result for "${call.toolName}".`) : toolResult(outcome.output, outcome.isError);
 }
 
 /** The caller's outcomes, or why there are none. The turn's clock stands still meanwhile. */
@@ -68,86 +76,98 @@ async function askCaller(calls: ReplyCall[], run: ToolRun): Promise<ToolOutcome[
 }
 
 function execute(tool: Tool, call: ReplyCall, run: ToolRun): Promise<CallResult> {
-  const { request, signal } = run;
-  const { controller, unlink } = linkedController(signal);
-  const limit = request.timeouts.tool;
+  const { request, signal, stops } = run;
+  const controller = new AbortController();
+  const limit = tool.timeoutMs ?? request.timeouts.tool;
   return new Promise((resolve) => {
+    let over = false;
     let cancel = () => {};
     const settle = (result: CallResult) => {
+      if (over) return;
+      over = true;
       cancel();
-      unlink();
-      signal.removeEventListener("abort", onAbort);
+      stops.delete(onStop);
       resolve(result);
     };
-    function onAbort() {
+    function onStop() {
+      controller.abort(signal.reason);
       settle(failure("The turn was stopped before the tool had finished."));
     }
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (limit !== Number.POSITIVE_INFINITY) {
-      cancel = request.runtime.setTimer(limit, () => {
-        settle(failure(`Tool "${tool.name}" took longer than ${limit} ms and was stopped. Ask it for less, or go on without it.`));
-        controller.abort(new MassGenError("tool_timeout", `Tool "${tool.name}" took longer than ${limit} ms.`));
-      });
+    function onTimeout() {
+      const error = new MassGenError("tool_timeout", `Tool "${tool.name}" took longer than ${limit} ms.`);
+      settle(failure(`Tool "${tool.name}" took longer than ${limit} ms and was stopped. Ask it for less, or go on without it.`, error));
+      controller.abort(error);
     }
-    const context = {
+    const { toolCallId } = call;
+    /** What a call says after it has its result goes nowhere. */
+    const emit = (event: ToolEvent) => {
+      if (!over) run.emit({ stepId: run.stepId, toolCallId, toolName: tool.name, ...event });
+    };
+    const context: ToolContext = {
       runId: request.runId,
       agentId: request.agentId,
       turnId: request.turnId,
-      toolCallId: call.toolCallId,
+      toolCallId,
       signal: controller.signal,
       context: request.context,
+      ...request.toolContext,
+      logger: loggerTo(emit),
     };
-    // A promise settles once: what comes after a timeout or an abort is heard by nobody and rejects nowhere.
-    Promise.resolve()
-      .then(() => (signal.aborted ? undefined : tool.execute?.(call.input, context)))
-      .then(
-        (output) => settle(toolResult(output, false, tool.name)),
-        (error: unknown) =>
-          settle(failure(error instanceof MassGenError ? error.message : `Tool "${tool.name}" failed: ${messageOf(error)}`)),
-      );
+    const start = () => {
+      cancel = run.clock.limitCall(limit, onTimeout);
+    };
+    let { input } = call;
+    let changed = false;
+    const done = (output: unknown) => {
+      const result = toolResult(output, false, tool.name);
+      settle(changed ? withChangedInput(result, input) : result);
+    };
+    const failed = (error: unknown) =>
+      settle(failure(error instanceof MassGenError ? error.message : `Tool "${tool.name}" failed: ${messageOf(error)}`, error));
+
+    stops.add(onStop);
+    const permission = permit(tool, call, context, run);
+    if (permission === undefined) start();
+    // It settles once: what comes after a timeout or an abort is heard by nobody and rejects nowhere.
+    Promise.resolve(permission)
+      .then((granted) => {
+        if (signal.aborted) return undefined;
+        if (granted !== undefined) {
+          if ("refusal" in granted) return settle(granted.refusal);
+          ({ input, changed } = granted);
+          start();
+        }
+        return tool.execute?.(input, context);
+      })
+      .then((output) => {
+        if (!isAsyncIterable(output)) return done(output);
+        lastValue(output, controller.signal, (value) => emit({ type: "tool-progress", output: jsonSafe(value) })).then(done, failed);
+      }, failed);
   });
 }
 
-/**
- * A tool's return value as the model reads it: strings and lists of text or file parts as they are, nothing
- * (`undefined`) as "done", anything else as JSON. What JSON cannot hold is an error.
- */
-export function toolResult(output: unknown, isError: boolean, name = "the tool"): CallResult {
-  if (typeof output === "string") return { text: output, value: output, isError };
-  if (output === undefined) return { text: "done", value: "done", isError };
-  if (isUserParts(output)) return { text: output, value: output, isError };
-  try {
-    const json = JSON.stringify(output);
-    if (json !== undefined) return { text: json, value: JSON.parse(json), isError };
-    return failure(`The result of ${name} is a ${typeof output}, which has no JSON form.`);
-  } catch (error) {
-    return failure(`The result of ${name} cannot be written as JSON: ${messageOf(error)}`);
-  }
+type ToolEvent =
+  | { type: "tool-progress"; output: unknown }
+  | { type: "tool-log"; level: "debug" | "info" | "warn" | "error"; message: string; data?: unknown };
+
+function loggerTo(emit: (event: ToolEvent) => void): ToolLogger {
+  const at = (level: keyof ToolLogger) => (message: string, data?: unknown) =>
+    emit({ type: "tool-log", level, message: String(message), ...(data !== undefined && { data: jsonSafe(data) }) });
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
-export function failure(message: string): CallResult {
-  return { text: message, value: message, isError: true };
+/** The model asked for something else: it has to know what the result is of. */
+function withChangedInput(result: CallResult, input: unknown): CallResult {
+  const note = `(The user changed the arguments of this call to ${JSON.stringify(input)}.)`;
+  const { text } = result;
+  return { ...result, input, text: typeof text === "string" ? `${note}\n${text}` : [{ type: "text", text: note }, ...text] };
 }
 
-function isUserParts(value: unknown): value is UserPart[] {
-  return Array.isArray(value) && value.length > 0 && value.every(isUserPart);
-}
-
-function isUserPart(value: unknown): value is UserPart {
-  if (typeof value !== "object" || value === null || !("type" in value)) return false;
-  if (value.type === "text") return "text" in value && typeof value.text === "string";
-  return (
-    value.type === "file" &&
-    "mediaType" in value &&
-    typeof value.mediaType === "string" &&
-    "data" in value &&
-    typeof value.data === "string"
-  );
-}
-
-function messageOf(error: unknown): string {
-  if (error instanceof Error) return error.message === "" ? error.name : error.message;
-  return String(error);
+function onlyNoted(name: string): CallResult {
+  const text =
+    `Not done: "${name}" acts outside your workspace, and calls of it are only noted while the team is still deciding. ` +
+    "Describe in your answer what should be called, with which arguments, and why; whoever presents the final answer can make the call.";
+  return { text, value: text, isError: false, planned: true };
 }
 
 function unknownTool(name: string, offered: string[]): string {

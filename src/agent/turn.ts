@@ -8,6 +8,7 @@ import {
   addMessage,
   addNote,
   addResults,
+  addToLastMessage,
   type Conversation,
   isOffered,
   offer,
@@ -20,7 +21,7 @@ import { newReply, partialText, type Reply, type ReplyCall, type ReplySink, repl
 import { isRetryable, retryDelay } from "./retry.js";
 import { Step } from "./step.js";
 import { stepEstimate, stepUsage } from "./step-usage.js";
-import { runToolCalls } from "./tool-calls.js";
+import { runToolCalls, type ToolRun } from "./tool-calls.js";
 import type { StepEvent, TurnHooks, TurnRequest, TurnResult, TurnRun, Verdict } from "./types.js";
 
 type StepStatus = Extract<StepEvent, { type: "step-finish" }>["status"];
@@ -51,6 +52,8 @@ class Turn implements TurnRun, ReplySink {
   #unlink: (() => void) | undefined;
   /** Made for what else than steps must hear of an abort: tools, and the wait before a retry. */
   #controller: AbortController | undefined;
+  /** Stops the tool calls under way. */
+  #stops: Set<() => void> | undefined;
   #over = false;
   #stepNumber = 0;
   /** The step in flight: from its `step-start` to its `step-finish`. */
@@ -101,6 +104,11 @@ class Turn implements TurnRun, ReplySink {
     return live === undefined ? this.#spent : addUsage(this.#spent, stepUsage(live.reply, live.request, this.#request.backend.type));
   }
 
+  hold(): () => void {
+    this.#clock.pause();
+    return () => this.#clock.resume();
+  }
+
   // ---- for the reply
 
   get streamed(): ReplySink["streamed"] {
@@ -135,6 +143,7 @@ class Turn implements TurnRun, ReplySink {
       this.#reject(error); // a hook threw; an exception that leaves an abort listener would end the process
     } finally {
       this.#controller?.abort(reason);
+      if (this.#stops !== undefined) for (const stop of [...this.#stops]) stop();
       live?.stop({ type: "stopped" }, reason);
     }
   }
@@ -166,6 +175,8 @@ class Turn implements TurnRun, ReplySink {
 
   async #loop(): Promise<void> {
     await undefined; // so that the caller holds the turn before the first event
+    const { note } = this.#request;
+    if (note !== undefined && !this.#over) addToLastMessage(this.#conversation, await note(this.#signal));
     let paused = false; // the provider paused its own work: the reply goes straight back, with nothing after it
     let retry = 0; // how often the step has been started again
     for (let steps = 0; !this.#over; ) {
@@ -264,15 +275,25 @@ class Turn implements TurnRun, ReplySink {
   async #work(reply: Reply): Promise<boolean> {
     for (const call of reply.calls) this.#emitCall(reply, call);
     if (this.#over) return false;
-    const offered = offeredNames(this.#conversation);
-    const run = { request: this.#request, hooks: this.#hooks, clock: this.#clock, signal: this.#signal, offered };
+    const { stepId } = reply;
+    this.#stops ??= new Set();
+    const run: ToolRun = {
+      request: this.#request,
+      hooks: this.#hooks,
+      clock: this.#clock,
+      signal: this.#signal,
+      stops: this.#stops,
+      stepId,
+      emit: (event) => this.emit(event),
+      offered: offeredNames(this.#conversation),
+    };
     const parts: ToolResultPart[] = [];
     for (const [index, pending] of runToolCalls(reply.calls, run).entries()) {
-      const { text, value, isError } = await pending;
+      const { text, value, isError, ...more } = await pending;
       const call = reply.calls[index];
       if (this.#over || call === undefined) return false;
       const { toolCallId, toolName } = call;
-      this.emit({ type: "tool-result", stepId: reply.stepId, toolCallId, toolName, output: value, isError });
+      this.emit({ type: "tool-result", stepId, toolCallId, toolName, output: value, isError, ...more });
       parts.push({ type: "tool-result", toolCallId, toolName, output: text, ...(isError && { isError }) });
     }
     this.#finishStep("ok");

@@ -3,7 +3,7 @@ import type { ErrorInfo } from "../errors.js";
 import type { Message, ToolChoice, ToolDefinition } from "../formatter/messages.js";
 import type { Runtime } from "../runtime.js";
 import type { Usage } from "../token-manager/usage.js";
-import type { Tool } from "../tools/tool.js";
+import type { Tool, ToolContext } from "../tools/tool.js";
 
 /** Milliseconds; `Infinity` switches one off. */
 export interface TurnTimeouts {
@@ -15,7 +15,7 @@ export interface TurnTimeouts {
   firstChunk: number;
   /** Between two chunks. */
   chunk: number;
-  /** One tool call. */
+  /** One tool call, of a tool that says nothing else. */
   tool: number;
 }
 
@@ -50,6 +50,12 @@ export interface TurnRequest {
   retryAfterOutput?: boolean;
   /** Passed to tools. */
   context?: unknown;
+  /** Passed to tools besides. */
+  toolContext?: Pick<ToolContext, "workspace" | "saveFile">;
+  /** Tools whose calls are only noted: their result says so. */
+  planned?: ReadonlySet<string>;
+  /** What goes at the end of the last message, found out before the first step. */
+  note?: (signal: AbortSignal) => Promise<string | undefined>;
   trace?: TraceContext;
   runtime: Runtime;
   /** Aborts the turn, as `abort` of what `startTurn` returns does. */
@@ -109,6 +115,9 @@ export interface ToolOutcome {
   isError: boolean;
 }
 
+/** What the caller says to a call that needs to be allowed; `input` replaces the arguments. */
+export type Approval = { approved: true; input?: unknown } | { approved: false; reason?: string };
+
 /** What a step tells while it runs; the driver stamps run, turn, phase and seq onto it. */
 export type StepEvent = { stepId: string } & (
   | { type: "step-start" }
@@ -116,7 +125,19 @@ export type StepEvent = { stepId: string } & (
   | { type: "reasoning-delta"; delta: string; kind?: "raw" | "summary" }
   | { type: "answer-delta"; delta: string; toolCallId: string }
   | { type: "tool-call"; toolCallId: string; toolName: string; input: unknown; invalid?: string; builtin?: boolean }
-  | { type: "tool-result"; toolCallId: string; toolName: string; output: unknown; isError: boolean; builtin?: boolean }
+  | { type: "tool-progress"; toolCallId: string; toolName: string; output: unknown }
+  | { type: "tool-log"; toolCallId: string; toolName: string; level: "debug" | "info" | "warn" | "error"; message: string; data?: unknown }
+  | {
+      type: "tool-result";
+      toolCallId: string;
+      toolName: string;
+      output: unknown;
+      isError: boolean;
+      error?: ErrorInfo;
+      input?: unknown;
+      planned?: true;
+      builtin?: boolean;
+    }
   | { type: "source"; url?: string; title?: string; text?: string }
   | { type: "file"; mediaType: string; data: string; partial?: true }
   | { type: "compaction"; method: string; tokensBefore?: number; tokensAfter?: number }
@@ -147,6 +168,10 @@ export interface TurnHooks {
   takeUpdate(): TurnUpdate | undefined;
   /** Carries out calls that belong to the caller; the turn's and step's clocks stand still meanwhile. */
   external(calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]>;
+  /** Asked before every call of a tool; throws what the model is told if the call is refused. */
+  check?: ((call: { tool: Tool; input: unknown }) => void | Promise<void>) | undefined;
+  /** Asks the caller to allow a call; the turn's clock stands still meanwhile. */
+  approve?(call: ExternalCall, signal: AbortSignal): Promise<Approval>;
 }
 
 /** How a turn came to its end. A turn that fails throws instead. */
@@ -171,4 +196,6 @@ export interface TurnRun {
   partialText(): string;
   /** Tokens spent so far; the step in flight is estimated. */
   usage(): Usage;
+  /** Its clocks stand still, until the returned function is called. */
+  hold(): () => void;
 }

@@ -6,6 +6,7 @@ import { type Display, jsonDisplay, plainDisplay, quietDisplay } from "./display
 import { EXIT, type Io } from "./io.js";
 import { liveDisplay } from "./live-display.js";
 import type { Flags } from "./program.js";
+import { askForRequests, type Requests, refuseRequests } from "./requests.js";
 import { makeStyle } from "./style.js";
 import { discoverTeam, teamOf } from "./team.js";
 
@@ -36,13 +37,15 @@ export async function ask(words: readonly string[], flags: Flags, io: Io, help: 
   let run: Run | undefined;
   let display: Display | undefined;
   let answered = false;
-  const off = io.onInterrupt((signal) => {
+  let requests: Requests | undefined;
+  const interrupt = (signal: "SIGINT" | "SIGTERM") => {
     interrupts++;
     if (run && answered && interrupts === 1 && signal === "SIGINT") {
       display?.note("Presenting the best answer so far. Ctrl-C again to stop at once.");
       run.finish();
     } else stop.abort("interrupted");
-  });
+  };
+  const off = io.onInterrupt(interrupt);
   let left = false;
   const onOutputError = (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") return;
@@ -62,9 +65,14 @@ export async function ask(words: readonly string[], flags: Flags, io: Io, help: 
     await using orchestrator = new Orchestrator(job.options);
     display = displayOf(flags, job.display, question, io);
     run = orchestrator.run(question, { signal: stop.signal });
+    const onTerminal = io.stdin.isTTY === true && io.stdout.isTTY === true && !flags.json && !flags.quiet;
+    requests = onTerminal
+      ? askForRequests(run, io.stdin, display, () => interrupt("SIGINT"))
+      : refuseRequests(run, (line) => void io.stderr.write(`massgen: ${line}\n`));
     for await (const event of run) {
       if (event.type === "answer") answered = true;
       if (!left) await display.show(event);
+      if (event.type === "input-request") requests.take(event);
     }
     try {
       const result = await run.result;
@@ -85,6 +93,7 @@ export async function ask(words: readonly string[], flags: Flags, io: Io, help: 
     if (stop.signal.aborted && !(error instanceof ConfigError)) return EXIT.interrupted;
     throw error;
   } finally {
+    requests?.close();
     display?.close();
     off();
     await job?.close?.();

@@ -44,8 +44,6 @@ function textOf(event: CoordinationEvent, view: TeamView, style: Style): string 
       return `${style.bad("trying again")}: ${errorOf(event.agentId, view)}`;
     case "warning":
       return style.dim(`warning: ${oneLine(event.message)}`);
-    case "input-request":
-      return `asks for something this program cannot give (${event.kind}): ${oneLine(event.message ?? event.toolName ?? "")}`;
     case "agent-out":
       return style.bad(rowOf(view, event.agentId)?.status ?? `out: ${event.reason}`);
     case "consensus":

@@ -8,7 +8,7 @@ export interface Output extends NodeJS.WritableStream {
 
 /** Everything the program takes from the outside. */
 export interface Io {
-  stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean; setRawMode?(on: boolean): unknown };
   stdout: Output;
   stderr: Output;
   env: Readonly<Record<string, string | undefined>>;

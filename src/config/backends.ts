@@ -4,6 +4,7 @@ import { ConfigError } from "../errors.js";
 import { nearest } from "../nearest-key.js";
 import type { Path, Problem } from "./problems.js";
 import { type BackendEntry, backendSchema } from "./schema.js";
+import { agentToolKeys } from "./tools/schema.js";
 import { knownElsewhere, laterTypes, partOf } from "./vocabulary.js";
 
 /** How massgen's own keys are spelled in options; those inside `rate_limits` and `upload_files` as well. */
@@ -41,7 +42,7 @@ function split(entry: BackendEntry): { own: Record<string, unknown>; params: Rec
   const own: Record<string, unknown> = {};
   const params: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(entry)) {
-    if (value === undefined) continue;
+    if (value === undefined || key in agentToolKeys) continue;
     if (key === "upload_files") own.uploadFiles = entry.upload_files?.map(respelled);
     else if (key === "rate_limits") own.rateLimits = respelled(value as object);
     else if (key in backendSchema.shape) own[spelling[key] ?? key] = value;

@@ -2,20 +2,22 @@ import type { AgentConfig, OrchestratorOptions, Timeouts } from "../orchestrator
 import { backendConfig } from "./backends.js";
 import { pricesOf } from "./prices.js";
 import type { ConfigFile } from "./schema.js";
+import { agentTools, teamTools } from "./tools/options.js";
 
 /** The id of an agent that has none; also what models read of it. */
 export const defaultId = (index: number): string => `agent${index + 1}`;
 
 const presentations = { winner_present: "present", winner_reuse: "reuse", synthesize: "synthesize" } as const;
 
-/** A checked file as options. */
-export function toOptions(config: ConfigFile): OrchestratorOptions & { agents: AgentConfig[] } {
+/** A checked file as options. Relative paths are meant from `folder`. */
+export function toOptions(config: ConfigFile, folder: string): OrchestratorOptions & { agents: AgentConfig[] } {
   const entries = config.agents ?? (config.agent ? [config.agent] : []);
   const agents = entries.map(
     ({ id, system_message, backend }, index): AgentConfig => ({
       id: id ?? defaultId(index),
       ...(system_message !== undefined && { systemMessage: system_message }),
       backend: backendConfig(backend),
+      ...agentTools(backend, config, folder),
     }),
   );
   const {
@@ -60,7 +62,7 @@ export function toOptions(config: ConfigFile): OrchestratorOptions & { agents: A
       }),
     prices: prices && pricesOf(prices),
   });
-  return { agents, ...options };
+  return { agents, ...options, ...teamTools(config, folder) };
 }
 
 function timeouts(given: NonNullable<ConfigFile["timeout_settings"]>): Partial<Timeouts> {

@@ -1,12 +1,14 @@
 import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { type Document, LineCounter, parseDocument } from "yaml";
 import { ConfigError } from "../errors.js";
 import type { AgentConfig, OrchestratorOptions } from "../orchestrator/options.js";
 import { toOptions } from "./options.js";
-import { configError, type Problem } from "./problems.js";
+import { configError, type Problem, pathText } from "./problems.js";
 import type { ConfigFile } from "./schema.js";
 import { validate } from "./validate.js";
 import { type Environment, expandVariables } from "./variables.js";
+import { withoutEffect } from "./vocabulary.js";
 
 /** What a config file describes, ready for `new Orchestrator(…)`. */
 export interface LoadedConfig extends OrchestratorOptions {
@@ -14,7 +16,7 @@ export interface LoadedConfig extends OrchestratorOptions {
 }
 
 export interface ParseOptions {
-  /** Names the file in messages. Default "The config". */
+  /** Names the file in messages, and its folder is where relative paths in it begin. Default "The config", in the working directory. */
   path?: string;
   /** Where `${NAME}` is looked up. Default `process.env`. */
   env?: Environment;
@@ -66,7 +68,21 @@ function parseConfigWithUi(text: string, { path = "The config", env = process.en
   // A value whose variable is unset has been reported already.
   problems.push(...shape.filter(({ path: at }) => !problems.some((known) => known.path.join() === at.join())));
   if (config === undefined || problems.length > 0) throw fail();
-  return { options: toOptions(config), ui: config.ui ?? {} };
+  warnOfKeys(data, path);
+  return { options: toOptions(config, resolve(dirname(path))), ui: config.ui ?? {} };
+}
+
+/** Tells of keys that change nothing, as a warning of the process: a file of MassGen's should work, and nothing be ignored in silence. */
+function warnOfKeys(data: Record<string, unknown>, path: string): void {
+  for (const [key, why] of Object.entries(withoutEffect)) {
+    const keys = key.split(".");
+    const value = keys.reduce<unknown>((inner, part) => (inner as Record<string, unknown> | undefined)?.[part], data);
+    if (value === undefined) continue;
+    process.emitWarning(`${path}: ${pathText(keys)} has no effect: ${why}. Remove the key.`, {
+      type: "MassGenConfigWarning",
+      code: "config_key_without_effect",
+    });
+  }
 }
 
 /** One mistake often breaks all that follows: beside keys given twice, only the first is told. */

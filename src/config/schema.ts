@@ -1,5 +1,13 @@
 import { z } from "zod";
 import { priceKeys, pricesSchema } from "./prices.js";
+import {
+  agentToolKeys,
+  contextPathSchema,
+  coordinationToolKeys,
+  customToolSchema,
+  mcpServerSchema,
+  orchestratorToolKeys,
+} from "./tools/schema.js";
 
 const mapping = z.record(z.string(), z.unknown());
 /** On, off, or on with options. */
@@ -11,7 +19,7 @@ const amount = z.number().min(0);
 /** Seconds; `null`: no limit. */
 const seconds = z.number().positive().nullable();
 
-/** Keys of a backend that are massgen's; every other one is a parameter of the API. */
+/** Keys of a backend that are massgen's, those of its agent's tools among them; every other one is a parameter of the API. */
 export const backendSchema = z.looseObject({
   type: text,
   model: text.optional(),
@@ -36,6 +44,7 @@ export const backendSchema = z.looseObject({
   api_version: text.optional(),
   azure_endpoint: text.optional(),
   base_model: text.optional(),
+  ...agentToolKeys,
 });
 
 const agentSchema = z.strictObject({
@@ -49,7 +58,7 @@ const orchestratorSchema = z.strictObject({
   answer_novelty_requirement: levels.optional(),
   max_new_answers_per_agent: count.nullable().optional(),
   final_answer_strategy: z.enum(["winner_present", "winner_reuse", "synthesize"]).optional(),
-  coordination: z.strictObject({ max_orchestration_restarts: z.int().min(0).optional() }).optional(),
+  coordination: z.strictObject({ max_orchestration_restarts: z.int().min(0).optional(), ...coordinationToolKeys }).optional(),
   reviewer: text.optional(),
   peer_answers: z.enum(["auto", "interrupt", "inject", "round"]).optional(),
   self_vote: z.enum(["discount", "count", "forbid"]).optional(),
@@ -73,6 +82,7 @@ const orchestratorSchema = z.strictObject({
       on_unknown_price: z.enum(["deny", "allow"]).optional(),
     })
     .optional(),
+  ...orchestratorToolKeys,
   prices: pricesSchema.optional(),
 });
 
@@ -94,6 +104,8 @@ export const configSchema = z.strictObject({
   orchestrator: orchestratorSchema.optional(),
   timeout_settings: timeoutSchema.optional(),
   ui: uiSchema.optional(),
+  /** Checked apart, as those of a backend. */
+  mcp_servers: z.unknown().optional(),
 });
 
 export type ConfigFile = z.infer<typeof configSchema>;
@@ -114,4 +126,8 @@ export const knownKeys: Readonly<Record<string, readonly string[]>> = {
   ...priceKeys,
   timeout_settings: Object.keys(timeoutSchema.shape),
   ui: Object.keys(uiSchema.shape),
+  mcp_servers: Object.keys(mcpServerSchema.shape),
+  "agents.backend.custom_tools": Object.keys(customToolSchema.shape),
+  "agent.backend.custom_tools": Object.keys(customToolSchema.shape),
+  "orchestrator.context_paths": Object.keys(contextPathSchema.shape),
 };

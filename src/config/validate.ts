@@ -5,6 +5,7 @@ import { defaultId } from "./options.js";
 import { pricesProblems } from "./prices.js";
 import type { Path, Problem } from "./problems.js";
 import { backendSchema, type ConfigFile, configSchema } from "./schema.js";
+import { toolProblems } from "./tools/problems.js";
 import { outdated, partOf, unknownKey } from "./vocabulary.js";
 
 /** Checks a file; `config` is there when nothing is wrong with it. */
@@ -16,7 +17,7 @@ export function validate(data: Record<string, unknown>): { config?: ConfigFile; 
   } else if (!("agents" in data) && !("agent" in data) && !Object.keys(data).some((key) => outdated.has(key))) {
     problems.push({ path: ["agents"], message: "is missing: list the team, e.g. agents: [{ id: ada, backend: { type: vllm } }]" });
   }
-  problems.push(...teamProblems(data));
+  problems.push(...teamProblems(data), ...toolProblems(data, (issue) => problemsOf(issue, data)));
   return { ...(checked.success && problems.length === 0 && { config: checked.data }), problems };
 }
 
@@ -56,6 +57,8 @@ function problemsOf(issue: z.core.$ZodIssue, data: unknown): Problem[] {
 const unions: Readonly<Record<string, string>> = {
   inline_thinking: 'must be true, false or "already-open"',
   prompt_caching: 'must be true, false or "1h"',
+  command: "must be a program, or a list of it and its arguments",
+  function: "must be the name of an export, or a list of them",
 };
 
 function wanted(issue: z.core.$ZodIssue, value: unknown): string {

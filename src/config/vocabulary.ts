@@ -17,15 +17,6 @@ const later: Readonly<Record<string, readonly string[]>> = {
   "": ["memory", "session_id", "hooks", "nlip", "skills"],
   agents: ["memory", "nlip", "subtask", "tools", "subagent_agents", "voting_sensitivity"],
   backend: [
-    "cwd",
-    "mcp_servers",
-    "custom_tools",
-    "context_paths",
-    "context_write_access_enabled",
-    "agent_temporary_workspace",
-    "enforce_read_before_delete",
-    "allowed_tools",
-    "exclude_tools",
     "disallowed_tools",
     "max_mcp_message_history",
     "media_max_file_size_mb",
@@ -33,7 +24,6 @@ const later: Readonly<Record<string, readonly string[]>> = {
     "enable_file_generation",
     "enable_multimodal_tools",
     "enable_computer_use",
-    "enable_mcp_command_line",
     "permission_mode",
     "max_thinking_tokens",
     "agent_config",
@@ -41,9 +31,6 @@ const later: Readonly<Record<string, readonly string[]>> = {
     "hooks",
   ],
   orchestrator: [
-    "snapshot_storage",
-    "agent_temporary_workspace",
-    "context_paths",
     "session_storage",
     "dspy",
     "skip_coordination_rounds",
@@ -51,22 +38,8 @@ const later: Readonly<Record<string, readonly string[]>> = {
     "message_templates",
     "shared_conversation_memory",
     "shared_persistent_memory",
-    "planning_mode",
   ],
-  "orchestrator.coordination": [
-    "enable_planning_mode",
-    "planning_mode_instruction",
-    "enable_agent_task_planning",
-    "max_tasks_per_plan",
-    "task_planning_filesystem_mode",
-    "enable_memory_filesystem_mode",
-    "use_skills",
-    "massgen_skills",
-    "skills_directory",
-    "broadcast",
-    "persona_generator",
-    "enable_subagents",
-  ],
+  "orchestrator.coordination": ["use_skills", "massgen_skills", "skills_directory", "broadcast", "persona_generator", "enable_subagents"],
   timeout_settings: ["initial_round_timeout_seconds", "subsequent_round_timeout_seconds", "round_timeout_grace_seconds"],
   ui: ["logging_enabled", "theme", "refresh_rate", "automation_mode", "show_timestamps", "max_content_lines", "max_line_length"],
 };
@@ -75,6 +48,26 @@ const later: Readonly<Record<string, readonly string[]>> = {
 const gone: Readonly<Record<string, string>> = {
   "backend.enable_video_generation":
     "is gone: no backend makes video since OpenAI ended Sora in September 2026; Gemini understands it. Remove the key",
+  "backend.context_write_access_enabled":
+    "is gone: the winner alone may write to context paths, when it presents the final answer. Remove the key",
+  "backend.agent_temporary_workspace": "is gone: agents read the files of answers where they are kept. Remove the key",
+  "backend.command_line_docker_enable_sudo":
+    "is gone: commands run without more rights in a container. Take an image that has what they need",
+  "backend.command_line_docker_packages": "is gone: nothing is installed when a run starts. Take an image that has the packages",
+  "backend.command_line_docker_credentials": "is gone: no keys of yours are handed to what models run. Remove the key",
+  "backend.custom_tools.preset_args": "is gone: give a tool its fixed values where it is written. Remove the key",
+  "backend.custom_tools.name": "is gone: `tool()` names it. Remove the key",
+  "backend.custom_tools.description": "is gone: `tool()` describes it. Remove the key",
+  "backend.custom_tools.category": "is gone: there are no categories of tools. Remove the key",
+  "mcp_servers.security":
+    "is not carried over: which programs and addresses are servers is for you to say, and the file says it. Remove the key; `allowed_tools` and `exclude_tools` limit what agents may call",
+};
+
+/** Keys of MassGen that are taken and change nothing, and why. Whoever reads the file is told. */
+export const withoutEffect: Readonly<Record<string, string>> = {
+  "orchestrator.snapshot_storage": "the files of answers are kept with the workspaces, under .massgen/workspaces",
+  "orchestrator.agent_temporary_workspace": "agents read the files of answers where they are kept; no copies are made",
+  "orchestrator.coordination.planning_mode_instruction": "each tool that is held back says so itself",
 };
 
 /** Keys that belong somewhere else, and where. */
@@ -89,6 +82,14 @@ const moved: Readonly<Record<string, string>> = {
   "backend.enable_thinking": "for vLLM and SGLang write `chat_template_kwargs: { enable_thinking: … }`",
   "backend.enable_rate_limit": "write `rate_limits: { requests_per_minute: … }`",
   "orchestrator.enable_rate_limit": "write `rate_limits: { requests_per_minute: … }` under the `backend` of an agent",
+  "backend.context_paths": "it belongs under `orchestrator`: all agents have the same",
+  ".context_paths": "it belongs under `orchestrator`",
+  "backend.custom_tools.func": "write it as `function`",
+  "mcp_servers.http_read_timeout": "write it as `timeout`, the seconds of one call",
+  "orchestrator.planning_mode": "write it as `enable_planning_mode` under `coordination`",
+  "orchestrator.mcp_servers": "it belongs under the top level, for all agents, or under a `backend`",
+  "agents.mcp_servers": "it belongs under `backend`",
+  "agents.cwd": "it belongs under `backend`",
   ".prices": "it belongs under `orchestrator`",
   ".budget": "it belongs under `orchestrator`",
   ".rate_limits": "it belongs under the `backend` of an agent",
@@ -111,12 +112,12 @@ export function partOf(path: readonly PropertyKey[]): string {
   const named = path.filter((key) => typeof key === "string");
   // A type and a model follow.
   if (named[0] === "orchestrator" && named[1] === "prices") named.splice(2, 2);
-  return named.join(".");
+  return named.join(".").replace(/^(agents?\.backend\.)?mcp_servers(\..*)?$/, "mcp_servers");
 }
 
 /** What to say of a key that massgen knows and does not take here, or `undefined`. */
 export function knownElsewhere(part: string, key: string): string | undefined {
-  const place = part.endsWith("backend") ? "backend" : part === "agent" ? "agents" : part;
+  const [place] = /(?<=^agents?\.)(?:backend$|backend\.custom_tools$)/.exec(part) ?? [part === "agent" ? "agents" : part];
   if (outdated.has(key) && place !== "backend") {
     return "is a key of MassGen 1 and outdated. List the team under `agents`, each with its `backend`";
   }

@@ -2,10 +2,14 @@ import type { TurnRequest, TurnUpdate, Verdict } from "../agent/types.js";
 import type { ModelSettings } from "../backends/backend.js";
 import type { ToolChoice, ToolDefinition } from "../formatter/messages.js";
 import type { Tool } from "../tools/tool.js";
+import type { ToolTurn } from "../tools/toolkit.js";
 import type { Effect, Offer, TurnOrder } from "./core/types.js";
+import { type LiveTurn, labelsOf } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
+import { heldBack, isHeldBack, type Judgement } from "./planning-mode.js";
 import { type Composer, composeTurn, composeUpdate, type Task } from "./prompts/compose.js";
 import { WORKFLOW_TOOLS, workflowTools } from "./prompts/workflow-tools.js";
+import type { RunToolkits } from "./toolkits/run-toolkits.js";
 
 /** What one run is about. */
 export interface RunSpec {
@@ -19,11 +23,17 @@ export interface RunSpec {
 
 const STREAMED = { toolName: "new_answer", field: "content" };
 
+type FromToolkits = Pick<TurnRequest, "system" | "toolContext" | "note">;
+
 /** Turns what the core orders into what an agent is told and given. */
 export class Briefing {
   readonly #options: ResolvedOptions;
   readonly #spec: RunSpec;
   readonly #composer: Composer;
+  /** Once they are open; nothing, where there are none. */
+  toolkits: RunToolkits | undefined;
+  /** What planning mode knows of the task. */
+  judgement: Judgement;
 
   constructor(options: ResolvedOptions, spec: RunSpec) {
     this.#options = options;
@@ -37,7 +47,7 @@ export class Briefing {
     };
   }
 
-  request(order: TurnOrder): TurnRequest {
+  request(order: TurnOrder, live: LiveTurn): TurnRequest {
     const options = this.#options;
     const spec = this.#spec;
     const agent = options.agents[order.agent]!;
@@ -45,13 +55,23 @@ export class Briefing {
     const { maxOutputTokens, stop, responseFormat, ...always } = spec.settings ?? {};
     const { decisions, toolChoice } = this.#offer(order.offer);
     const choice = presents ? spec.toolChoice : toolChoice;
+    const turn = this.toolkits === undefined ? undefined : live.seen;
+    const all = this.tools(order.agent, order.phase, turn);
+    const planned = presents ? undefined : this.heldBack(all);
+    const prompt = composeTurn(
+      this.#composer,
+      { systemMessage: agent.systemMessage, short: agent.backend.capabilities.shortPrompts },
+      order,
+    );
     return {
       runId: spec.runId,
       agentId: agent.id,
       turnId: order.turnId,
       backend: agent.backend,
-      ...composeTurn(this.#composer, { systemMessage: agent.systemMessage, short: agent.backend.capabilities.shortPrompts }, order),
-      tools: this.tools(order.agent, order.phase),
+      ...prompt,
+      ...this.#fromToolkits(order.agent, turn, prompt.system),
+      tools: planned === undefined ? all : all.map((tool) => (planned.has(tool.name) ? heldBack(tool) : tool)),
+      ...(planned !== undefined && { planned }),
       decisions,
       knownDecisions: WORKFLOW_TOOLS,
       ...(choice !== undefined && { toolChoice: choice }),
@@ -68,19 +88,44 @@ export class Briefing {
     };
   }
 
-  /** The presenter alone may call what belongs to the caller. */
-  tools(agent: number, phase: TurnOrder["phase"]): Tool[] {
-    const all = [...this.#options.agents[agent]!.tools, ...this.#spec.tools];
-    return phase === "present" ? all : all.filter((tool) => tool.execute !== undefined);
+  /** The presenter alone may call what belongs to the caller. Tools of toolkits are among them where the turn is known. */
+  tools(agent: number, phase: TurnOrder["phase"], turn?: ToolTurn): Tool[] {
+    const mayCall = (tools: readonly Tool[]) => (phase === "present" ? [...tools] : tools.filter((tool) => tool.execute !== undefined));
+    const own = mayCall(this.#options.agents[agent]!.tools);
+    const ofRun = mayCall(this.#spec.tools);
+    return this.toolkits === undefined || turn === undefined ? [...own, ...ofRun] : this.toolkits.tools(agent, turn, own, ofRun);
   }
 
-  update(order: TurnOrder): TurnUpdate & { setVersion: number; epoch: number } {
+  /** Which of the tools are only described until the answer is presented. */
+  heldBack(tools: Tool[]): Set<string> | undefined {
+    const { planning } = this.#options;
+    if (planning === undefined) return undefined;
+    const held = tools.filter((tool) => isHeldBack(tool, planning, this.judgement));
+    return held.length === 0 ? undefined : new Set(held.map(({ name }) => name));
+  }
+
+  #fromToolkits(agent: number, turn: ToolTurn | undefined, system: string | undefined): FromToolkits {
+    const { toolkits } = this;
+    if (toolkits === undefined || turn === undefined) return {};
+    const toolContext = toolkits.context(agent, turn);
+    const note = toolkits.note(agent, turn, toolContext);
+    const texts = [system ?? "", toolkits.instructions(agent)].filter((text) => text !== "");
+    return { ...(texts.length > 0 && { system: texts.join("\n\n") }), toolContext, ...(note !== undefined && { note }) };
+  }
+
+  update(order: TurnOrder): TurnUpdate & { setVersion: number; epoch: number; labels: string[] } {
     const { setVersion, epoch, offer } = order;
-    return { setVersion, epoch, note: composeUpdate(this.#composer, order), ...this.#offer(offer) };
+    return { setVersion, epoch, labels: labelsOf(order), note: composeUpdate(this.#composer, order), ...this.#offer(offer) };
   }
 
-  verdict({ results, note, update, offer }: Extract<Effect, { type: "continue-turn" }>): Verdict {
-    const news = update === undefined ? [] : [composeUpdate(this.#composer, update)];
+  /** The note that brings a turn new answers, with what toolkits add to it. `live` knows them already. */
+  news(note: string, live: LiveTurn): string {
+    const more = this.toolkits?.newsNote(live.order.agent, live.seen) ?? "";
+    return more === "" ? note : `${note}\n\n${more}`;
+  }
+
+  verdict({ results, note, update, offer }: Extract<Effect, { type: "continue-turn" }>, live: LiveTurn): Verdict {
+    const news = update === undefined ? [] : [this.news(composeUpdate(this.#composer, update), live)];
     const notes = [...(note === undefined ? [] : [note]), ...news];
     const forced = update === undefined ? ("required" as const) : undefined;
     return { type: "continue", results, ...(notes.length > 0 && { note: notes.join("\n\n") }), ...this.#offer(offer, forced) };

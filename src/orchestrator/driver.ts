@@ -1,8 +1,10 @@
+import { linkedController } from "../agent/abort.js";
 import { startTurn } from "../agent/turn.js";
-import type { ExternalCall, StepEvent, ToolOutcome } from "../agent/types.js";
+import type { Approval, DecisionPoint, ExternalCall, StepEvent, ToolOutcome } from "../agent/types.js";
 import { type ErrorInfo, errorInfo } from "../errors.js";
 import { limitsSteps } from "../token-manager/budget.js";
 import type { Usage } from "../token-manager/usage.js";
+import type { ToolkitRun } from "../tools/toolkit.js";
 import { Briefing, type RunSpec } from "./briefing.js";
 import { initialState, step } from "./core/step.js";
 import type { CoreInput, CoreState, Effect, Transition, TurnOrder } from "./core/types.js";
@@ -10,8 +12,10 @@ import type { EventLog } from "./event-log/event-log.js";
 import type { CoordinationEvent, CoordinationEventBody, TurnScope } from "./events.js";
 import { InputDesk } from "./input-desk.js";
 import { Ledger, type LedgerTurn } from "./ledger.js";
-import { LiveTurn, type TurnHost } from "./live-turn.js";
+import { LiveTurn, labelsOf, type TurnHost } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
+import type { Outfit } from "./outfit.js";
+import { RunClock } from "./run-clock.js";
 
 type Unstamped<T> = T extends unknown ? Omit<T, "time"> : never;
 export type Fact = Unstamped<CoreInput>;
@@ -28,6 +32,12 @@ export class Driver implements TurnHost {
   readonly #spec: RunSpec;
   readonly #log: EventLog;
   readonly #brief: Briefing;
+  /** Stands still while the caller is asked something. */
+  readonly #clock: RunClock;
+  /** Loaded by the runs that need one. */
+  #outfit: Outfit | undefined;
+  /** What has been asked for while the run is being prepared. */
+  #waiting: Fact[] | undefined;
   #turns: LiveTurn[] = [];
   #timers: { timer: string; cancel: () => void }[] = [];
   /** Made with the first question. */
@@ -42,9 +52,10 @@ export class Driver implements TurnHost {
     this.#log = log;
     this.#brief = new Briefing(options, spec);
     this.ledger = new Ledger(options);
+    this.#clock = new RunClock(options.runtime);
     const agents = options.agents.map((agent, index) => ({
       agentId: agent.id,
-      hasTools: this.#brief.tools(index, "draft").length > 0,
+      hasTools: this.#brief.tools(index, "draft").length > 0 || options.toolkits?.has(index) === true,
       stepBoundaries: agent.backend.capabilities.wholeAgent !== true,
     }));
     this.#state = initialState({ agents, ...options.core });
@@ -55,9 +66,29 @@ export class Driver implements TurnHost {
   }
 
   get desk(): InputDesk {
-    const { runtime, inputTimeoutMs } = this.#options;
-    this.#desk ??= new InputDesk(runtime, inputTimeoutMs, (event) => this.#publish(event));
+    const { runtime, inputTimeoutMs: timeoutMs } = this.#options;
+    this.#desk ??= new InputDesk({ runtime, timeoutMs, publish: (event) => this.#publish(event), hold: () => this.#clock.hold() });
     return this.#desk;
+  }
+
+  /** Where the files of the result are, once the run is over. */
+  get workspace(): string | undefined {
+    return this.#outfit?.workspace;
+  }
+
+  async #makeOutfit(): Promise<Outfit> {
+    const { Outfit } = await import("./outfit.js");
+    return new Outfit({
+      options: this.#options,
+      spec: this.#spec,
+      brief: this.#brief,
+      ledger: this.ledger,
+      clock: this.#clock,
+      publish: (event) => {
+        if (!this.#log.closed) this.#publish(event);
+      },
+      ask: (question, signal) => this.#ask(question, signal),
+    });
   }
 
   /** Starts the run; `early` is what its caller has asked for already. */
@@ -76,11 +107,53 @@ export class Driver implements TurnHost {
       })),
     });
     this.#busy = false;
+    const { toolkits, planning } = this.#options;
+    if (toolkits !== undefined || planning?.judge !== undefined) {
+      const stop = this.#inbox.find((fact) => fact.type === "abort");
+      const asked = this.#inbox.splice(0);
+      if (stop !== undefined) this.#inbox.push(stop);
+      else {
+        this.#waiting = asked;
+        void this.#prepare();
+      }
+    }
+    this.#work();
+  }
+
+  /** Opens what the run needs before its first turn; the deadline counts from here on. Never rejects. */
+  async #prepare(): Promise<void> {
+    const { run: limit } = this.#options.timeout;
+    const started = this.#clock.now();
+    const message = `The deadline came before the first turn: opening the toolkits took longer than timeout.run (${limit} ms).`;
+    const late = () => this.feed({ type: "broken", error: { name: "MassGenError", code: "deadline", message } });
+    const cancel = limit === Number.POSITIVE_INFINITY ? () => {} : this.#clock.setTimer(limit, late);
+    let failure: ErrorInfo | undefined;
+    try {
+      const outfit = await this.#makeOutfit();
+      if (this.#state.stage !== "ended") {
+        this.#outfit = outfit;
+        await outfit.open();
+      }
+    } catch (error) {
+      if (this.#state.stage !== "ended") failure = this.#breakage(error);
+    }
+    cancel();
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    if (failure !== undefined) return this.feed({ type: "broken", error: failure });
+    if (this.#state.stage === "ended") return;
+    this.#state = { ...this.#state, timeLeft: Math.max(0, this.#state.timeLeft - (this.#clock.now() - started)) };
+    this.#inbox.push(...waiting);
     this.#work();
   }
 
   /** Hands a fact to the core. Facts that come up meanwhile wait their turn. */
   feed(fact: Fact): void {
+    if (fact.type === "abort") this.#outfit?.abort(new DOMException(`The run was aborted: ${fact.reason}`, "AbortError"));
+    if (this.#waiting !== undefined && fact.type !== "abort" && fact.type !== "broken") {
+      this.#waiting.push(fact);
+      return;
+    }
     this.#inbox.push(fact);
     this.#work();
   }
@@ -96,11 +169,13 @@ export class Driver implements TurnHost {
   }
 
   #step(fact: Fact): void {
-    const time = this.#options.runtime.now();
+    const time = this.#clock.now();
     const transition = this.#transition({ ...fact, time } as CoreInput);
     this.#state = transition.state;
     for (const event of transition.events) this.#publish(event);
     for (const effect of transition.effects) this.#carryOut(effect);
+    // What has not become an answer by now will not become one.
+    if (fact.type === "decided" || fact.type === "presented") this.#outfit?.settle(fact.turnId, undefined);
   }
 
   /** A rule or a text of the caller's that throws ends the run. */
@@ -127,15 +202,29 @@ export class Driver implements TurnHost {
         this.ledger.waste(event.turnId);
         event.usage = this.#turn(event.turnId)?.usage() ?? event.usage;
         break;
+      case "answer":
+        this.#outfit?.settle(event.turnId, event.label);
+        break;
       case "turn-finish":
+        if (event.outcome === "presented") this.#outfit?.settle(event.turnId, this.#turn(event.turnId)?.order.candidate?.label);
         event.usage = this.#turn(event.turnId)?.usage() ?? event.usage;
         break;
       case "run-finish":
       case "run-error":
       case "run-abort":
         event.usage = this.ledger.total;
+        if (this.#outfit !== undefined) {
+          void this.#conclude(event, this.#outfit);
+          return;
+        }
         break;
     }
+    this.#log.append(event);
+  }
+
+  /** The last event says that everything is closed. Never rejects. */
+  async #conclude(event: Extract<CoordinationEventBody, { usage: Usage }>, outfit: Outfit): Promise<void> {
+    await outfit.close(event.type === "run-finish" ? { agentId: event.winner, label: event.label } : undefined);
     this.#log.append(event);
   }
 
@@ -156,7 +245,8 @@ export class Driver implements TurnHost {
             turn.update = undefined;
             turn.epoch = effect.update.epoch;
           }
-          turn.reply(this.#brief.verdict(effect));
+          if (effect.update !== undefined && this.#brief.toolkits !== undefined) turn.seen.labels = labelsOf(effect.update);
+          turn.reply(this.#brief.verdict(effect, turn));
         });
       case "update-turn":
         return this.#guard(effect.turnId, (turn) => {
@@ -170,7 +260,7 @@ export class Driver implements TurnHost {
   }
 
   #setTimer(timer: string, ms: number): void {
-    const cancel = this.#options.runtime.setTimer(ms, () => {
+    const cancel = this.#clock.setTimer(ms, () => {
       this.#timers = this.#timers.filter((other) => other.timer !== timer);
       this.feed({ type: "timer", timer });
     });
@@ -206,7 +296,10 @@ export class Driver implements TurnHost {
     const live = new LiveTurn(this, order, this.#options.agents[agent]!.id, limitsSteps(this.#options.budget));
     this.#turns = this.#turns.concat(live);
     this.#guard(turnId, () => {
-      live.run = startTurn(this.#brief.request(order), live);
+      const request = this.#brief.request(order, live);
+      live.toolless = request.tools.length === 0;
+      live.check = this.#brief.toolkits?.check(agent, live.seen);
+      live.run = startTurn(request, live);
       live.run.done.catch((error: unknown) => {
         this.feed({ type: "turn-failed", turnId, error: errorInfo(error) });
         this.#forget(turnId);
@@ -215,7 +308,44 @@ export class Driver implements TurnHost {
   }
 
   askCaller(scope: TurnScope, calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]> {
-    return this.desk.ask(scope, calls, signal);
+    return this.desk.external(scope, calls, signal);
+  }
+
+  askApproval(scope: TurnScope, call: ExternalCall, signal: AbortSignal): Promise<Approval> {
+    return this.desk.approve(scope, call, signal);
+  }
+
+  news(live: LiveTurn, note: string): string {
+    return this.#brief.news(note, live);
+  }
+
+  keep(live: LiveTurn, point: DecisionPoint): Promise<void> | undefined {
+    const outfit = this.#outfit;
+    return outfit?.takesHandIns(live.order.agent) === true && this.#mayCount(live, point) ? outfit.handIn(live) : undefined;
+  }
+
+  /** Whether the decision may become an answer, or is the presentation. */
+  #mayCount({ order: { agent, phase } }: LiveTurn, { calls }: DecisionPoint): boolean {
+    if (phase === "present") return calls.length === 0;
+    if (calls.some(({ toolName }) => toolName === "new_answer")) return true;
+    const { config, agents } = this.#state;
+    // The text of a draft that has used up its retries is taken as it is.
+    return phase === "draft" && calls.length === 0 && (agents[agent]?.turn?.rejections ?? 0) >= config.maxDecisionRetries;
+  }
+
+  /** A toolkit's question. The clocks of whom it may be about stand still meanwhile. */
+  async #ask({ agentId, message, schema }: Parameters<ToolkitRun["ask"]>[0], signal: AbortSignal): Promise<unknown> {
+    if (this.#outfit === undefined || this.#state.stage === "ended") return undefined;
+    const { controller, unlink } = linkedController(signal, this.#outfit.signal);
+    const asking = this.#turns.filter((turn) => agentId === undefined || turn.agentId === agentId);
+    const releases = asking.map(({ run }) => run?.hold());
+    const about = { ...(agentId !== undefined && { agentId }), message, ...(schema !== undefined && { schema }) };
+    try {
+      return await this.desk.question(about, controller.signal);
+    } finally {
+      unlink();
+      for (const release of releases) release?.();
+    }
   }
 
   onStepEvent(live: LiveTurn, event: StepEvent): void {
@@ -236,11 +366,13 @@ export class Driver implements TurnHost {
     if (!runSpent && !agentSpent) return;
     live.spent = { run: runSpent, ...(agentSpent && { agentId }) };
     // A decision of this step is put at once and takes it along; without one it is told by itself.
-    queueMicrotask(() => {
-      const { run, agentId: spender } = live.takeSpent() ?? { run: false };
-      if (spender !== undefined) this.feed({ type: "budget-spent", agentId: spender });
-      if (run) this.feed({ type: "budget-spent" });
-    });
+    queueMicrotask(() => this.tellSpent(live));
+  }
+
+  tellSpent(live: LiveTurn): void {
+    const { run, agentId } = live.takeSpent() ?? { run: false };
+    if (agentId !== undefined) this.feed({ type: "budget-spent", agentId });
+    if (run) this.feed({ type: "budget-spent" });
   }
 
   /** Code of the caller's (a prompt, a rule, a budget check) threw. */

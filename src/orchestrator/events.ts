@@ -89,22 +89,37 @@ export interface RunRestartEvent {
   feedback: string;
 }
 
-export interface InputRequestEvent {
+/** Waits for `run.respond(requestId, value)`. A question may be of the run, or of an agent, rather than of a turn. */
+export interface InputRequestEvent extends Partial<TurnScope> {
   type: "input-request";
   requestId: string;
-  agentId: string;
-  turnId: string;
-  phase: Phase;
-  attempt: number;
-  epoch: number;
+  /**
+   * `tool-result`: carry out the call and give its result, or an `Error`. `approval`: true, false or
+   * `{ approved, reason, input }`. `question`: what `message` asks for.
+   */
   kind: "tool-result" | "approval" | "question";
-  /** For `tool-result`: the call the caller must carry out. For `approval`: the call that waits. */
+  /** For `tool-result` and `approval`. */
   toolCallId?: string;
   toolName?: string;
   input?: unknown;
   message?: string;
+  /** JSON Schema of the answer to a `question`. */
+  schema?: unknown;
   /** Epoch ms after which it counts as denied; absent: never. */
   expiresAt?: number;
+}
+
+/** Planning mode: what a model has judged of the task, before the first turn. */
+export interface PlanningEvent {
+  type: "planning";
+  /** The agent whose backend was asked. */
+  agentId: string;
+  /** `null`: no usable judgement came, so everything that is not harmless is held back. */
+  irreversible: boolean | null;
+  /** Tools whose calls are only noted until the answer is presented. */
+  blocked: string[];
+  error?: ErrorInfo;
+  usage: Usage;
 }
 
 export interface RunFinishEvent {
@@ -206,12 +221,34 @@ export interface ToolCallEvent extends StepScope {
   /** The provider runs it itself. */
   builtin?: boolean;
 }
+/** What a tool tells while it works. */
+export interface ToolProgressEvent extends StepScope {
+  type: "tool-progress";
+  toolCallId: string;
+  toolName: string;
+  output: unknown;
+}
+/** What a tool gave to its `context.logger`. Models never read it. */
+export interface ToolLogEvent extends StepScope {
+  type: "tool-log";
+  toolCallId: string;
+  toolName: string;
+  level: "debug" | "info" | "warn" | "error";
+  message: string;
+  data?: unknown;
+}
 export interface ToolResultEvent extends StepScope {
   type: "tool-result";
   toolCallId: string;
   toolName: string;
   output: unknown;
   isError: boolean;
+  /** What the tool threw, or why it was not run: `tool_timeout`, `not_approved`, the code of a refusal. */
+  error?: ErrorInfo;
+  /** The arguments it was run with, where an approval changed them. */
+  input?: unknown;
+  /** Not done, only noted: planning mode. */
+  planned?: true;
   builtin?: boolean;
 }
 export interface SourceEvent extends StepScope {
@@ -233,7 +270,8 @@ export interface CompactionEvent extends StepScope {
   tokensBefore?: number;
   tokensAfter?: number;
 }
-export interface WarningEvent extends StepScope {
+/** Of a step, or, from a toolkit, of an agent or the whole run. */
+export interface WarningEvent extends Partial<StepScope> {
   type: "warning";
   code: string;
   message: string;
@@ -332,6 +370,7 @@ export type CoordinationEventBody =
   | ConsensusEvent
   | RunRestartEvent
   | InputRequestEvent
+  | PlanningEvent
   | RunFinishEvent
   | RunErrorEvent
   | RunAbortEvent
@@ -345,6 +384,8 @@ export type CoordinationEventBody =
   | ReasoningDeltaEvent
   | AnswerDeltaEvent
   | ToolCallEvent
+  | ToolProgressEvent
+  | ToolLogEvent
   | ToolResultEvent
   | SourceEvent
   | FileEvent

@@ -1,59 +1,94 @@
-import type { ExternalCall, ToolOutcome } from "../agent/types.js";
+import type { Approval, ExternalCall, ToolOutcome } from "../agent/types.js";
 import { MassGenError } from "../errors.js";
 import type { Runtime } from "../runtime.js";
+import { readApproval } from "./approval.js";
 import type { InputRequestEvent, TurnScope } from "./events.js";
+
+export interface InputDeskOptions {
+  runtime: Runtime;
+  timeoutMs: number;
+  publish(event: InputRequestEvent): void;
+  /** Makes the clocks of the run stand still while a request is open. */
+  hold(): () => void;
+}
+
+type Request = Omit<InputRequestEvent, "type" | "requestId" | "expiresAt">;
+
+/** What becomes of a request. */
+interface Outcomes<T> {
+  /** Throws where the answer is of no use: the request stays open. */
+  answered(value: unknown): T;
+  late: T;
+  stopped: T;
+}
 
 /** Puts questions to the caller of the run, and takes the answers. */
 export class InputDesk {
-  readonly #runtime: Runtime;
-  readonly #timeoutMs: number;
-  readonly #publish: (event: InputRequestEvent) => void;
+  readonly #options: InputDeskOptions;
   readonly #open = new Map<string, (value: unknown) => void>();
   #asked = 0;
 
-  constructor(runtime: Runtime, timeoutMs: number, publish: (event: InputRequestEvent) => void) {
-    this.#runtime = runtime;
-    this.#timeoutMs = timeoutMs;
-    this.#publish = publish;
+  constructor(options: InputDeskOptions) {
+    this.#options = options;
   }
 
   /** Has the caller carry out calls of its own tools. Calls it does not answer in time are denied. */
-  ask(scope: TurnScope, calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]> {
-    return Promise.all(calls.map((call) => this.#askOne(scope, call, signal)));
+  external(scope: TurnScope, calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]> {
+    const outcomes: Outcomes<ToolOutcome> = {
+      answered: (value) => (value instanceof Error ? { output: value.message, isError: true } : { output: value, isError: false }),
+      late: { output: `The caller gave no result within ${this.#options.timeoutMs} ms.`, isError: true },
+      stopped: { output: "The turn was stopped.", isError: true },
+    };
+    return Promise.all(calls.map((call) => this.#ask({ ...scope, kind: "tool-result", ...call }, outcomes, signal)));
   }
 
-  #askOne(scope: TurnScope, call: ExternalCall, signal: AbortSignal): Promise<ToolOutcome> {
-    const stopped = { output: "The turn was stopped.", isError: true };
+  /** Has the caller allow or deny a call; one that it does not answer in time is denied. */
+  approve(scope: TurnScope, call: ExternalCall, signal: AbortSignal): Promise<Approval> {
+    const message = `${scope.agentId} asks to call "${call.toolName}"`;
+    return this.#ask<Approval>(
+      { ...scope, kind: "approval", ...call, message },
+      {
+        answered: readApproval,
+        late: { approved: false, reason: `nobody answered within ${this.#options.timeoutMs} ms` },
+        stopped: { approved: false, reason: "the turn was stopped" },
+      },
+      signal,
+    );
+  }
+
+  /** A question of a toolkit's; `undefined`: no answer came in time. */
+  question(about: Partial<TurnScope> & { message: string; schema?: unknown }, signal: AbortSignal): Promise<unknown> {
+    const outcomes: Outcomes<unknown> = { answered: (value) => value, late: undefined, stopped: undefined };
+    return this.#ask({ ...about, kind: "question" }, outcomes, signal);
+  }
+
+  #ask<T>(request: Request, { answered, late, stopped }: Outcomes<T>, signal: AbortSignal): Promise<T> {
+    const { runtime, timeoutMs, publish, hold } = this.#options;
     if (signal.aborted) return Promise.resolve(stopped); // whoever heard of the call before it has stopped the run
     const requestId = `request-${++this.#asked}`;
     return new Promise((resolve) => {
-      const settle = (outcome: ToolOutcome) => {
+      const settle = (outcome: T) => {
         this.#open.delete(requestId);
         cancel?.();
+        release();
         signal.removeEventListener("abort", onAbort);
         resolve(outcome);
       };
       const onAbort = () => settle(stopped);
-      const deny = () => settle({ output: `The caller gave no result within ${this.#timeoutMs} ms.`, isError: true });
-      const cancel = Number.isFinite(this.#timeoutMs) ? this.#runtime.setTimer(this.#timeoutMs, deny) : undefined;
+      const release = hold();
+      const cancel = Number.isFinite(timeoutMs) ? runtime.setTimer(timeoutMs, () => settle(late)) : undefined;
       signal.addEventListener("abort", onAbort, { once: true });
-      this.#open.set(requestId, (value) => {
-        settle(value instanceof Error ? { output: value.message, isError: true } : { output: value, isError: false });
-      });
-      this.#publish({
+      this.#open.set(requestId, (value) => settle(answered(value)));
+      publish({
         type: "input-request",
         requestId,
-        ...scope,
-        kind: "tool-result",
-        toolCallId: call.toolCallId,
-        toolName: call.toolName,
-        input: call.input,
-        ...(Number.isFinite(this.#timeoutMs) && { expiresAt: this.#runtime.now() + this.#timeoutMs }),
+        ...request,
+        ...(Number.isFinite(timeoutMs) && { expiresAt: runtime.now() + timeoutMs }),
       });
     });
   }
 
-  /** Throws a `MassGenError` `unknown_request` for a request that is not open (any more). */
+  /** Throws a `MassGenError`: `unknown_request` for a request that is not open (any more), `bad_response` for an answer it cannot take. */
   respond(requestId: string, value: unknown): void {
     const answer = this.#open.get(requestId);
     if (answer === undefined) {

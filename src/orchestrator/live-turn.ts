@@ -1,5 +1,16 @@
-import type { DecisionPoint, ExternalCall, StepEvent, ToolOutcome, TurnHooks, TurnRun, TurnUpdate, Verdict } from "../agent/types.js";
+import type {
+  Approval,
+  DecisionPoint,
+  ExternalCall,
+  StepEvent,
+  ToolOutcome,
+  TurnHooks,
+  TurnRun,
+  TurnUpdate,
+  Verdict,
+} from "../agent/types.js";
 import { noUsage, type Usage } from "../token-manager/usage.js";
+import type { ToolTurn } from "../tools/toolkit.js";
 import type { Spent, TurnOrder } from "./core/types.js";
 import type { Fact } from "./driver.js";
 import type { TurnScope } from "./events.js";
@@ -10,6 +21,12 @@ export interface TurnHost {
   onStepEvent(turn: LiveTurn, event: StepEvent): void;
   mayStart(turn: LiveTurn, estimate: Usage): boolean | Promise<void>;
   askCaller(scope: TurnScope, calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]>;
+  askApproval(scope: TurnScope, call: ExternalCall, signal: AbortSignal): Promise<Approval>;
+  /** Has toolkits keep what belongs to a decision; nothing, where nothing has to be kept. */
+  keep(turn: LiveTurn, point: DecisionPoint): Promise<void> | undefined;
+  tellSpent(turn: LiveTurn): void;
+  /** The message that brings news, with what toolkits add to it. */
+  news(turn: LiveTurn, note: string): string;
 }
 
 /** What the driver keeps of a turn under way, and what the turn tells it. */
@@ -18,15 +35,21 @@ export class LiveTurn implements TurnHooks {
   readonly agentId: string;
   /** Set where a budget must be asked before each step. */
   readonly mayStart: TurnHooks["mayStart"];
+  /** Set where toolkits look at calls. */
+  check: TurnHooks["check"];
   /** The turn itself, once it has started. */
   run: TurnRun | undefined;
   /** News that wait for the next step. */
-  update: (TurnUpdate & { setVersion: number; epoch: number }) | undefined;
+  update: (TurnUpdate & { setVersion: number; epoch: number; labels: string[] }) | undefined;
   /** The epoch of the answers it reads. */
   epoch: number;
   /** Budgets that its last step has used up, until the core is told. */
   spent: Spent | undefined;
+  /** It was given nothing to work with. */
+  toolless = false;
   readonly #host: TurnHost;
+  #seen: Writable<ToolTurn> | undefined;
+  #controller: AbortController | undefined;
   #answer: ((verdict: Verdict) => void) | undefined;
   /** Final text of the steps that ended well. */
   #kept = "";
@@ -43,9 +66,24 @@ export class LiveTurn implements TurnHooks {
     this.mayStart = limited ? (estimate) => host.mayStart(this, estimate) : undefined;
   }
 
+  /** What toolkits know of it. */
+  get seen(): Writable<ToolTurn> {
+    const { turnId, phase } = this.order;
+    this.#seen ??= { agentId: this.agentId, turnId, phase, labels: labelsOf(this.order) };
+    return this.#seen;
+  }
+
+  /** Aborts with the turn. Ask for it while the turn is not over. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
   abort(reason: string): void {
     // As `fetch` and everybody else aborts.
-    this.run?.abort(new DOMException(`The turn was stopped: ${reason}.`, "AbortError"));
+    const error = new DOMException(`The turn was stopped: ${reason}.`, "AbortError");
+    this.run?.abort(error);
+    this.#controller?.abort(error);
     this.#answer = undefined;
   }
 
@@ -100,8 +138,27 @@ export class LiveTurn implements TurnHooks {
     this.#host.feed({ type: "worked", turnId: this.order.turnId });
   }
 
-  /** Waits for what becomes of the decision. */
+  /** Waits for what becomes of the decision, once what belongs to it has been kept. */
   decide(point: DecisionPoint): Promise<Verdict> {
+    const kept = this.#host.keep(this, point);
+    if (kept === undefined) return this.#ask(point);
+    const spent = this.takeSpent(); // what spent the last of a budget still counts
+    return kept.then(
+      () => {
+        this.spent = spent;
+        const verdict = this.#ask(point);
+        this.#host.tellSpent(this);
+        return verdict;
+      },
+      (error: unknown) => {
+        this.spent = spent;
+        this.#host.tellSpent(this);
+        throw error;
+      },
+    );
+  }
+
+  #ask(point: DecisionPoint): Promise<Verdict> {
     return new Promise((resolve) => {
       this.#answer = resolve;
       this.#put(point);
@@ -113,13 +170,22 @@ export class LiveTurn implements TurnHooks {
     if (update === undefined) return undefined;
     this.update = undefined;
     this.epoch = update.epoch;
+    if (this.#seen !== undefined) this.#seen.labels = update.labels;
     this.#host.feed({ type: "updated", turnId: this.order.turnId, setVersion: update.setVersion });
-    return update;
+    return { ...update, note: this.#host.news(this, update.note) };
   }
 
   external(calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]> {
+    return this.#host.askCaller(this.#scope, calls, signal);
+  }
+
+  approve(call: ExternalCall, signal: AbortSignal): Promise<Approval> {
+    return this.#host.askApproval(this.#scope, call, signal);
+  }
+
+  get #scope(): TurnScope {
     const { turnId, phase, attempt } = this.order;
-    return this.#host.askCaller({ agentId: this.agentId, turnId, phase, attempt, epoch: this.epoch }, calls, signal);
+    return { agentId: this.agentId, turnId, phase, attempt, epoch: this.epoch };
   }
 
   #put({ calls, text, worked, finishReason }: DecisionPoint): void {
@@ -127,9 +193,18 @@ export class LiveTurn implements TurnHooks {
     if (phase !== "present" || calls.length > 0) {
       const spent = this.takeSpent();
       const cut = finishReason === "length";
-      return this.#host.feed({ type: "decided", turnId, calls, text, cut, worked, ...(spent !== undefined && { spent }) });
+      const did = worked || this.toolless;
+      return this.#host.feed({ type: "decided", turnId, calls, text, cut, worked: did, ...(spent !== undefined && { spent }) });
     }
     const withheld = candidate?.alone !== true && (finishReason === "refusal" || finishReason === "content-filter");
     this.#host.feed({ type: "presented", turnId, text: withheld ? "" : this.#kept });
   }
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** The answers a turn may look at: a review looks at the one that was presented. */
+export function labelsOf({ phase, answers, candidate }: TurnOrder): string[] {
+  if (phase === "review") return candidate === undefined ? [] : [candidate.label];
+  return answers.map(({ label }) => label);
 }

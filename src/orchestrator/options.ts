@@ -11,7 +11,10 @@ import { RESERVED_TOOL_NAMES, type Tool } from "../tools/tool.js";
 import type { AnswerNovelty, CoreConfig, PeerAnswers, Presentation, SelfVote } from "./core/types.js";
 import { resolveBudget, resolvePrices } from "./cost-options.js";
 import { atLeast, bad, given, knownKeys, oneOf, required, shown } from "./option-checks.js";
+import { type PlanningMode, type PlanningModeOptions, resolvePlanningMode } from "./planning-mode.js";
 import { defaultPrompts, type Prompts, type VotingSensitivity } from "./prompts/prompts.js";
+import type { TeamToolkits } from "./toolkits/team-toolkits.js";
+import { resolveToolkits, type ToolkitOptions } from "./toolkits/toolkit-options.js";
 import { approval, borda, type DecisionRule, plurality, unanimity } from "./voting/rule.js";
 
 /** An agent as plain data: `backend` is a config, or any object that implements `Backend`. */
@@ -25,7 +28,7 @@ export interface Timeouts extends TurnTimeouts {
   run: number;
 }
 
-export interface OrchestratorOptions {
+export interface OrchestratorOptions extends ToolkitOptions {
   /** In registration order: models know the first as `agent1`, the second as `agent2`. */
   agents: (Agent | AgentConfig)[];
   /** What a new answer does to agents that are evaluating. `auto`: one that has finished a tool step goes on with the news, others start over. Default `auto`. */
@@ -64,6 +67,8 @@ export interface OrchestratorOptions {
   reviewer?: string;
   /** `present`: the winner writes the final text; `reuse`: its answer is the final text; `synthesize`: it merges the answers. Default `present`. */
   presentation?: Presentation;
+  /** Calls with effects outside the workspaces are only noted until the answer is presented. Default false. */
+  planningMode?: boolean | PlanningModeOptions;
   /** Default `plurality`. */
   decisionRule?: "plurality" | "approval" | "borda" | "unanimity" | DecisionRule;
   /** Defaults: run 1,800,000; turn 600,000; step 300,000; firstChunk 300,000; chunk 120,000; tool 120,000. */
@@ -100,6 +105,12 @@ const KNOWN_KEYS: Record<keyof OrchestratorOptions, true> = {
   maxRestarts: true,
   reviewer: true,
   presentation: true,
+  workspaces: true,
+  mcpServers: true,
+  toolkits: true,
+  taskPlanning: true,
+  memory: true,
+  planningMode: true,
   decisionRule: true,
   timeout: true,
   inputTimeoutMs: true,
@@ -110,7 +121,7 @@ const KNOWN_KEYS: Record<keyof OrchestratorOptions, true> = {
 };
 const SETTING_KEYS = ["maxOutputTokens", "temperature", "topP", "stop", "responseFormat", "seed", "reasoningEffort"];
 const RUN_KEYS = ["signal", "tools", "toolChoice", "settings", "context"];
-const AGENT_KEYS = ["id", "systemMessage", "backend", "tools", "settings", "params"];
+const AGENT_KEYS = ["id", "systemMessage", "backend", "tools", "mcpServers", "toolkits", "workspace", "settings", "params"];
 
 export interface RunOptions {
   /** Aborts the run, down to every socket. */
@@ -139,6 +150,9 @@ export interface ResolvedOptions {
   inputTimeoutMs: number;
   budget: Budget | undefined;
   prices: PriceOverrides | undefined;
+  /** Nothing, where nobody has any. */
+  toolkits: TeamToolkits | undefined;
+  planning: PlanningMode | undefined;
   runtime: Runtime;
 }
 
@@ -198,6 +212,8 @@ export function resolveOptions(options: OrchestratorOptions): ResolvedOptions {
     inputTimeoutMs: atLeast("inputTimeoutMs", options.inputTimeoutMs ?? 600_000, 0, true),
     budget: resolveBudget(options.budget, agents, prices),
     prices,
+    toolkits: resolveToolkits(options, agents),
+    planning: resolvePlanningMode(options.planningMode, agents),
     runtime: options.runtime ?? systemRuntime,
   };
 }

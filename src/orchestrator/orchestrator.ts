@@ -35,11 +35,18 @@ export class Orchestrator implements AsyncDisposable {
     return run;
   }
 
-  /** Aborts what still runs and closes the backends that were made from configs. */
+  /** Aborts what still runs and closes what was made from configs: backends, workspaces, MCP servers. Toolkits given to it stay open. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const run of this.#running) run.abort("the orchestrator was closed");
-    await Promise.all(this.#options.ownBackends.map((backend) => backend.close?.()));
+    const { ownBackends, toolkits } = this.#options;
+    const running = [...this.#running];
+    for (const run of running) run.abort("the orchestrator was closed");
+    const backends = Promise.all(ownBackends.map((backend) => backend.close?.()));
+    if (toolkits !== undefined) {
+      await Promise.allSettled(running.map(({ result }) => result));
+      await Promise.all([backends, toolkits.close()]);
+    }
+    await backends;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

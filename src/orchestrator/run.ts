@@ -38,6 +38,8 @@ export interface RunResult {
   finishReason: FinishReason;
   /** What models generated besides text, in the presentation. */
   files: { mediaType: string; data: string }[];
+  /** Directory with the files of the final answer, where its author has a workspace. */
+  workspace?: string;
   /** Tokens of all steps, interrupted and failed ones included. */
   usage: Usage & {
     byAgent: Record<string, Usage>;
@@ -214,7 +216,11 @@ export class Run implements AsyncIterable<CoordinationEvent> {
     else this.#early.push(fact);
   }
 
-  /** Answer an `input-request`. Throws `unknown_request` when it is not open. An `Error` tells the model that it failed. */
+  /**
+   * Answer an `input-request`: a tool's result (an `Error` tells the model that it failed), whether a call may be made (true,
+   * false or `{ approved, reason, input }`), or what a question asks for. Throws a `MassGenError`: `unknown_request` when it is
+   * not open, `bad_response` for an answer it cannot take; it then stays open.
+   */
   respond(requestId: string, value: unknown): void {
     this.#driver.desk.respond(requestId, value);
   }
@@ -222,7 +228,9 @@ export class Run implements AsyncIterable<CoordinationEvent> {
   #resultOf(event: EventOfType<"run-finish">): RunResult {
     const { text, reason, winner, label } = event;
     const files = this.#files.map(({ file }) => file);
-    return { text, reason, winner, label, finishReason: this.#finishReason, files, ...this.#soFar() };
+    const { workspace } = this.#driver;
+    const more = workspace === undefined ? {} : { workspace };
+    return { text, reason, winner, label, finishReason: this.#finishReason, files, ...more, ...this.#soFar() };
   }
 
   #soFar(): PartialResult {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { toolResult } from "../../src/agent/tool-calls.js";
+import { toolResult } from "../../src/agent/tool-result.js";
 import { startTurn } from "../../src/agent/turn.js";
 import type { ToolOutcome } from "../../src/agent/types.js";
 import type { ToolMessage } from "../../src/formatter/messages.js";
@@ -278,5 +278,32 @@ describe("toolResult", () => {
     expect(toolResult(cycle, false, "t")).toMatchObject({ isError: true, text: expect.stringContaining("JSON") });
     expect(toolResult(() => 1, false, "t")).toMatchObject({ isError: true, text: expect.stringContaining("function") });
     expect(toolResult(1n, false, "t").isError).toBe(true);
+  });
+});
+
+describe("many calls in one step", () => {
+  it("put no more listeners on the turn's signal than one", async () => {
+    const warnings: string[] = [];
+    const onWarning = ({ name }: Error) => warnings.push(name);
+    process.on("warning", onWarning);
+    try {
+      const asks = tool({ name: "asks", description: "", input, needsApproval: true, execute: () => "ok" });
+      const many = Array.from({ length: 30 }, (_, n) => call(`${n}`, "asks"));
+      const { controller, listeners } = watchedSignal();
+      let most = 0;
+      const approve = async (_: unknown, signal: AbortSignal) => {
+        signal.addEventListener("abort", () => {}, { once: true });
+        most = Math.max(most, listeners());
+        await settle();
+        return { approved: true as const };
+      };
+      const request = requestOf(backendOf([[...many, calls], [stop]]), { tools: [asks], signal: controller.signal });
+      await startTurn(request, recorder([], { approve })).done;
+      await settle(); // warnings come on the next tick
+      expect(most).toBe(1);
+      expect(warnings).toEqual([]);
+    } finally {
+      process.off("warning", onWarning);
+    }
   });
 });

@@ -24,6 +24,8 @@ export interface Program {
   saw(text: string): Promise<void>;
   /** stdout fails from now on, as when its reader has gone. */
   breakPipe(): void;
+  /** Keys, where stdin is a terminal. */
+  press(keys: string): void;
   /** Whether anybody still listens for interrupts. */
   listening(): boolean;
 }
@@ -73,6 +75,9 @@ export function start(args: string[], options: ProgramOptions = {}): Program {
       }),
     breakPipe: () => {
       broken = true;
+    },
+    press: (keys) => {
+      (stdin as PassThrough).write(keys);
     },
     listening: () => listeners.size > 0,
   };

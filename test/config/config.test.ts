@@ -289,18 +289,14 @@ timeout_settings: { orchestrator_timeout_seconds: "5" }
   });
 
   it.each([
-    [one("{ type: vllm, cwd: ws }"), "agents[0].backend.cwd"],
-    [one("{ type: vllm, mcp_servers: [] }"), "agents[0].backend.mcp_servers"],
+    [one("{ type: vllm, hooks: {} }"), "agents[0].backend.hooks"],
     [one("{ type: vllm, enable_multimodal_tools: true }"), "agents[0].backend.enable_multimodal_tools"],
-    [one("{ type: vllm, command_line_docker_image: x }"), "agents[0].backend.command_line_docker_image"],
-    ["agent: { backend: { type: vllm, custom_tools: [] } }", "agent.backend.custom_tools"],
+    [one("{ type: vllm, command_line_docker_volumes: x }"), "agents[0].backend.command_line_docker_volumes"],
+    ["agent: { backend: { type: vllm, disallowed_tools: [] } }", "agent.backend.disallowed_tools"],
     [one("{ type: vllm }", "memory: {}"), "memory"],
-    [one("{ type: vllm }", "orchestrator: { snapshot_storage: s }"), "orchestrator.snapshot_storage"],
+    [one("{ type: vllm }", "orchestrator: { session_storage: s }"), "orchestrator.session_storage"],
     [one("{ type: vllm }", "orchestrator: { skip_coordination_rounds: true }"), "orchestrator.skip_coordination_rounds"],
-    [
-      one("{ type: vllm }", "orchestrator: { coordination: { enable_planning_mode: true } }"),
-      "orchestrator.coordination.enable_planning_mode",
-    ],
+    [one("{ type: vllm }", "orchestrator: { coordination: { use_skills: true } }"), "orchestrator.coordination.use_skills"],
   ])("a feature that is not there yet is told as such", (text, path) => {
     expect(problems(text)).toEqual([expect.stringContaining(`${path} is a MassGen feature that this version does not support yet`)]);
   });

@@ -19,6 +19,18 @@ const expected: Record<string, RegExp[]> = {
   "custom-backend.ts": [/^(one|two|three): A B-tree, because it keeps its keys in order\.$/m],
   "events.ts": [/answered agent1\.1, \d+ characters/, /consensus on agent\d\.\d:/, /Simulated final answer/, /'run-finish': 1/],
   "abort.ts": [/^finished-early: agent\d\.1 was presented$/m, /^aborted: .*the user has left$/m, /^answers so far: agent\d\.1/m],
+  "building_a_program.ts": [
+    /^careful tests it: IV MCMXCIV/m,
+    /^quick may not write_file: .*it is read-only for you now/m,
+    /^careful's program is chosen with 3 votes$/m,
+    /^roman\.mjs says: MMXXVI$/m,
+  ],
+  "tools.ts": [
+    /^(ada|ben): asking two agencies in Lisbon$/m,
+    /^(ada|ben) would call book_room$/m,
+    /^(ada|ben) asks to call "book_room", Sala Azul for 450 euros: yes$/m,
+    /^presented by (ada|ben)$/m,
+  ],
   "seven_providers.ts": [/Simulated final answer/, /^consensus: \w+ by \d votes$/m, /^gemini: \d+ tokens read, \d+ written$/m],
 };
 

@@ -121,7 +121,9 @@ describe("escapeData", () => {
 });
 
 describe("a prompt of one's own", () => {
-  const marks: { [K in keyof Prompts]: Prompts[K] } = {
+  // What planning mode asks has tests of its own.
+  type Name = Exclude<keyof Prompts, "judgeTask">;
+  const marks: { [K in Name]: Prompts[K] } = {
     system: () => "MY SYSTEM",
     task: () => ({ before: "MY TASK ", after: "" }),
     sentBack: () => "MY SENT BACK",
@@ -132,7 +134,7 @@ describe("a prompt of one's own", () => {
     review: () => "MY REVIEW",
     rejection: () => "MY REJECTION",
   };
-  const markOf: Record<keyof Prompts, string> = {
+  const markOf: Record<Name, string> = {
     system: "MY SYSTEM",
     task: "MY TASK",
     sentBack: "MY SENT BACK",
@@ -143,7 +145,7 @@ describe("a prompt of one's own", () => {
     review: "MY REVIEW",
     rejection: "MY REJECTION",
   };
-  const names = Object.keys(defaultPrompts) as (keyof Prompts)[];
+  const names = Object.keys(defaultPrompts).filter((name) => name !== "judgeTask") as Name[];
 
   for (const name of names) {
     it(`${name}: is used, and changes none of the others`, async () => {

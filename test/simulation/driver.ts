@@ -5,6 +5,7 @@ import { virtualRuntime } from "../../src/testing/virtual-runtime.js";
 import type { Tool } from "../../src/tools/tool.js";
 import { check, InvariantError } from "./check.js";
 import { HostileBackend, randomManners, type Texts } from "./hostile-backend.js";
+import { HostileToolkit } from "./hostile-toolkit.js";
 import { Watcher } from "./invariants.js";
 import { Random } from "./random.js";
 import { ballotsOf, randomConfig } from "./random-config.js";
@@ -45,13 +46,21 @@ class DriverWorld {
       ({ agentId, stepBoundaries }) => new HostileBackend(`model-${agentId.slice(1)}`, random, manners, runtime, texts, !stepBoundaries),
     );
     const { agents, reviewer, rule, timeoutMs, rejectionText: _, retryBackoffMs: __, ...options } = config;
+    const search = this.#search(runtime);
+    // Choices of their own, so that worlds without a toolkit stay as they are.
+    const toolkit =
+      this.#seed % 3 === 0
+        ? new HostileToolkit(new Random(this.#seed + 1e9), runtime, [{ ...search, needsApproval: this.#seed % 2 === 0 }])
+        : undefined;
+    const equipped = new Set(toolkit === undefined ? [] : agents.filter(({ hasTools }) => hasTools).map(({ agentId }) => agentId));
     const orchestrator = new Orchestrator({
       ...options,
       ...(reviewer !== undefined && { reviewer: agents[reviewer]!.agentId }),
       agents: agents.map(({ agentId, hasTools }, i) => ({
         id: agentId,
         backend: backends[i]!,
-        tools: hasTools ? [this.#search(runtime)] : [],
+        tools: hasTools && toolkit === undefined ? [search] : [],
+        toolkits: hasTools && toolkit !== undefined ? [toolkit] : [],
       })),
       decisionRule: rule,
       maxSteps: random.pick([3, 50]),
@@ -79,6 +88,7 @@ class DriverWorld {
     const labels = new Map<string, string>();
     const events: CoordinationEvent[] = [];
     let broken: unknown;
+    let closing = false;
     run.on("*", (event) => {
       if (broken !== undefined) return;
       try {
@@ -94,11 +104,13 @@ class DriverWorld {
         }
         // All events of one step of the core have one time.
         const before = events.at(-2)?.time ?? event.time;
-        if (event.time > before) watcher.settled(before);
+        if (event.type === "warning") closing = true;
+        if (event.time > before && !closing) watcher.settled(before);
         steps.see(event);
+        toolkit?.see(event, equipped);
         if (event.type === "step-finish" && steps.worked.has(event.turnId)) watcher.rules.worked.add(event.turnId);
         if (event.type === "run-restart") texts.feedback = event.feedback;
-        if (event.type !== "run-start") watcher.see(event, event.time);
+        if (event.type !== "run-start") watcher.see(event, isTerminal(event) ? (toolkit?.overAt ?? event.time) : event.time);
         if (event.type === "input-request") this.#answer(run, event, later);
         if (random.chance(meddles)) random.pick([() => run.finish(), () => run.finish(), () => run.abort("a listener")])();
       } catch (error) {
@@ -142,7 +154,8 @@ class DriverWorld {
     for (const cancel of own) cancel();
     await runtime.runFor(0);
     for (const backend of backends) check(backend.active === 0, "a stream is still open");
-    check(runtime.pending === backends.reduce((sum, { deafTimers }) => sum + deafTimers, 0), "a timer is left");
+    toolkit?.atEnd(new Set(labels.keys()));
+    check(runtime.pending === backends.reduce((sum, { deafTimers }) => sum + deafTimers, toolkit?.timers ?? 0), "a timer is left");
     if (random.chance(0.5)) await readAll(run, late);
     for (const read of [joined, late]) if (read.length > 0) checkLateReader(read, events);
     await orchestrator.close();
@@ -169,8 +182,10 @@ class DriverWorld {
   }
 
   /** Sometimes at once, within the listener; sometimes later; sometimes never. */
-  #answer(run: Run, { requestId }: EventOfType<"input-request">, later: (ms: number, fn: () => void) => void): void {
+  #answer(run: Run, { requestId, kind }: EventOfType<"input-request">, later: (ms: number, fn: () => void) => void): void {
     const random = this.#random;
+    // At once, for the clocks stand still until then.
+    if (kind === "approval") return run.respond(requestId, requestId.endsWith("1") ? { approved: false, reason: "no" } : true);
     const answer = () => run.respond(requestId, random.pick<unknown>(["done", { ok: true }, new Error("no")]));
     if (random.chance(0.3)) return answer();
     if (random.chance(0.4)) return;

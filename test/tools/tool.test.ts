@@ -10,6 +10,7 @@ const context: ToolContext = {
   toolCallId: "c",
   signal: new AbortController().signal,
   context: undefined,
+  logger: { debug() {}, info() {}, warn() {}, error() {} },
 };
 const base = { name: "t", description: "d" };
 

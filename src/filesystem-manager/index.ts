@@ -1,0 +1,10 @@
+export type { AccessRoot, FileAccess } from "./access.js";
+export { checkPath, type PathUse } from "./check-path.js";
+export type { DockerOptions } from "./commands/docker.js";
+export type { CommandOptions } from "./commands/options.js";
+export { DEFAULT_EXCLUDE, DEFAULT_HIDDEN } from "./names.js";
+export type { ContextPath, WorkspaceOptions } from "./options.js";
+export { createSeenFiles, type SeenFiles } from "./seen-files.js";
+export type { FileToolsContext } from "./tools/context.js";
+export { fileTools } from "./tools/index.js";
+export { createWorkspaces } from "./workspaces.js";

@@ -1,0 +1,124 @@
+import { errorInfo } from "../errors.js";
+import { limitsSteps } from "../token-manager/budget.js";
+import type { ToolkitRun } from "../tools/toolkit.js";
+import type { Briefing, RunSpec } from "./briefing.js";
+import { aliasOf } from "./core/types.js";
+import type { CoordinationEventBody } from "./events.js";
+import type { Ledger, LedgerTurn } from "./ledger.js";
+import type { LiveTurn } from "./live-turn.js";
+import type { ResolvedOptions } from "./options.js";
+import { JUDGING_TURN, judgeTask } from "./planning-judge.js";
+import type { RunClock } from "./run-clock.js";
+import { RunToolkits, type Settle } from "./toolkits/run-toolkits.js";
+
+export interface OutfitOptions {
+  options: ResolvedOptions;
+  spec: RunSpec;
+  brief: Briefing;
+  ledger: Ledger;
+  clock: RunClock;
+  publish(event: CoordinationEventBody): void;
+  ask: ToolkitRun["ask"];
+}
+
+/** What a run needs before its first turn and after its last: toolkits, opened and closed; a judgement of its task. */
+export class Outfit {
+  /** Where the files of the result are. */
+  workspace: string | undefined;
+  readonly #with: OutfitOptions;
+  readonly #controller = new AbortController();
+  #toolkits: RunToolkits | undefined;
+  /** What turns have handed in and the core has yet to judge. */
+  readonly #handedIn = new Map<string, Settle>();
+
+  constructor(options: OutfitOptions) {
+    this.#with = options;
+  }
+
+  /** Aborted when the run is over. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Throws what a toolkit could not be opened for, or the reason of an abort. */
+  async open(): Promise<void> {
+    const { options, spec, brief, clock, publish, ask } = this.#with;
+    const kits = await options.toolkits?.kits();
+    this.signal.throwIfAborted();
+    if (kits !== undefined) {
+      this.#toolkits = new RunToolkits({
+        kits,
+        runId: spec.runId,
+        agents: options.agents.map(({ id }, index) => ({ agentId: id, alias: aliasOf(index) })),
+        runtime: options.runtime,
+        clock,
+        openLimitMs: options.timeout.turn,
+        limitMs: options.timeout.tool,
+        warn: (warning) => publish({ type: "warning", ...warning }),
+        ask,
+        signal: this.signal,
+      });
+      await this.#toolkits.open();
+      this.signal.throwIfAborted();
+      brief.toolkits = this.#toolkits;
+    }
+    await this.#judge();
+  }
+
+  /** Planning mode: asks a model about the task, where that is wanted. */
+  async #judge(): Promise<void> {
+    const { options, spec, brief, ledger, publish } = this.#with;
+    const judge = options.planning?.judge;
+    if (judge === undefined) return;
+    const agentId = options.agents[judge]!.id;
+    const turn: LedgerTurn = { agentId, turnId: JUDGING_TURN, phase: "draft", attempt: 1 };
+    const each = options.agents.map(({ id }, index) =>
+      brief.tools(index, "draft", { agentId: id, turnId: JUDGING_TURN, phase: "draft", labels: [] }),
+    );
+    const tools = [...new Map(each.flat().map((tool) => [tool.name, tool])).values()];
+    const { judgement, usage, error } = await judgeTask(options, spec, judge, tools, this.signal, {
+      spent: (spent, ok) => ledger.add(turn, spent, ok),
+      ...(limitsSteps(options.budget) && { mayStart: (estimate) => ledger.reserve(turn, estimate) === "ok" }),
+    });
+    brief.judgement = judgement;
+    publish({
+      type: "planning",
+      agentId,
+      irreversible: judgement?.irreversible ?? null,
+      blocked: [...(brief.heldBack(tools) ?? [])],
+      ...(error !== undefined && { error: errorInfo(error) }),
+      usage,
+    });
+  }
+
+  /** Whether something has to be kept before the agent's decision is put to the core. */
+  takesHandIns(agent: number): boolean {
+    return this.#toolkits?.takesHandIns(agent) ?? false;
+  }
+
+  /** Has toolkits keep what belongs to a decision; `settle` tells them what became of it. */
+  async handIn(live: LiveTurn): Promise<void> {
+    const settle = await this.#toolkits?.handIn(live.order.agent, live.seen, live.signal);
+    if (settle === undefined) return;
+    if (live.signal.aborted) settle(undefined);
+    else this.#handedIn.set(live.order.turnId, settle);
+  }
+
+  settle(turnId: string, label: string | undefined): void {
+    this.#handedIn.get(turnId)?.(label);
+    this.#handedIn.delete(turnId);
+  }
+
+  /** The caller will not wait any longer. */
+  abort(reason: unknown): void {
+    this.#controller.abort(reason);
+  }
+
+  /** Takes what is left of the run and ends the rest. Never rejects, and never takes for ever. */
+  async close(winner: { agentId: string; label: string } | undefined): Promise<void> {
+    for (const turnId of [...this.#handedIn.keys()]) this.settle(turnId, undefined);
+    if (winner !== undefined) this.workspace = (await this.#toolkits?.result(winner))?.workspace;
+    this.abort(new DOMException("The run is over.", "AbortError"));
+    await this.#toolkits?.close();
+  }
+}

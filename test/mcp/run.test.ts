@@ -1,0 +1,123 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import type { CoordinationEvent } from "../../src/orchestrator/events.js";
+import type { OrchestratorOptions } from "../../src/orchestrator/options.js";
+import { Orchestrator } from "../../src/orchestrator/orchestrator.js";
+import { type EmulatedPrompt, type Reply, startEmulator } from "../../src/testing/index.js";
+import { alive, good, lines, npmServer, raw, scratch } from "./helpers.js";
+
+type Calls = readonly (readonly [name: string, input: unknown])[];
+
+/** Makes the calls one after the other, then answers. */
+const callsInOrder =
+  (calls: Calls) =>
+  ({ messages }: EmulatedPrompt): Reply => {
+    const made = messages.reduce((sum, { toolCalls }) => sum + toolCalls.length, 0);
+    const next = calls[made];
+    return next === undefined ? { text: "Done." } : { toolCalls: [{ name: next[0], input: next[1] }] };
+  };
+
+interface Played {
+  events: CoordinationEvent[];
+  results: { toolName: string; isError: boolean; output: unknown }[];
+  /** Everything the model was sent. */
+  sent: string;
+}
+
+/** A run of one agent over the emulator. */
+async function play(
+  calls: Calls,
+  options: Partial<OrchestratorOptions>,
+  onEvent: (event: CoordinationEvent, respond: (value: unknown) => void) => void = () => {},
+): Promise<Played> {
+  await using emulator = await startEmulator({ respond: callsInOrder(calls), strict: true });
+  await using orchestrator = new Orchestrator({
+    agents: [{ id: "id-anna", backend: { type: "vllm", model: "m", baseUrl: emulator.baseUrl } }],
+    ...options,
+  });
+  const run = orchestrator.run("Try your tools.");
+  const events: CoordinationEvent[] = [];
+  for await (const event of run) {
+    events.push(event);
+    onEvent(event, (value) => "requestId" in event && run.respond(String(event.requestId), value));
+  }
+  expect((await run.result).text).toBe("Done.");
+  const results = events.flatMap((event) => (event.type === "tool-result" ? [event] : []));
+  return { events, results, sent: JSON.stringify(emulator.requests.map(({ body }) => body)) };
+}
+
+it("a run uses servers as an agent does: progress, questions, errors, long results", { timeout: 30_000 }, async () => {
+  const root = scratch();
+  const { results, events, sent } = await play(
+    [
+      ["mcp__test__steps", { steps: 2, pause: 120 }],
+      ["mcp__test__ask", {}],
+      ["mcp__test__fails", {}],
+      ["mcp__test__big", { size: 200_000 }],
+      ["mcp__test__nothing", {}],
+    ],
+    { mcpServers: { test: good({ env: { API_TOKEN: "sk-0123456789" } }) }, workspaces: { root, commands: false } },
+    (event, respond) => {
+      if (event.type === "input-request") respond({ colour: "green" });
+    },
+  );
+  expect(results.map(({ toolName, isError }) => [toolName, isError])).toEqual([
+    ["mcp__test__steps", false],
+    ["mcp__test__ask", false],
+    ["mcp__test__fails", true],
+    ["mcp__test__big", false],
+    ["mcp__test__nothing", true],
+  ]);
+  expect(results[0]?.output).toBe("2 steps");
+  expect(results[1]?.output).toBe('{"action":"accept","content":{"colour":"green"}}');
+  expect(results[2]?.output).toContain("no such city");
+  expect(results[3]?.output).toMatch(
+    /^0123456789[0-9]+\n\n\[This is the beginning, 65536 of 200000 characters\. The whole is in the file /,
+  );
+  expect(events.filter(({ type }) => type === "tool-progress")).toMatchObject([{ output: { progress: 1 } }, { output: { progress: 2 } }]);
+  expect(events.filter(({ type }) => type === "warning")).toEqual([]);
+  expect(sent).toContain("Call echo first.");
+  for (const secret of ["sk-0123456789", "id-anna", events[0]!.runId]) expect(sent).not.toContain(secret);
+});
+
+it("the workspace's check sees the paths that server-filesystem is given", { timeout: 30_000 }, async () => {
+  const [root, outside] = [scratch(), scratch()];
+  writeFileSync(join(outside, "secret.txt"), "secret");
+  const files = { command: process.execPath, args: [npmServer("server-filesystem"), ".", outside], perAgent: true };
+  const { results, events } = await play(
+    [
+      ["mcp__files__write_file", { path: "note.txt", content: "hello" }],
+      ["read_file", { path: "note.txt" }],
+      ["mcp__files__read_text_file", { path: "note.txt" }],
+      ["mcp__files__read_text_file", { path: join(outside, "secret.txt") }],
+      ["mcp__files__move_file", { source: join(outside, "secret.txt"), destination: "stolen.txt" }],
+    ],
+    { mcpServers: { files }, workspaces: { root, commands: false } },
+  );
+  expect(events.filter(({ type }) => type === "warning")).toEqual([]);
+  expect(results.map(({ isError }) => isError)).toEqual([false, false, false, true, true]);
+  expect(JSON.stringify(results)).not.toContain('"secret"');
+  expect(readFileSync(join(outside, "secret.txt"), "utf8")).toBe("secret");
+});
+
+it("a server killed in a call costs that call, and nothing is left when the orchestrator is closed", { timeout: 30_000 }, async () => {
+  const log = join(scratch(), "log");
+  const pids = () => lines(log).flatMap((line) => (line.startsWith("start") ? [Number(line.split(" ")[1])] : []));
+  let calls = 0;
+  const { results } = await play(
+    [
+      ["mcp__test__call", {}],
+      ["mcp__test__call", {}],
+      ["mcp__test__call", {}],
+    ],
+    { mcpServers: { test: raw("late", { env: { LOG: log } }) } },
+    (event) => {
+      if (event.type === "tool-call" && ++calls === 2) process.kill(pids().at(-1)!, "SIGKILL");
+    },
+  );
+  expect(results.map(({ isError }) => isError)).toEqual([false, true, false]);
+  expect(results[1]?.output).toContain("was ended by SIGKILL");
+  expect(pids()).toHaveLength(2);
+  for (const pid of pids()) expect(alive(pid)).toBe(false);
+});
