@@ -247,8 +247,7 @@ describe("config forms", () => {
   });
 
   it("a toolkit of another name names its own tool after it", async () => {
-    const toolkit = createMcpServers({ raw: raw("good") }, { name: "mcp_own" });
-    cleanup(() => toolkit.close());
+    await using toolkit = createMcpServers({ raw: raw("good") }, { name: "mcp_own" });
     const { names } = await openRun(toolkit);
     expect(toolkit.name).toBe("mcp_own");
     expect(names()).toEqual(["mcp__raw__call", "mcp__raw__read", "mcp_own__read_result"]);
