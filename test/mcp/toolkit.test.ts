@@ -49,10 +49,10 @@ describe("tools of a server", () => {
   it("have the time limit that is configured, or keep their own when progress extends it", async () => {
     const limited = await open({ test: good({ timeoutMs: 5000 }) });
     expect(limited.tool("mcp__test__echo").timeoutMs).toBe(5000);
-    const extended = await open({ test: good({ resetTimeoutOnProgress: true, timeoutMs: 300 }) });
+    const extended = await open({ test: good({ resetTimeoutOnProgress: true, timeoutMs: 900 }) });
     expect(extended.tool("mcp__test__steps").timeoutMs).toBe(Number.POSITIVE_INFINITY);
-    expect(await extended.call("mcp__test__steps", { steps: 8, pause: 100 })).toBe("8 steps");
-    await expect(extended.call("mcp__test__steps", { steps: 1, pause: 2000 })).rejects.toMatchObject({ code: "mcp_timeout" });
+    expect(await extended.call("mcp__test__steps", { steps: 4, pause: 300 })).toBe("4 steps");
+    await expect(extended.call("mcp__test__steps", { steps: 1, pause: 3000 })).rejects.toMatchObject({ code: "mcp_timeout" });
   });
 
   it("keep configured paths", async () => {
