@@ -10,6 +10,7 @@ import {
   addResults,
   addToLastMessage,
   type Conversation,
+  forgetIds,
   isOffered,
   offeredNames,
   openConversation,
@@ -111,7 +112,7 @@ class Turn implements TurnRun, ReplySink {
     return streamedArgument !== undefined && isOffered(this.#conversation, streamedArgument.toolName) ? streamedArgument : undefined;
   }
 
-  get usedIds(): Set<string> {
+  get usedIds(): string[] {
     return this.#conversation.ids;
   }
 
@@ -260,7 +261,7 @@ class Turn implements TurnRun, ReplySink {
       ...(error !== undefined && { error: errorInfo(error) }),
     });
     if (status === "ok") return;
-    for (const id of reply.claimed) this.#conversation.ids.delete(id);
+    forgetIds(this.#conversation, reply);
     if (status !== "interrupted") this.#lastReply = undefined; // void; of an interrupted one the driver wants the text
     this.#setWriting(false);
   }

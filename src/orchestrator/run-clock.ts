@@ -1,16 +1,16 @@
 import type { Runtime } from "../runtime.js";
 
 interface Timer {
-  left: number;
-  since: number;
+  /** When it fires, in the run's time. */
+  at: number;
   fn: () => void;
-  cancel: () => void;
+  cancel: (() => void) | undefined;
 }
 
 /** The time of one run, which stands still while somebody is asked something. */
 export class RunClock {
   readonly #runtime: Runtime;
-  readonly #timers = new Set<Timer>();
+  #timers: Timer[] = [];
   #holds = 0;
   #heldSince = 0;
   /** How long it has stood still in all. */
@@ -27,12 +27,12 @@ export class RunClock {
 
   /** Calls `fn` once after `ms` of its time; the returned function cancels. */
   setTimer(ms: number, fn: () => void): () => void {
-    const timer: Timer = { left: ms, since: 0, fn, cancel: () => {} };
-    this.#timers.add(timer);
+    const timer: Timer = { at: this.now() + ms, fn, cancel: undefined };
+    this.#timers.push(timer);
     if (this.#holds === 0) this.#arm(timer);
     return () => {
-      this.#timers.delete(timer);
-      timer.cancel();
+      this.#forget(timer);
+      timer.cancel?.();
     };
   }
 
@@ -40,10 +40,7 @@ export class RunClock {
   hold(): () => void {
     if (this.#holds++ === 0) {
       this.#heldSince = this.#runtime.now();
-      for (const timer of this.#timers) {
-        timer.cancel();
-        timer.left = Math.max(0, timer.left - (this.#heldSince - timer.since));
-      }
+      for (const timer of this.#timers) timer.cancel?.();
     }
     let released = false;
     return () => {
@@ -56,10 +53,13 @@ export class RunClock {
   }
 
   #arm(timer: Timer): void {
-    timer.since = this.#runtime.now();
-    timer.cancel = this.#runtime.setTimer(timer.left, () => {
-      this.#timers.delete(timer);
+    timer.cancel = this.#runtime.setTimer(Math.max(0, timer.at - this.now()), () => {
+      this.#forget(timer);
       timer.fn();
     });
+  }
+
+  #forget(timer: Timer): void {
+    this.#timers = this.#timers.filter((other) => other !== timer);
   }
 }
