@@ -1,25 +1,20 @@
 import type { CallToolResult } from "@modelcontextprotocol/client";
-import { linkedController } from "../agent/abort.js";
 import { MassGenError } from "../errors.js";
 import type { UserPart } from "../formatter/messages.js";
 import type { ToolContext } from "../tools/tool.js";
 import type { ToolkitRun } from "../tools/toolkit.js";
 import type { ActiveCall } from "./active-call.js";
+import { beginAttempt } from "./attempt.js";
 import type { Connection } from "./connection.js";
 import { answerElicitation } from "./elicitation.js";
 import { McpUnavailable } from "./explain.js";
-import { type CallFailure, callFailure, StreamLost } from "./failure.js";
+import { type CallFailure, callFailure } from "./failure.js";
 import type { ListedTool } from "./listing.js";
 import { type Progress, progressing } from "./progress.js";
 import { readResult } from "./result.js";
 import type { SavedResults } from "./saved-results.js";
 import { loadSdk } from "./sdk.js";
 import type { McpServer } from "./server.js";
-import { pausableTimer } from "./timer.js";
-
-/** After an HTTP reply has ended, how long its result may still be on its way from there to here. */
-const LATE_MS = 1_000;
-const DEFAULT_TIMEOUT_MS = 120_000;
 
 export interface CallRequest {
   server: McpServer;
@@ -74,9 +69,9 @@ async function attempts(
   for (let first = true; ; first = false) {
     const connection = await connected(request, signal);
     if (server.listing?.tools.get(tool.tool.name)?.name !== tool.name) throw gone(server, tool);
-    const attempt = beginAttempt(request, signal);
+    const attempt = beginAttempt(server, run, context.agentId, signal, report);
     try {
-      const options = { signal: attempt.signal, call: attempt.call, onProgress: attempt.onProgress(report) };
+      const options = { signal: attempt.signal, call: attempt.call, onProgress: attempt.onProgress };
       const result = await connection.callTool({ name: tool.name, inputSchema: tool.tool.inputSchema }, args, options);
       server.succeeded(connection);
       return result;
@@ -132,46 +127,6 @@ async function connected({ server, run, context }: CallRequest, signal: AbortSig
     context.logger.error(error.message);
     throw new MassGenError("mcp_unavailable", `${error.brief} Go on without it, or try again later.`, { cause: error });
   }
-}
-
-/** What belongs to one attempt besides the request itself: its own time limit, and what the server may ask meanwhile. */
-function beginAttempt({ server, run, context }: CallRequest, outer: AbortSignal) {
-  const { spec } = server;
-  const { controller, unlink } = linkedController(outer);
-  const limit = spec.resetTimeoutOnProgress ? (spec.timeoutMs ?? DEFAULT_TIMEOUT_MS) : Number.POSITIVE_INFINITY;
-  const timer = pausableTimer(run.runtime, limit, () => {
-    const message = `The MCP server "${spec.name}" sent neither a result nor progress for ${limit} ms, and the call was cancelled.`;
-    controller.abort(new MassGenError("mcp_timeout", message));
-  });
-  let cancelLate = () => {};
-  let over = false;
-  const call: ActiveCall = {
-    agentId: context.agentId,
-    ask: run.ask,
-    hold: timer.hold,
-    streamEnded(problem) {
-      if (over) return;
-      cancelLate();
-      cancelLate = run.runtime.setTimer(LATE_MS, () => controller.abort(new StreamLost(problem ?? "broke off its reply")));
-    },
-  };
-  return {
-    call,
-    signal: controller.signal,
-    onProgress:
-      (report: (progress: Progress) => void) =>
-      ({ progress, total, message }: { progress: number; total?: number | undefined; message?: string | undefined }) => {
-        timer.restart();
-        const said = message === undefined ? undefined : server.redactor.secrets(message.slice(0, 1000));
-        report({ progress, ...(total !== undefined && { total }), ...(said !== undefined && { message: said }) });
-      },
-    end() {
-      over = true;
-      timer.end();
-      cancelLate();
-      unlink();
-    },
-  };
 }
 
 function failedCall(server: McpServer, { tool }: ListedTool, failure: CallFailure, why: string): MassGenError {

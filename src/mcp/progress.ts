@@ -59,7 +59,7 @@ export async function* progressing<R>(
       cancel();
     }
   } finally {
-    controller.abort("the result is no longer needed");
+    if (outcome === undefined) controller.abort("the result is no longer needed");
     unlink();
   }
 }

@@ -116,7 +116,7 @@ export function stdioTransport(address: StdioAddress, sdk: Sdk): ServerTransport
     let message: JSONRPCMessage;
     try {
       if (line[0] !== OPENING_BRACE) return false; // log output where it does not belong: common, and harmless
-      message = sdk.parseJSONRPCMessage(JSON.parse(line.toString("utf8")));
+      message = JSON.parse(line.toString("utf8")); // the client looks at its shape
     } catch {
       return false;
     }

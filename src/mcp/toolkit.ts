@@ -17,20 +17,28 @@ export interface McpToolkitOptions {
   name?: string;
 }
 
+/** Also an `AsyncDisposable`: `await using` closes it. */
+export interface McpToolkit extends Toolkit {
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
 /**
  * Tools of MCP servers, as `mcp__server__tool`. Each server is connected when a run first needs it, and shared by all runs; a
  * server that cannot be used costs a run a `warning` and that server's tools, unless it is `required`. `close` ends what was started
  * here; a program that ends without it leaves no server behind either.
  * @throws ConfigError for a config that cannot work: `bad_mcp_server`, `unknown_key`
  */
-export function createMcpServers(config: McpServersConfig, { name = "mcp" }: McpToolkitOptions = {}): Toolkit & { close(): Promise<void> } {
+export function createMcpServers(config: McpServersConfig, { name = "mcp" }: McpToolkitOptions = {}): McpToolkit {
   const servers = readServers(config).map((spec) => mcpServer(spec, spec.perAgent ? { roots: spec.roots } : {}));
+  const close = async () => {
+    await Promise.all(servers.map((server) => server.close()));
+  };
   return {
     name,
     open: (run) => openRun(servers, run, savedResults(`${name}__read_result`)),
-    async close() {
-      await Promise.all(servers.map((server) => server.close()));
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 

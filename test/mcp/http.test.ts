@@ -296,7 +296,26 @@ describe("a call over HTTP", () => {
     expect(calls).toBe(2);
   });
 
-  it("is not sent elsewhere, and one message is bounded", async () => {
+  it("that waits for a URL to be opened is made again once the caller of the run has done so", async () => {
+    const wanted = { mode: "url", url: "https://login.example/", message: "Log in first", elicitationId: "e1" };
+    let calls = 0;
+    const url = await legacy((_, response, { id }) => {
+      const error = { code: -32042, message: "URL elicitation required", data: { elicitations: [wanted] } };
+      if (++calls % 2 === 1) return json(response, { jsonrpc: "2.0", id, error });
+      return json(response, { jsonrpc: "2.0", id, result: { content: [{ type: "text", text: "done" }] } });
+    });
+    const willing = await open({ test: { url } }, { answer: () => true });
+    expect(await willing.call("mcp__test__write")).toBe("done");
+    expect(willing.run.questions).toEqual([
+      { agentId: "anna", message: 'The MCP server "test" asks: Log in first (open https://login.example/)' },
+    ]);
+    calls = 0;
+    const unwilling = await open({ test: { url } }, { answer: () => false });
+    await expect(unwilling.call("mcp__test__write")).rejects.toMatchObject({ code: "mcp_call_failed" });
+    expect(calls).toBe(1);
+  });
+
+  it("has a result of bounded size", async () => {
     const url = await legacy((_, response) => {
       stream(response);
       const flood = () => {

@@ -5,7 +5,7 @@ import type { CoordinationEvent } from "../../src/orchestrator/events.js";
 import type { OrchestratorOptions } from "../../src/orchestrator/options.js";
 import { Orchestrator } from "../../src/orchestrator/orchestrator.js";
 import { type EmulatedPrompt, type Reply, startEmulator } from "../../src/testing/index.js";
-import { alive, good, lines, npmServer, raw, scratch } from "./helpers.js";
+import { alive, good, lines, npmServer, raw, scratch, until } from "./helpers.js";
 
 type Calls = readonly (readonly [name: string, input: unknown])[];
 
@@ -104,19 +104,22 @@ it("the workspace's check sees the paths that server-filesystem is given", { tim
 it("a server killed in a call costs that call, and nothing is left when the orchestrator is closed", { timeout: 30_000 }, async () => {
   const log = join(scratch(), "log");
   const pids = () => lines(log).flatMap((line) => (line.startsWith("start") ? [Number(line.split(" ")[1])] : []));
-  let calls = 0;
+  const calls = () => lines(log).filter((line) => line.startsWith("call")).length;
+  let killed: Promise<unknown> | undefined;
   const { results } = await play(
     [
       ["mcp__test__call", {}],
       ["mcp__test__call", {}],
       ["mcp__test__call", {}],
     ],
-    { mcpServers: { test: raw("late", { env: { LOG: log } }) } },
-    (event) => {
-      if (event.type === "tool-call" && ++calls === 2) process.kill(pids().at(-1)!, "SIGKILL");
+    { mcpServers: { test: raw("second-waits", { env: { LOG: log } }) } },
+    () => {
+      killed ??= until(() => calls() === 2).then(() => process.kill(pids().at(-1)!, "SIGKILL"));
     },
   );
+  await killed;
   expect(results.map(({ isError }) => isError)).toEqual([false, true, false]);
+  expect(calls()).toBe(3);
   expect(results[1]?.output).toContain("was ended by SIGKILL");
   expect(pids()).toHaveLength(2);
   for (const pid of pids()) expect(alive(pid)).toBe(false);

@@ -46,6 +46,15 @@ describe("tools of a server", () => {
     ]);
   });
 
+  it("have the time limit that is configured, or keep their own when progress extends it", async () => {
+    const limited = await open({ test: good({ timeoutMs: 5000 }) });
+    expect(limited.tool("mcp__test__echo").timeoutMs).toBe(5000);
+    const extended = await open({ test: good({ resetTimeoutOnProgress: true, timeoutMs: 900 }) });
+    expect(extended.tool("mcp__test__steps").timeoutMs).toBe(Number.POSITIVE_INFINITY);
+    expect(await extended.call("mcp__test__steps", { steps: 4, pause: 300 })).toBe("4 steps");
+    await expect(extended.call("mcp__test__steps", { steps: 1, pause: 3000 })).rejects.toMatchObject({ code: "mcp_timeout" });
+  });
+
   it("keep configured paths", async () => {
     const own = await open({ test: good({ paths: { write: { reads: ["path"] }, mcp__test__echo: false } }) });
     expect(own.tool("mcp__test__write").paths).toEqual({ reads: ["path"] });
@@ -247,8 +256,7 @@ describe("config forms", () => {
   });
 
   it("a toolkit of another name names its own tool after it", async () => {
-    const toolkit = createMcpServers({ raw: raw("good") }, { name: "mcp_own" });
-    cleanup(() => toolkit.close());
+    await using toolkit = createMcpServers({ raw: raw("good") }, { name: "mcp_own" });
     const { names } = await openRun(toolkit);
     expect(toolkit.name).toBe("mcp_own");
     expect(names()).toEqual(["mcp__raw__call", "mcp__raw__read", "mcp_own__read_result"]);

@@ -51,7 +51,8 @@ export function bubblewrapArgs(layout: SandboxLayout, noNamespaces: boolean): st
       sealed.push(target);
     }
   }
-  for (const path of [...sealed, "/"]) args.push("--remount-ro", path); // else what is written there would be lost without a word
+  // /proc too: where this program runs as root, /proc/sys could be written to, capabilities or not.
+  for (const path of [...sealed, "/proc", "/"]) args.push("--remount-ro", path); // else what is written there would be lost without a word
   args.push("--chdir", cwd);
   return args;
 }

@@ -133,11 +133,10 @@ export function startSandboxed(argv: string[], env: Record<string, string>, stdi
     stderr: child.stderr,
     exited,
     terminate() {
-      // To the command's own group. Bubblewrap would end at once, and the command with it.
-      const pid = status.childPid();
       if (ended) return;
-      if (pid === undefined) child.kill();
-      else signalProcess(-pid, "SIGTERM");
+      // To the command's own group, which is there once the sandbox is. Bubblewrap would end at once, and the command with it.
+      const pid = status.childPid();
+      if (pid === undefined || !signalProcess(-pid, "SIGTERM")) child.kill();
     },
     kill: child.kill,
   };

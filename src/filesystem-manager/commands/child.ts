@@ -68,13 +68,14 @@ export function startChild(argv: readonly string[], options: ChildOptions): Chil
   };
 }
 
-/** Sends a signal to a process, or to a group by its negative number. What is gone already is no error. */
-export function signalProcess(pid: number, signal: NodeJS.Signals): void {
+/** Sends a signal to a process, or to a group by its negative number. False when there is none that could get it. */
+export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
   try {
-    process.kill(pid, signal);
+    return process.kill(pid, signal);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code !== "ESRCH" && code !== "EPERM") throw error;
+    if (code === "ESRCH" || code === "EPERM") return false;
+    throw error;
   }
 }
 

@@ -20,6 +20,8 @@ export interface CommandEnvironment {
   logger?: ToolLogger;
   /** What commands may inherit from, and where `bwrap` and `docker` are looked for. Default: `process.env`. */
   host?: NodeJS.ProcessEnv;
+  /** A directory in which directories for the commands' temporary files are made, and removed by `close`. Default: the system's. */
+  temporary?: string;
 }
 
 export interface CommandTools {

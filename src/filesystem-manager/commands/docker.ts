@@ -47,8 +47,8 @@ const MARK = "MASSGEN_COMMAND";
 const SIGNAL_MARKED = `for f in $(grep -l "${MARK}=$mark" /proc/[0-9]*/environ 2>/dev/null); do
   p=\${f#/proc/}; p=\${p%/environ}; [ "$p" = $$ ] || kill -s "$signal" "$p" 2>/dev/null
 done`;
-/** Runs the command, and ends what it leaves behind. */
-const RUN = `"$@"; code=$?; mark=$${MARK}; signal=KILL; ${SIGNAL_MARKED}; exit $code`;
+/** Runs the command, and ends what it leaves behind. It has no mark itself, so that it lives until then. */
+const RUN = `mark=$1; shift; ${MARK}=$mark "$@"; code=$?; signal=KILL; ${SIGNAL_MARKED}; exit $code`;
 const STOP = `mark=$1; signal=$2; ${SIGNAL_MARKED}`;
 
 /**
@@ -157,8 +157,8 @@ export async function dockerExecutor(settings: DockerSettings, environment: Exec
     const mark = randomUUID();
     const args = ["exec", "--workdir", cwd];
     if (stdin !== undefined) args.push("--interactive");
-    for (const [name, value] of Object.entries({ ...env, [MARK]: mark })) args.push("--env", `${name}=${value}`);
-    const cli = startChild(["docker", ...args, container.name, "sh", "-c", RUN, "sh", ...argv], { env: { ...host }, stdin });
+    for (const [name, value] of Object.entries(env)) args.push("--env", `${name}=${value}`);
+    const cli = startChild(["docker", ...args, container.name, "sh", "-c", RUN, "sh", mark, ...argv], { env: { ...host }, stdin });
     const stop = (signal: "TERM" | "KILL") => docker(["exec", container.name, "sh", "-c", STOP, "sh", mark, signal]);
     const left = () => {
       container.users--;

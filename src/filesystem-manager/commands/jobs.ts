@@ -135,7 +135,7 @@ export function createJobs(maxRunning: number, runtime: Runtime): Jobs {
     try {
       job.exit = await job.child.exited;
       await drainedInTime(job.child, drained, runtime);
-      if (job.exit.notSetUp) job.failure = "its sandbox could not be set up";
+      if (job.exit.notSetUp && !job.stopping) job.failure = "its sandbox could not be set up";
     } catch (error) {
       job.failure = error instanceof Error ? error.message : String(error);
       add(job.stderr, Buffer.from(`${job.failure}\n`));

@@ -24,6 +24,8 @@ export interface ExecutorEnvironment {
   warn(warning: { code: string; message: string }): void;
   /** The program's own environment. Default: `process.env`. */
   host?: NodeJS.ProcessEnv;
+  /** A directory in which directories for the commands' temporary files are made. Default: the system's. */
+  temporary?: string;
 }
 
 /**
@@ -49,11 +51,11 @@ export async function localExecutor(options: LocalOptions, environment: Executor
 }
 
 /** A directory of ours, made when first needed: `tmp` for the commands, with their home in it, and `hosts`. */
-function scratchDirectory() {
+function scratchDirectory(parent = tmpdir()) {
   let made: Promise<string> | undefined;
   return {
     path: () => {
-      made ??= makeScratch();
+      made ??= makeScratch(parent);
       return made;
     },
     async remove() {
@@ -63,15 +65,19 @@ function scratchDirectory() {
   };
 }
 
-async function makeScratch(): Promise<string> {
-  const path = await mkdtemp(join(await realpath(tmpdir()), "massgen-"));
+async function makeScratch(parent: string): Promise<string> {
+  const path = await mkdtemp(join(await realpath(parent), "massgen-"));
   await mkdir(join(path, "tmp", "home"), { recursive: true });
   await writeFile(join(path, "hosts"), "127.0.0.1 localhost sandbox\n::1 localhost\n");
   return path;
 }
 
-function sandboxExecutor(found: Bubblewrap, options: LocalOptions, { runtime, warn, host = process.env }: ExecutorEnvironment): Executor {
-  const scratch = scratchDirectory();
+function sandboxExecutor(
+  found: Bubblewrap,
+  options: LocalOptions,
+  { runtime, warn, host = process.env, temporary }: ExecutorEnvironment,
+): Executor {
+  const scratch = scratchDirectory(temporary);
   const running = new Set<RunningProcess>();
   const warned = new Set<string>();
   let network: Promise<SharedNetwork> | undefined;
@@ -84,9 +90,10 @@ function sandboxExecutor(found: Bubblewrap, options: LocalOptions, { runtime, wa
   const env = { ...commandEnvironment({ names: options.env, home: "/tmp/home", temporary: "/tmp", host }), PATH: path.join(":") };
 
   async function sharedNetwork(): Promise<SharedNetwork> {
-    if (network !== undefined && !(await network.then((open) => open.isOpen()).catch(() => false))) network = undefined;
-    network ??= openNetwork(found.bwrap);
-    return network;
+    const last = network;
+    const isOpen = (await last?.then((open) => open.isOpen()).catch(() => false)) ?? false;
+    if (!isOpen && network === last) network = openNetwork(found.bwrap);
+    return network!;
   }
 
   return {
@@ -130,8 +137,8 @@ function sandboxExecutor(found: Bubblewrap, options: LocalOptions, { runtime, wa
   };
 }
 
-function unfencedExecutor(options: LocalOptions, { host = process.env }: ExecutorEnvironment): Executor {
-  const scratch = scratchDirectory();
+function unfencedExecutor(options: LocalOptions, { host = process.env, temporary: parent }: ExecutorEnvironment): Executor {
+  const scratch = scratchDirectory(parent);
   const running = new Set<RunningProcess>();
   let closed = false;
   return {

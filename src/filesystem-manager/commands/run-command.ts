@@ -60,7 +60,7 @@ export async function runToEnd(child: RunningProcess, limits: RunLimits, runtime
     const durationMs = runtime.now() - started;
     const leftBehind = !(await drainedInTime(child, drained, runtime));
     if (signal.aborted) throw new MassGenError("aborted", "The command was stopped because the turn was.", { cause: signal.reason });
-    if (exit.notSetUp) {
+    if (exit.notSetUp && stopped === undefined) {
       const why = Buffer.concat(streams.stderr).toString().trim();
       throw new MassGenError("sandbox_failed", `The command was not run, its sandbox could not be set up: ${why}`);
     }

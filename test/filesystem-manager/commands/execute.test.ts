@@ -69,6 +69,22 @@ describe.each<CommandOptions>([{ sandbox: "required" }, { sandbox: "none" }])("e
     expect(runningIn(place.workspace)).toEqual([]);
   });
 
+  it("may be stopped at any moment", async (context) => {
+    await ready(context);
+    await using place = await scene();
+    await using commands = await commandsIn(place, options);
+    for (let timeout_ms = 1; timeout_ms < 40; timeout_ms += 2) {
+      const { exit_code, timed_out } = await commands.run({ command: "sleep 1000", timeout_ms });
+      expect(timed_out, `${timeout_ms} ms`).toBe(true);
+      expect(exit_code).not.toBe(0);
+    }
+    for (let n = 0; n < 10; n++) {
+      const { job_id } = (await commands.call("start_job", { command: "sleep 1000" })) as JobResult;
+      expect(await commands.call("stop_job", { job_id })).toMatchObject({ status: "stopped" });
+    }
+    expect(runningIn(place.workspace)).toEqual([]);
+  }, 60_000);
+
   it("kills what does not end when asked", async (context) => {
     await ready(context);
     await using place = await scene();

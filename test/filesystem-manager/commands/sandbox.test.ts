@@ -217,6 +217,15 @@ describe("a command in the sandbox", () => {
     expect(stderr).toMatch(/\/usr\/x.*Read-only.*\/etc\/x.*Read-only.*\/x.*Read-only/s);
   });
 
+  it("can write to nothing of the system, also where this program is root", async () => {
+    await using place = await scene();
+    await using commands = await commandsIn(place, REQUIRED);
+    const command =
+      "find / -xdev -writable 2>/dev/null; find /proc /etc /usr /bin/ /lib/ /dev -writable -not -type l 2>/dev/null | grep -v '^/dev/'; true";
+    const { stdout } = await commands.run({ command });
+    expect(stdout).toBe("");
+  });
+
   it("is not led outside by symbolic links or a working directory", async () => {
     await using place = await scene();
     await place.write("outside/secret.txt", "secret");

@@ -1,12 +1,14 @@
 // @ts-nocheck
 // `node raw.mjs <mode>`: servers that misbehave, one line of JSON-RPC at a time.
 import { spawn } from "node:child_process";
-import { appendFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 const mode = process.argv[2] ?? "good";
 const send = (message) => process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
 const note = (line) => process.env.LOG && appendFileSync(process.env.LOG, `${line}\n`);
+/** By all processes that share the log. */
+const calls = () => readFileSync(process.env.LOG, "utf8").match(/^call /gm)?.length;
 const object = { type: "object", properties: {} };
 note(`start ${process.pid}`);
 
@@ -86,6 +88,8 @@ const answers = {
         return send(done);
       case "odd-content":
         return send({ id, result: { content: [{ type: "hologram", data: 1 }] } });
+      case "second-waits":
+        return calls() === 2 ? undefined : send(done);
       case "late":
         return setTimeout(() => send(done), 50);
       default:
