@@ -1,6 +1,7 @@
 import type { Runtime } from "../runtime.js";
 
 interface Timer {
+  name: string | undefined;
   /** When it fires, in the run's time. */
   at: number;
   fn: () => void;
@@ -25,15 +26,21 @@ export class RunClock {
     return (this.#holds > 0 ? this.#heldSince : this.#runtime.now()) - this.#held;
   }
 
-  /** Calls `fn` once after `ms` of its time; the returned function cancels. */
-  setTimer(ms: number, fn: () => void): () => void {
-    const timer: Timer = { at: this.now() + ms, fn, cancel: undefined };
-    this.#timers.push(timer);
+  /** Calls `fn` once after `ms` of its time; the returned function cancels, as `clearTimer` does with its name. */
+  setTimer(ms: number, fn: () => void, name?: string): () => void {
+    const timer: Timer = { name, at: this.now() + ms, fn, cancel: undefined };
+    this.#timers = this.#timers.concat(timer);
     if (this.#holds === 0) this.#arm(timer);
-    return () => {
-      this.#forget(timer);
-      timer.cancel?.();
-    };
+    return () => this.#clear(timer);
+  }
+
+  clearTimer(name: string): void {
+    for (const timer of this.#timers) if (timer.name === name) this.#clear(timer);
+  }
+
+  /** Clears all timers. */
+  stop(): void {
+    for (const timer of this.#timers) this.#clear(timer);
   }
 
   /** Stands still until the returned function has been called, for every hold. */
@@ -54,12 +61,13 @@ export class RunClock {
 
   #arm(timer: Timer): void {
     timer.cancel = this.#runtime.setTimer(Math.max(0, timer.at - this.now()), () => {
-      this.#forget(timer);
+      this.#clear(timer);
       timer.fn();
     });
   }
 
-  #forget(timer: Timer): void {
+  #clear(timer: Timer): void {
     this.#timers = this.#timers.filter((other) => other !== timer);
+    timer.cancel?.();
   }
 }
