@@ -38,7 +38,6 @@ export class Driver implements TurnHost {
   /** What has been asked for while the run is being prepared. */
   #waiting: Fact[] | undefined;
   #turns: LiveTurn[] = [];
-  #timers: { timer: string; cancel: () => void }[] = [];
   /** Made with the first question. */
   #desk: InputDesk | undefined;
   readonly #inbox: Fact[] = [];
@@ -249,21 +248,12 @@ export class Driver implements TurnHost {
       case "set-timer":
         return this.#setTimer(effect.timer, effect.ms);
       case "clear-timer":
-        return this.#clearTimer(effect.timer);
+        return this.#clock.clearTimer(effect.timer);
     }
   }
 
   #setTimer(timer: string, ms: number): void {
-    const cancel = this.#clock.setTimer(ms, () => {
-      this.#timers = this.#timers.filter((other) => other.timer !== timer);
-      this.feed({ type: "timer", timer });
-    });
-    this.#timers.push({ timer, cancel });
-  }
-
-  #clearTimer(timer: string): void {
-    this.#timers.find((other) => other.timer === timer)?.cancel();
-    this.#timers = this.#timers.filter((other) => other.timer !== timer);
+    this.#clock.setTimer(ms, () => this.feed({ type: "timer", timer }), timer);
   }
 
   #turn(turnId: string): LiveTurn | undefined {
@@ -400,8 +390,7 @@ export class Driver implements TurnHost {
   dispose(): void {
     for (const turn of this.#turns) turn.abort("error");
     this.#turns = [];
-    for (const { cancel } of this.#timers) cancel();
-    this.#timers = [];
+    this.#clock.stop();
     this.#desk?.close();
   }
 }
