@@ -1,5 +1,5 @@
 import type { TurnRequest, TurnUpdate, Verdict } from "../agent/types.js";
-import type { ModelSettings } from "../backends/backend.js";
+import type { ModelSettings, TraceContext } from "../backends/backend.js";
 import type { ToolChoice, ToolDefinition } from "../formatter/messages.js";
 import type { Tool } from "../tools/tool.js";
 import type { Effect, Offer, TurnOrder } from "./core/types.js";
@@ -11,10 +11,13 @@ import { WORKFLOW_TOOLS, workflowTools } from "./prompts/workflow-tools.js";
 export interface RunSpec {
   runId: string;
   task: Task;
+  /** For every agent, after its own system message. */
+  system: string | undefined;
   tools: Tool[];
   toolChoice: ToolChoice | undefined;
   settings: ModelSettings | undefined;
   context: unknown;
+  trace: TraceContext | undefined;
 }
 
 /** Turns what the core orders into what an agent is told and given. */
@@ -48,7 +51,11 @@ export class Briefing {
       agentId: agent.id,
       turnId: order.turnId,
       backend: agent.backend,
-      ...composeTurn(this.#composer, { systemMessage: agent.systemMessage, short: agent.backend.capabilities.shortPrompts }, order),
+      ...composeTurn(
+        this.#composer,
+        { systemMessage: joined(agent.systemMessage, spec.system), short: agent.backend.capabilities.shortPrompts },
+        order,
+      ),
       tools: this.tools(order.agent, order.phase),
       decisions,
       knownDecisions: [...WORKFLOW_TOOLS],
@@ -62,6 +69,7 @@ export class Briefing {
       // What has been streamed as final cannot be unsaid: the voted answer takes over instead.
       retryAfterOutput: !presents,
       context: spec.context,
+      ...(spec.trace !== undefined && { trace: spec.trace }),
       runtime: options.runtime,
       signal,
     };
@@ -92,4 +100,8 @@ export class Briefing {
     const toolChoice = onlyVote ? { toolName: "vote" } : decisions.length > 0 ? forced : undefined;
     return { decisions, ...(toolChoice !== undefined && { toolChoice }) };
   }
+}
+
+function joined(own: string | undefined, common: string | undefined): string | undefined {
+  return own === undefined || common === undefined ? (own ?? common) : `${own}\n\n${common}`;
 }

@@ -1,0 +1,138 @@
+import { z } from "zod";
+import type { ModelSettings } from "../../backends/backend.js";
+import { badRequest } from "../http-error.js";
+import { isObject, type Json } from "./body.js";
+import { count, hints, maybe, onlyNull, parseFields, unknownField } from "./fields.js";
+import { type Conversation, readMessages } from "./messages.js";
+import { readResponseItems } from "./response-items.js";
+import type { RunRequest } from "./run-request.js";
+import { readToolChoice, readTools } from "./tools.js";
+
+/** Fields of chat completions (openai/openai-openapi, `CreateChatCompletionRequest`), but for messages and tools, which are read by hand. */
+const chatFields = z.strictObject({
+  model: z.string("must be a string"),
+  messages: z.unknown().optional(),
+  tools: z.unknown().optional(),
+  tool_choice: z.unknown().optional(),
+  parallel_tool_calls: maybe(z.boolean()),
+  temperature: maybe(z.number().min(0).max(2)),
+  top_p: maybe(z.number().min(0).max(1)),
+  max_tokens: maybe(count.min(1)),
+  max_completion_tokens: maybe(count.min(1)),
+  stop: maybe(z.union([z.string(), z.array(z.string()).min(1).max(4)], "must be a text or a list of 1 to 4 texts")),
+  seed: maybe(z.number().refine(Number.isInteger, "must be a whole number")),
+  n: maybe(z.literal(1, "only one choice can be made: there is one result of one run")),
+  stream: maybe(z.boolean()),
+  stream_options: maybe(z.looseObject({ include_usage: z.boolean().optional(), include_obfuscation: z.boolean().optional() })),
+  response_format: maybe(
+    z.discriminatedUnion(
+      "type",
+      [
+        z.looseObject({ type: z.literal("text") }),
+        z.looseObject({ type: z.literal("json_object") }),
+        z.looseObject({
+          type: z.literal("json_schema"),
+          json_schema: z.looseObject({
+            name: z.string(),
+            schema: z.record(z.string(), z.unknown()).optional(),
+            strict: z.boolean().nullish(),
+            description: z.string().optional(),
+          }),
+        }),
+      ],
+      'must have the type "text", "json_object" or "json_schema"',
+    ),
+  ),
+  reasoning_effort: maybe(z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"])),
+  metadata: maybe(z.record(z.string(), z.string())),
+  user: maybe(z.string()),
+  massgen_metadata: maybe(z.boolean()),
+  ...hints,
+  // Fields of which only the value that changes nothing can be honoured.
+  frequency_penalty: maybe(z.literal(0, "penalties are not passed on to the agents")),
+  presence_penalty: maybe(z.literal(0, "penalties are not passed on to the agents")),
+  logit_bias: maybe(z.strictObject({}, "logit biases are not passed on to the agents: their token ids differ")),
+  logprobs: maybe(z.literal(false, "log probabilities of a team do not exist")),
+  top_logprobs: maybe(z.literal(0, "log probabilities of a team do not exist")),
+  store: maybe(z.literal(false, "this server keeps no replies")),
+  modalities: maybe(z.tuple([z.literal("text")], "replies are text")),
+  audio: onlyNull("replies are text"),
+  verbosity: maybe(z.literal("medium", "verbosity is not passed on to the agents; ask for it in a message")),
+  service_tier: maybe(z.enum(["auto", "default"], "this server has one tier")),
+  web_search_options: onlyNull("whether the agents search is configured at the server"),
+  moderation: onlyNull("the server moderates nothing"),
+  functions: onlyNull("functions are called tools now: use `tools`"),
+  function_call: onlyNull("functions are called tools now: use `tool_choice`"),
+});
+
+/** What some clients send beside the API's own fields, without an effect on a reply. */
+const CLIENT_EXTRAS = new Set(["chat_id", "session_id", "id", "background_tasks", "features", "variables", "model_item"]);
+
+/** A request of chat completions; a body in the shape of the Responses API is taken too, as Cursor's agent sends it. */
+export function readChatRequest(body: Json): RunRequest {
+  const { system, input, instructions, reasoning, text, max_output_tokens, include, truncation, ...rest } = body;
+  const asResponses = rest.messages === undefined && input !== undefined;
+  if (!asResponses) {
+    for (const [key, value] of Object.entries({ input, instructions, reasoning, text, max_output_tokens, include, truncation }))
+      if (value !== undefined) throw unknownField(key, Object.keys(chatFields.shape));
+  }
+  for (const key of Object.keys(rest)) if (!(key in chatFields.shape) && CLIENT_EXTRAS.has(key)) delete rest[key];
+  const fields = parseFields(chatFields, {
+    ...rest,
+    ...(isObject(reasoning) &&
+      reasoning.effort !== undefined &&
+      rest.reasoning_effort === undefined && { reasoning_effort: reasoning.effort }),
+    ...(max_output_tokens !== undefined && { max_completion_tokens: max_output_tokens }),
+  });
+  const allTools = readTools(rest.tools);
+  const { tools, toolChoice } = readToolChoice(rest.tool_choice, allTools);
+  const conversation = asResponses ? readResponseItems(input, instructions, allTools) : readMessages(rest.messages, allTools);
+  return {
+    model: fields.model,
+    ...withSystem(conversation, system),
+    tools,
+    toolChoice,
+    parallelToolCalls: fields.parallel_tool_calls ?? true,
+    settings: settingsOf(fields),
+    stream: fields.stream ?? false,
+    includeUsage: fields.stream_options?.include_usage ?? false,
+    wantsMetadata: fields.massgen_metadata ?? false,
+    user: fields.user,
+    metadata: fields.metadata,
+  };
+}
+
+/** Anthropic's top-level `system`, which some clients send along. */
+function withSystem(conversation: Conversation, system: unknown): Conversation {
+  if (system === undefined || system === null) return conversation;
+  const reader = readMessages([{ role: "system", content: system }], []);
+  return { ...conversation, system: [reader.system, conversation.system].filter(Boolean).join("\n\n") };
+}
+
+function settingsOf(fields: z.infer<typeof chatFields>): ModelSettings {
+  const { temperature, top_p: topP, seed, stop, reasoning_effort: effort } = fields;
+  const maxOutputTokens = fields.max_completion_tokens ?? fields.max_tokens;
+  const responseFormat = formatOf(fields.response_format);
+  return {
+    ...(temperature !== undefined && { temperature }),
+    ...(topP !== undefined && { topP }),
+    ...(seed !== undefined && { seed }),
+    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+    ...(stop !== undefined && { stop: typeof stop === "string" ? [stop] : stop }),
+    ...(effort !== undefined && { reasoningEffort: effort === "max" ? "xhigh" : effort }),
+    ...(responseFormat !== undefined && { responseFormat }),
+  };
+}
+
+function formatOf(format: z.infer<typeof chatFields>["response_format"]): ModelSettings["responseFormat"] {
+  if (format === undefined || format.type === "text") return undefined;
+  if (format.type === "json_object") return { type: "json" };
+  const { name, schema } = format.json_schema;
+  if (schema === undefined)
+    throw badRequest(
+      "response_format.json_schema.schema",
+      "`response_format.json_schema.schema` is missing.",
+      "missing_required_parameter",
+    );
+  return { type: "json-schema", name, schema };
+}

@@ -1,0 +1,68 @@
+import type { UserPart } from "../../formatter/messages.js";
+import { badRequest } from "../http-error.js";
+import { isObject, type Json, stringField, typeCode } from "./body.js";
+import { type Conversation, ConversationReader } from "./messages.js";
+import { readContent, readText } from "./parts.js";
+import type { ClientTool } from "./run-request.js";
+
+/** The `input` of the Responses API: a text, or a list of messages, calls and results. */
+export function readResponseItems(input: unknown, instructions: unknown, tools: readonly ClientTool[]): Conversation {
+  const reader = new ConversationReader(tools);
+  if (instructions !== undefined && instructions !== null) {
+    if (typeof instructions !== "string") throw badRequest("instructions", "`instructions` must be a text.", "invalid_type");
+    reader.system(instructions);
+  }
+  if (typeof input === "string") reader.user(input);
+  else if (Array.isArray(input) && input.length > 0) for (const [i, item] of input.entries()) readItem(item, `input[${i}]`, reader);
+  else throw badRequest("input", "`input` must be a text or a list of items that is not empty.", typeCode(input));
+  return reader.conversation;
+}
+
+function readItem(item: unknown, path: string, reader: ConversationReader): void {
+  if (!isObject(item)) throw badRequest(path, `\`${path}\` must be an object.`, typeCode(item));
+  switch (item.type) {
+    case undefined:
+    case "message":
+      return readMessageItem(item, path, reader);
+    case "function_call": {
+      const call = reader.call(stringField(item, "call_id", path), stringField(item, "name", path), stringField(item, "arguments", path));
+      return reader.assistant([call]);
+    }
+    case "custom_tool_call": {
+      const input = { input: stringField(item, "input", path) };
+      const toolCallId = stringField(item, "call_id", path);
+      return reader.assistant([{ type: "tool-call", toolCallId, toolName: stringField(item, "name", path), input }]);
+    }
+    case "function_call_output":
+    case "custom_tool_call_output":
+      return reader.result(stringField(item, "call_id", path), outputOf(item, path), `${path}.call_id`);
+    case "reasoning":
+      return; // signed for the model that thought it
+    default: {
+      const message = `\`${path}.type\` ${JSON.stringify(item.type)} is not supported: use messages, function calls and their outputs.`;
+      throw badRequest(`${path}.type`, message, "unsupported_value");
+    }
+  }
+}
+
+function readMessageItem(item: Json, path: string, reader: ConversationReader): void {
+  const at = `${path}.content`;
+  switch (item.role) {
+    case "system":
+    case "developer":
+      return reader.system(readText(item.content, at));
+    case "user":
+      return reader.user(readContent(item.content, at));
+    case "assistant": {
+      const text = readText(item.content, at);
+      return reader.assistant(text === "" ? [] : [{ type: "text", text }]);
+    }
+    default:
+      throw badRequest(`${path}.role`, `\`${path}.role\` must be system, developer, user or assistant.`, typeCode(item.role));
+  }
+}
+
+function outputOf(item: Json, path: string): string | UserPart[] {
+  const { output } = item;
+  return isObject(output) ? JSON.stringify(output) : readContent(output, `${path}.output`);
+}

@@ -1,0 +1,107 @@
+import type { Message } from "../formatter/messages.js";
+import type { Reply } from "./conductor.js";
+import { HttpError } from "./http-error.js";
+import type { RunRequest } from "./requests/run-request.js";
+import type { Output } from "./served-run.js";
+
+export interface SessionsOptions {
+  /** How long a conversation is kept after its last reply, in ms. */
+  ttlMs: number;
+  /** Conversations kept; the one unused longest makes room. */
+  max: number;
+}
+
+interface Kept {
+  messages: Message[];
+  system: string | undefined;
+  busy: boolean;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/** Conversations that the server keeps, so that a client sends what is new only. */
+export class Sessions {
+  readonly #options: SessionsOptions;
+  readonly #kept = new Map<string, Kept>();
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Begins the reply to a request that goes on where its session stands; the reply's text is kept with it.
+   * @throws HttpError 409 while another request of the session is under way.
+   */
+  async reply(id: string, request: RunRequest, begin: (request: RunRequest) => Promise<Reply>): Promise<Reply> {
+    const session = this.#kept.get(id) ?? { messages: [], system: undefined, busy: false, timer: undefined };
+    if (session.busy) throw new HttpError(409, "Another request of this session is under way.", { code: "session_busy" });
+    session.busy = true;
+    clearTimeout(session.timer);
+    this.#kept.delete(id);
+    this.#kept.set(id, session);
+    const system = request.system ?? session.system;
+    const messages = [...session.messages, ...request.messages];
+    const release = () => {
+      if (!session.busy) return;
+      session.busy = false;
+      session.timer = setTimeout(() => this.#kept.delete(id), this.#options.ttlMs);
+      session.timer.unref();
+      this.#trim();
+    };
+    try {
+      const reply = await begin({ ...request, system, messages });
+      const abort = (reason: string) => {
+        reply.abort(reason);
+        release(); // of a reply that nobody began to read
+      };
+      return { ...reply, abort, outputs: keeping(reply.outputs, session, { messages, system }, release) };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  close(): void {
+    for (const { timer } of this.#kept.values()) clearTimeout(timer);
+    this.#kept.clear();
+  }
+
+  #trim(): void {
+    for (const [id, { busy, timer }] of this.#kept) {
+      if (this.#kept.size <= this.#options.max) return;
+      if (busy) continue;
+      clearTimeout(timer);
+      this.#kept.delete(id);
+    }
+  }
+}
+
+async function* keeping(
+  outputs: AsyncIterable<Output>,
+  session: Kept,
+  asked: Pick<Kept, "messages" | "system">,
+  release: () => void,
+): AsyncGenerator<Output, void> {
+  let text = "";
+  try {
+    for await (const output of outputs) {
+      if (output.type === "text") text += output.delta;
+      else if (output.type === "void") text = "";
+      else if (output.type !== "progress") {
+        const calls = output.type === "finish" ? [] : output.calls.map(callPart);
+        session.messages = [...asked.messages, { role: "assistant", content: [...(text === "" ? [] : [textPart(text)]), ...calls] }];
+        session.system = asked.system;
+        release();
+      }
+      yield output;
+    }
+  } finally {
+    release();
+  }
+}
+
+const textPart = (text: string) => ({ type: "text" as const, text });
+
+function callPart({ id, tool, arguments: args }: Extract<Output, { type: "tool-calls" }>["calls"][number]) {
+  const input: unknown = tool.freeText === undefined ? JSON.parse(args) : { input: args };
+  return { type: "tool-call" as const, toolCallId: id, toolName: tool.name, input };
+}
