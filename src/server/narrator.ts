@@ -13,6 +13,8 @@ interface Draft {
 export class Narrator {
   readonly #drafts = new Map<string, Draft>();
   #speaker: string | undefined;
+  /** What happened while somebody spoke. */
+  #held = "";
   #began = false;
 
   /** What is to be said at this event; mostly nothing. */
@@ -32,9 +34,9 @@ export class Narrator {
       case "decision-rejected":
       case "turn-interrupt":
       case "turn-error":
-        return this.#dropped(event.turnId, event.type === "turn-error" ? event.error.message : undefined, event.agentId);
+        return this.#dropped(event.turnId, event.agentId, event.type === "turn-error" ? event.error.message : undefined);
       case "step-finish":
-        return event.status === "ok" ? "" : this.#dropped(event.turnId);
+        return event.status === "ok" ? "" : this.#dropped(event.turnId, event.agentId);
       case "vote":
         return this.#line(`${event.agentId} votes for ${event.label}${event.reason === "" ? "" : `: ${event.reason}`}`);
       case "vote-void":
@@ -56,36 +58,39 @@ export class Narrator {
   #answered(turnId: string, agentId: string, label: string, content: string): string {
     const draft = this.#drafts.get(turnId);
     this.#drafts.delete(turnId);
-    if (this.#speaker === turnId) {
-      this.#speaker = undefined;
-      return this.#line(`(this was ${label})`) + this.#nextSpeaker();
-    }
-    const text = draft?.unread || content;
-    return this.#line(`${agentId} answers (${label}):\n${text}`) + this.#nextSpeaker();
+    if (this.#speaker === turnId) return this.#stopSpeaking(`(${agentId}'s answer, ${label})`);
+    return this.#line(`${agentId} answers (${label}):\n${draft?.unread || content}`);
   }
 
-  #dropped(turnId: string, why?: string, agentId?: string): string {
+  #dropped(turnId: string, agentId: string, why?: string): string {
     this.#drafts.delete(turnId);
-    const failed = why === undefined ? "" : this.#line(`${agentId} failed: ${why}`);
-    if (this.#speaker !== turnId) return failed;
+    const ending = this.#speaker === turnId ? this.#stopSpeaking("(not finished)") : "";
+    return why === undefined ? ending : ending + this.#line(`${agentId} failed: ${why}`);
+  }
+
+  #stopSpeaking(ending: string): string {
     this.#speaker = undefined;
-    return this.#line("(not finished)") + failed + this.#nextSpeaker();
+    const held = this.#held;
+    this.#held = "";
+    return this.#line(ending) + held + this.#nextSpeaker();
   }
 
   #nextSpeaker(): string {
-    if (this.#speaker !== undefined) return "";
     const [next] = this.#drafts;
     if (next === undefined) return "";
     const [turnId, draft] = next;
-    this.#speaker = turnId;
-    const text = draft.unread;
+    const text = this.#line(`${draft.agentId} writes:\n${draft.unread}`);
     draft.unread = "";
-    return this.#line(`${draft.agentId} writes:\n${text}`);
+    this.#speaker = turnId;
+    return text;
   }
 
+  /** A paragraph; held back while somebody speaks. */
   #line(text: string): string {
-    const gap = this.#began ? "\n\n" : "";
+    const paragraph = this.#began ? `\n\n${text}` : text;
     this.#began = true;
-    return `${gap}${text}`;
+    if (this.#speaker === undefined) return paragraph;
+    this.#held += paragraph;
+    return "";
   }
 }
