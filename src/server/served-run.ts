@@ -127,7 +127,8 @@ export class ServedRun {
     const tool = event.toolName === undefined ? undefined : this.#options.tools.clientTool(event.toolName);
     if (event.kind !== "tool-result" || tool === undefined) {
       // Nobody sits at the other end of this API who could answer.
-      this.run.respond(event.requestId, new Error("Not allowed: there is nobody to ask on this server."));
+      const nobody = new Error("There is nobody to ask on this server.");
+      this.run.respond(event.requestId, event.kind === "approval" ? false : event.kind === "question" ? undefined : nobody);
       return false;
     }
     this.#expected.delete(event.toolCallId ?? "");
