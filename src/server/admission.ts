@@ -1,4 +1,5 @@
 import { HttpError } from "./http-error.js";
+import { after } from "./timer.js";
 
 export interface AdmissionOptions {
   /** Runs at the same time. */
@@ -32,7 +33,7 @@ export class Admission {
   }
 
   /**
-   * Resolves with the function that gives the place back; call it once.
+   * Resolves with the function that gives the place back; more than one call does nothing.
    * @throws HttpError 503 when too many wait or it took too long, or the signal's reason.
    */
   enter(signal: AbortSignal): Promise<() => void> {
@@ -45,7 +46,7 @@ export class Admission {
     return new Promise((resolve, reject) => {
       const leave = () => {
         this.#queue.delete(waiting);
-        clearTimeout(timer);
+        cancel();
         signal.removeEventListener("abort", onAbort);
       };
       const waiting: Waiting = {
@@ -58,11 +59,11 @@ export class Admission {
         leave();
         reject(signal.reason);
       };
-      const timer = setTimeout(() => {
+      const cancel = after(this.#options.queueTimeoutMs, () => {
         leave();
         const message = `The server is busy: the request waited ${this.#options.queueTimeoutMs} ms for a place.`;
         reject(new HttpError(503, message, { code: "server_busy", retryAfter: 5 }));
-      }, this.#options.queueTimeoutMs);
+      });
       signal.addEventListener("abort", onAbort, { once: true });
       this.#queue.add(waiting);
     });

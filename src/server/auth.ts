@@ -28,3 +28,15 @@ function digest(key: string): Buffer {
 function bearer(header: string | null): string | undefined {
   return header === null ? undefined : /^Bearer +(\S+) *$/i.exec(header)?.[1];
 }
+
+/**
+ * Any page that a browser on this machine shows could call a server without keys: requests of pages from elsewhere are
+ * refused, unless their origin is one that may call. Programs send no `Origin`, or one of a scheme of their own.
+ */
+export function refuseForeignPages(headers: Headers, allowed: readonly string[]): void {
+  const origin = headers.get("origin");
+  if (origin === null || allowed.includes("*") || allowed.includes(origin)) return;
+  if (/^https?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i.test(origin) || !/^(https?:|null$)/i.test(origin)) return;
+  const message = `Pages from ${origin} may not call this server: it asks for no API key. Allow the origin (\`corsOrigins\`), or ask for a key.`;
+  throw new HttpError(403, message, { code: "origin_not_allowed" });
+}

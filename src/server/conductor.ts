@@ -33,6 +33,8 @@ export interface Reply {
   /** Stops the run behind it. */
   abort(reason: string): void;
   runId: string;
+  /** Resolves when nothing is at work for it any more: its run is over, or waits for its client. Never rejects. */
+  rests: Promise<void>;
 }
 
 const CALL_ID = /^call_(\d+)_([0-9a-f]{24})_\d+$/;
@@ -121,14 +123,20 @@ export class Conductor {
   #reply(served: ServedRun, token: string, owner: string): Reply {
     const { parked } = this.#options;
     let stopped = false;
+    let rest = () => {};
+    const rests = new Promise<void>((resolve) => {
+      rest = resolve;
+    });
+    served.run.result.then(rest, rest);
     const abort = (reason: string) => {
       stopped = true;
       served.abort(reason);
     };
     const outputs = served.reply(() => {
       if (!stopped) parked.park(token, served, owner);
+      rest();
     });
-    return { outputs, abort, runId: served.run.runId };
+    return { outputs, abort, runId: served.run.runId, rests };
   }
 }
 

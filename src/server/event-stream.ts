@@ -13,6 +13,8 @@ export interface StreamEncoder {
 export interface EventStreamOptions {
   /** Between two comments that keep a silent stream open, in ms. */
   heartbeatMs: number;
+  /** Why it was stopped, if it was: told to the client instead of what the run says about it. */
+  stopped(): unknown;
   /** Told once when the stream is over, and how. */
   onEnd(end: { outcome: "ok" | "error" | "disconnected"; error?: unknown }): void;
   /** Told at the first text or progress. */
@@ -42,6 +44,7 @@ export function eventStream(reply: Reply, encode: StreamEncoder, options: EventS
     {
       start(controller) {
         controller.enqueue(encoder.encode(encode.start()));
+        if (options.heartbeatMs === Number.POSITIVE_INFINITY) return;
         heartbeat = setInterval(() => {
           if (idle && (controller.desiredSize ?? 0) > 0) controller.enqueue(HEARTBEAT);
           idle = true;
@@ -69,13 +72,14 @@ export function eventStream(reply: Reply, encode: StreamEncoder, options: EventS
         } catch (error) {
           if (over) return;
           abort("its reply could not go on");
-          const told = asHttpError(error);
+          const told = asHttpError(options.stopped() ?? error);
           controller.enqueue(encoder.encode(`${encode.fail?.(told) ?? ""}data: ${JSON.stringify(envelope(told))}\n\n`));
-          end("error", error);
+          end(told.status === 499 ? "disconnected" : "error", error);
           controller.close();
         }
       },
       cancel() {
+        if (over) return; // all was said; a run that waits for the client's tools goes on waiting
         end("disconnected");
         abort("the client went away");
       },

@@ -2,6 +2,8 @@ import { ConfigError } from "../errors.js";
 import { nearest } from "../nearest-key.js";
 import type { Orchestrator } from "../orchestrator/orchestrator.js";
 import type { Progress } from "./replies/common.js";
+import type { SessionsOptions } from "./sessions.js";
+import { MAX_DELAY_MS } from "./timer.js";
 
 export interface ServerOptions {
   /** The teams that clients may ask for, by the names they use. The first is also called `massgen`. */
@@ -24,19 +26,21 @@ export interface ServerOptions {
   maxParked?: number;
   /** Default 20 MiB. */
   maxBodyBytes?: number;
-  /** How long a request may take in all, in ms. Default: none beyond the orchestrator's own limits. */
+  /** How long a request may take in all, its body and the wait for a place included, in ms. Default: none beyond the orchestrator's own limits. */
   requestTimeoutMs?: number;
-  /** Between two comments on a silent stream, in ms. Default 10,000. */
+  /** Between two comments on a silent stream, in ms; `Infinity` for none. Default 10,000. */
   heartbeatMs?: number;
   /** Origins that browsers may call from, `["*"]` for any. Default: none. */
   corsOrigins?: string[];
   /** How long the reply to a request with an `Idempotency-Key` is kept for its repetition, in ms. Default 600,000. */
   idempotencyTtlMs?: number;
+  /** Such replies that are kept; the oldest makes room. Default 1,000. */
+  maxIdempotent?: number;
   /** Continues conversations by the header `X-Session-Id`, else by `user`: the server keeps them. Default: stateless. */
-  sessions?: boolean | { ttlMs?: number; max?: number };
+  sessions?: boolean | Partial<SessionsOptions>;
   /** Whether `/metrics` is open to all even where keys are asked for. Default false. */
   openMetrics?: boolean;
-  /** Told of every request when it is over. */
+  /** Told of every request when it is over, except of probes (`/health`, `/ready`, `/metrics`). */
   log?: (record: RequestRecord) => void;
 }
 
@@ -68,31 +72,29 @@ const DEFAULTS = {
   heartbeatMs: 10_000,
   corsOrigins: [] as string[],
   idempotencyTtlMs: 600_000,
-  sessions: false as boolean | { ttlMs?: number; max?: number },
+  maxIdempotent: 1_000,
   openMetrics: false,
   log: (_record: RequestRecord): void => {},
 };
 
-export type ResolvedServerOptions = typeof DEFAULTS & Pick<ServerOptions, "models">;
+export type ResolvedServerOptions = typeof DEFAULTS & Pick<ServerOptions, "models"> & { sessions: false | SessionsOptions };
+
+const TIMES = ["queueTimeoutMs", "parkedTtlMs", "requestTimeoutMs", "heartbeatMs", "idempotencyTtlMs"] as const;
 
 /** Fills in the defaults. Throws a `ConfigError` that names the option at fault. */
 export function resolveServerOptions(options: ServerOptions): ResolvedServerOptions {
-  const known = ["models", ...Object.keys(DEFAULTS)];
-  for (const key of Object.keys(options)) {
-    if (known.includes(key)) continue;
-    const meant = nearest(key, known);
-    throw bad(key, `is no option of the server${meant === undefined ? "" : `; did you mean ${meant}?`}`);
-  }
+  refuseUnknown(options, ["models", "sessions", ...Object.keys(DEFAULTS)], "");
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  const resolved = { ...DEFAULTS, ...given } as ResolvedServerOptions;
-  for (const key of ["maxRuns", "maxBodyBytes", "heartbeatMs", "parkedTtlMs", "requestTimeoutMs", "idempotencyTtlMs"] as const)
-    atLeast(resolved, key, 1);
-  for (const key of ["maxQueued", "queueTimeoutMs", "maxParked"] as const) atLeast(resolved, key, 0);
+  const resolved = { ...DEFAULTS, ...given, sessions: resolveSessions(options.sessions) } as ResolvedServerOptions;
+  for (const key of TIMES) checkTime(key, resolved[key]);
+  for (const key of ["maxRuns", "maxBodyBytes"] as const) checkNumber(key, resolved[key], 1);
+  for (const key of ["maxQueued", "maxParked", "maxIdempotent"] as const) checkNumber(key, resolved[key], 0);
   if (!["reasoning_content", "details", "off"].includes(resolved.progress))
     throw bad("progress", 'must be "reasoning_content", "details" or "off"');
-  if (!Array.isArray(resolved.apiKeys) || resolved.apiKeys.some((key) => typeof key !== "string" || key.trim() === "")) {
-    throw bad("apiKeys", "must be a list of keys, none of them blank");
-  }
+  if (!isListOf(resolved.apiKeys, (key) => /^\S+$/.test(key))) throw bad("apiKeys", "must be a list of keys without blanks in them");
+  if (!isListOf(resolved.corsOrigins, (origin) => origin === "*" || /^[a-z][a-z0-9+.-]*:\/\/[^/\s]+$|^null$/i.test(origin)))
+    throw bad("corsOrigins", 'must be a list of origins like "https://chat.example.org", or ["*"]');
+  if (typeof resolved.log !== "function") throw bad("log", "must be a function");
   const { backgroundJobs, models } = resolved;
   if (typeof backgroundJobs === "string") {
     const ids = Object.values(models).flatMap(({ agents }) => agents.map(({ id }) => id));
@@ -101,9 +103,38 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   return resolved;
 }
 
-function atLeast(options: ResolvedServerOptions, key: keyof ResolvedServerOptions, least: number): void {
-  const value = options[key];
+function resolveSessions(sessions: ServerOptions["sessions"]): false | SessionsOptions {
+  if (sessions === undefined || sessions === false) return false;
+  const given = sessions === true ? {} : sessions;
+  if (typeof given !== "object" || given === null) throw bad("sessions", "must be true, false or { ttlMs, max }");
+  refuseUnknown(given, ["ttlMs", "max"], "sessions.");
+  const { ttlMs = 3_600_000, max = 1_000 } = given;
+  checkTime("sessions.ttlMs", ttlMs);
+  checkNumber("sessions.max", max, 1);
+  return { ttlMs, max };
+}
+
+function refuseUnknown(options: object, known: readonly string[], path: string): void {
+  for (const key of Object.keys(options)) {
+    if (known.includes(key)) continue;
+    const meant = nearest(key, known);
+    throw bad(`${path}${key}`, `is no option of the server${meant === undefined ? "" : `; did you mean ${meant}?`}`);
+  }
+}
+
+function isListOf(value: unknown, holds: (item: string) => boolean): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === "string" && holds(item));
+}
+
+function checkNumber(key: string, value: unknown, least: number): void {
   if (typeof value !== "number" || Number.isNaN(value) || value < least) throw bad(key, `must be a number of at least ${least}`);
+}
+
+/** Exported for the options that `serve` adds. */
+export function checkTime(key: string, value: unknown, least = 1): void {
+  checkNumber(key, value, least);
+  if ((value as number) > MAX_DELAY_MS && value !== Number.POSITIVE_INFINITY)
+    throw bad(key, `must be at most ${MAX_DELAY_MS} ms (24 days), or Infinity`);
 }
 
 function bad(key: string, why: string): ConfigError {

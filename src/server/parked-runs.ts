@@ -1,4 +1,5 @@
 import type { ServedRun } from "./served-run.js";
+import { after } from "./timer.js";
 
 export interface ParkedRunsOptions {
   /** How long a run waits for the client's results, in ms. */
@@ -11,7 +12,7 @@ interface Parked {
   served: ServedRun;
   /** Whose it is: nobody else can resume it. */
   owner: string;
-  timer: NodeJS.Timeout;
+  unwatch: () => void;
 }
 
 /** Runs that wait for a client to carry out its tools, by the token in the ids of the calls. */
@@ -28,9 +29,15 @@ export class ParkedRuns {
   }
 
   park(token: string, served: ServedRun, owner: string): void {
-    const timer = setTimeout(() => this.#drop(token, "the client gave no results in time"), this.#options.ttlMs);
-    timer.unref();
-    this.#parked.set(token, { served, owner, timer });
+    const late = () => this.#drop(token, "the client gave no results in time");
+    const cancel = after(this.#options.ttlMs, late);
+    // The orchestrator's own limit came first: the run would go on with nobody there.
+    served.run.once("step-start", late);
+    const unwatch = () => {
+      cancel();
+      served.run.off("step-start", late);
+    };
+    this.#parked.set(token, { served, owner, unwatch });
     if (this.#parked.size <= this.#options.max) return;
     const [oldest] = this.#parked.keys();
     this.#drop(oldest!, "too many runs wait for their clients");
@@ -43,7 +50,7 @@ export class ParkedRuns {
   }
 
   take(token: string): void {
-    clearTimeout(this.#parked.get(token)?.timer);
+    this.#parked.get(token)?.unwatch();
     this.#parked.delete(token);
   }
 

@@ -3,7 +3,7 @@ import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import type { TraceContext } from "../backends/backend.js";
 import { Admission } from "./admission.js";
-import { authenticator } from "./auth.js";
+import { authenticator, refuseForeignPages } from "./auth.js";
 import { Conductor, type Reply } from "./conductor.js";
 import { eventStream, type StreamEncoder } from "./event-stream.js";
 import { asHttpError, envelope, HttpError } from "./http-error.js";
@@ -21,14 +21,15 @@ import { readResponsesRequest } from "./requests/responses-request.js";
 import type { RunRequest } from "./requests/run-request.js";
 import type { Output } from "./served-run.js";
 import { Sessions } from "./sessions.js";
+import { after } from "./timer.js";
 
 /** An OpenAI-compatible server, wherever web-standard requests come from. */
 export interface Server {
   /** Answers any request; mount it in a framework, or see `serve`. */
   fetch(request: Request): Promise<Response>;
-  /** Takes no new runs from now on (`/ready` says 503), and resolves when none is under way any more. */
+  /** Takes no new requests from now on (`/ready` says 503), and resolves when none is under way any more and no run at work. */
   drain(): Promise<void>;
-  /** Stops every run. The orchestrators stay open: they are the caller's. */
+  /** Stops every run and refuses whatever waits. The orchestrators stay open: they are the caller's. */
   close(): Promise<void>;
 }
 
@@ -53,7 +54,16 @@ const RESPONSES: Api = {
   whole: responseObject,
 };
 
-type Env = { Variables: { requestId: string; startedAt: number; model?: string; runId?: string; trace?: TraceContext } };
+interface Variables {
+  requestId: string;
+  startedAt: number;
+  trace?: TraceContext;
+  model?: string;
+  runId?: string;
+  /** The reply is streamed: the request is over when the stream is. */
+  streamed?: boolean;
+}
+type Env = { Variables: Variables };
 
 /** Makes a server of teams. Throws a `ConfigError` that names the option at fault. */
 export function createServer(given: ServerOptions): Server {
@@ -63,38 +73,44 @@ export function createServer(given: ServerOptions): Server {
   const admission = new Admission(options);
   const parked = new ParkedRuns({ ttlMs: options.parkedTtlMs, max: options.maxParked });
   const conductor = new Conductor({ models, parked, backgroundJobs: options.backgroundJobs });
-  const idempotent = new IdempotentReplies(options.idempotencyTtlMs);
-  const { ttlMs = 3_600_000, max = 1_000 } = typeof options.sessions === "object" ? options.sessions : {};
-  const sessions = options.sessions === false ? undefined : new Sessions({ ttlMs, max });
+  const idempotent = new IdempotentReplies({ ttlMs: options.idempotencyTtlMs, max: options.maxIdempotent });
+  const sessions = options.sessions === false ? undefined : new Sessions(options.sessions);
   const metrics = new Metrics([
-    { name: "massgen_runs_running", help: "Requests at work.", value: () => admission.running },
+    { name: "massgen_runs_running", help: "Runs at work.", value: () => admission.running },
     { name: "massgen_requests_queued", help: "Requests that wait for a place.", value: () => admission.queued },
     { name: "massgen_runs_parked", help: "Runs that wait for a client's tools.", value: () => parked.size },
   ]);
-  const created = Math.floor(Date.now() / 1000);
-  const live = new Set<Reply>();
+  const created = epochSeconds();
+  /** What stops each request under way. */
+  const requests = new Set<AbortController>();
+  /** Replies whose run is at work, be there a client or not. */
+  const working = new Set<Reply>();
+  const shutdown = new AbortController();
   let draining = false;
-  const drained: (() => void)[] = [];
+  let drained: (() => void)[] = [];
 
   const app = new Hono<Env>();
+  app.use(async (c, next) => {
+    const given = c.req.header("x-request-id");
+    const requestId = given !== undefined && /^[\w.:-]{1,128}$/.test(given) ? given : `req_${randomUUID().replaceAll("-", "")}`;
+    const trace = traceOf(c.req.raw.headers);
+    c.set("requestId", requestId);
+    c.set("startedAt", performance.now());
+    c.header("x-request-id", requestId);
+    if (trace !== undefined) {
+      c.set("trace", trace);
+      c.header("traceparent", trace.traceparent);
+    }
+    await next();
+    const { status } = c.res;
+    const isProbe = c.req.method === "GET" && PROBES.includes(c.req.path);
+    if (c.get("streamed") || isProbe) return;
+    record(c, status === 499 ? "disconnected" : status < 400 ? "ok" : "error", status, c.error);
+  });
   if (options.corsOrigins.length > 0) {
     const exposeHeaders = ["x-request-id", "retry-after"];
     app.use(cors({ origin: options.corsOrigins.includes("*") ? "*" : options.corsOrigins, exposeHeaders }));
   }
-  app.use(async (c, next) => {
-    const given = c.req.header("x-request-id");
-    const requestId = given !== undefined && /^[\w.:-]{1,128}$/.test(given) ? given : `req_${randomUUID().replaceAll("-", "")}`;
-    const traceparent = c.req.header("traceparent");
-    const tracestate = c.req.header("tracestate");
-    c.set("requestId", requestId);
-    c.set("startedAt", performance.now());
-    c.header("x-request-id", requestId);
-    if (traceparent !== undefined && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent)) {
-      c.set("trace", { traceparent, ...(tracestate !== undefined && { tracestate }) });
-      c.header("traceparent", traceparent);
-    }
-    await next();
-  });
 
   app.get("/health", (c) => c.json({ status: "ok", service: "massgen" }));
   app.get("/ready", (c) => (draining ? c.json({ status: "draining" }, 503) : c.json({ status: "ready" })));
@@ -113,63 +129,67 @@ export function createServer(given: ServerOptions): Server {
   });
   app.post("/v1/chat/completions", (c) => answer(c, CHAT));
   app.post("/v1/responses", (c) => answer(c, RESPONSES));
-  for (const path of ["/v1/chat/completions", "/v1/responses"]) {
-    app.all(path, (c) => {
-      c.header("allow", "POST");
-      throw new HttpError(405, `${path} takes POST only.`, { code: "method_not_allowed" });
-    });
-  }
-  app.notFound((c) => {
-    throw new HttpError(404, `There is no ${c.req.method} ${c.req.path}.`, { code: "not_found" });
+  app.all("*", (c) => {
+    const { method, path } = c.req;
+    const route = routeOf(path);
+    if (route === "other") throw new HttpError(404, `There is no ${path}.`, { code: "not_found" });
+    const takes = RUNS.includes(route) ? "POST" : "GET";
+    c.header("allow", takes);
+    throw new HttpError(405, `${path} takes ${takes}, not ${method}.`, { code: "method_not_allowed" });
   });
-  app.onError((error, c) => refuse(c, error));
+  app.onError((error, c) => {
+    const told = asHttpError(error);
+    if (told.retryAfter !== undefined) c.header("retry-after", String(told.retryAfter));
+    if (told.status === 401) c.header("www-authenticate", "Bearer");
+    return c.json(envelope(told), told.status as 400);
+  });
 
   async function answer(c: Context<Env>, api: Api): Promise<Response> {
     const { headers, signal } = c.req.raw;
     const owner = authenticate(headers);
-    if (draining) throw new HttpError(503, "The server is shutting down.", { code: "shutting_down", retryAfter: 5 });
-    const body = await readJsonBody(c.req.raw, options.maxBodyBytes);
-    const request = api.read(body);
-    if (headers.get("x-massgen-metadata") === "true") request.wantsMetadata = true;
-    c.set("model", models.find(request.model).id);
+    if (options.apiKeys.length === 0) refuseForeignPages(headers, options.corsOrigins);
+    if (draining) throw shuttingDown();
 
     const stop = new AbortController();
+    requests.add(stop);
     const onAbort = () => stop.abort(new HttpError(499, "The client went away."));
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
-    const deadline = timer(options.requestTimeoutMs, () => {
+    const cancelDeadline = after(options.requestTimeoutMs, () => {
       stop.abort(new HttpError(504, `The request took longer than ${options.requestTimeoutMs} ms.`, { code: "timeout" }));
     });
-    let leave = () => {};
-    let reply: Reply | undefined;
-    const over = (outcome: RequestRecord["outcome"], status: number, error?: unknown) => {
-      clearTimeout(deadline);
+    const over = () => {
+      cancelDeadline();
       signal.removeEventListener("abort", onAbort);
-      leave();
-      if (reply !== undefined) live.delete(reply);
-      if (live.size === 0) for (const done of drained.splice(0)) done();
-      record(c, outcome, status, error);
+      requests.delete(stop);
+      checkDrained();
     };
+    let reply: Reply | undefined;
     try {
-      reply = stoppable(await begin(request, c, owner, body, stop.signal, (give) => (leave = give)), stop.signal);
-      live.add(reply);
+      const body = await readJsonBody(c.req.raw, options.maxBodyBytes);
+      const request = api.read(body);
+      if (headers.get("x-massgen-metadata") === "true") request.wantsMetadata = true;
+      c.set("model", models.find(request.model).id);
+      reply = await begin(request, c, owner, body, stop.signal);
+      abortWith(reply, stop.signal);
       c.set("runId", reply.runId);
-      const info = {
-        id: `${api.idPrefix}${c.get("requestId").replace(/^req_/, "")}`,
-        created: epochSeconds(),
-        request,
-        progress: options.progress,
-      };
+      const id = `${api.idPrefix}${c.get("requestId").replace(/^req_/, "")}`;
+      const info = { id, created: epochSeconds(), request, progress: options.progress };
       if (!request.stream) {
         const whole = await api.whole(reply.outputs, info);
-        over("ok", 200);
+        over();
         return c.json(whole);
       }
       const stream = eventStream(reply, api.encoder(info), {
         heartbeatMs: options.heartbeatMs,
+        stopped: () => stop.signal.reason,
         onFirst: () => observe("massgen_time_to_first_output_seconds", "From the request to its first progress or text.", c),
-        onEnd: ({ outcome, error }) => over(outcome, 200, error),
+        onEnd: ({ outcome, error }) => {
+          over();
+          record(c, outcome, 200, error);
+        },
       });
+      c.set("streamed", true);
       return c.body(stream, 200, {
         "content-type": "text/event-stream; charset=utf-8",
         "cache-control": "no-cache, no-transform",
@@ -177,64 +197,75 @@ export function createServer(given: ServerOptions): Server {
       });
     } catch (error) {
       reply?.abort("its request failed");
-      const told = asHttpError(stop.signal.aborted ? stop.signal.reason : error);
-      over(told.status === 499 ? "disconnected" : "error", told.status, error);
-      throw told;
+      over();
+      throw stop.signal.aborted ? stop.signal.reason : error;
     }
   }
 
   /** Waits for a place and begins; the layers that the request asks for lie around it. */
-  async function begin(
-    request: RunRequest,
-    c: Context<Env>,
-    owner: string,
-    body: Json,
-    signal: AbortSignal,
-    entered: (leave: () => void) => void,
-  ) {
+  async function begin(request: RunRequest, c: Context<Env>, owner: string, body: Json, signal: AbortSignal): Promise<Reply> {
     const context = { requestId: c.get("requestId"), owner, trace: c.get("trace") };
-    const start = async (each: RunRequest): Promise<Reply> => {
-      entered(await admission.enter(signal));
-      return conductor.begin(each, context);
+    const session = sessions === undefined ? undefined : c.req.header("x-session-id")?.trim() || request.user;
+    const inSession = (waiting: AbortSignal) => {
+      const start = (each: RunRequest) => enter(() => conductor.begin(each, context), waiting);
+      return session === undefined ? start(request) : sessions!.reply(`${owner}/${session}`, request, start);
     };
-    const session = sessions === undefined ? undefined : (c.req.header("x-session-id") ?? request.user);
-    const inSession = () => (session === undefined ? start(request) : sessions!.reply(`${owner}/${session}`, request, start));
     const key = c.req.header("idempotency-key");
-    return key === undefined ? inSession() : idempotent.reply(`${owner}/${c.req.path}/${key}`, body, inSession);
+    // Others may come to wait for such a run: it does not go with the client that asked for it first.
+    if (key !== undefined) return idempotent.reply(`${owner}/${c.req.path}/${key}`, body, signal, () => inSession(shutdown.signal));
+    return inSession(signal);
   }
 
-  function refuse(c: Context<Env>, error: unknown): Response {
-    const told = asHttpError(error);
-    if (told.retryAfter !== undefined) c.header("retry-after", String(told.retryAfter));
-    if (told.status === 401) c.header("www-authenticate", "Bearer");
-    if (c.get("model") === undefined) record(c, "error", told.status, error);
-    return c.json(envelope(told), told.status as 400);
+  /** Begins once there is a place, which is held as long as the run is at work. */
+  async function enter(start: () => Reply, signal: AbortSignal): Promise<Reply> {
+    const leave = await admission.enter(signal);
+    try {
+      signal.throwIfAborted();
+      const reply = start();
+      working.add(reply);
+      void reply.rests.then(() => {
+        working.delete(reply);
+        leave();
+        checkDrained();
+      });
+      return reply;
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  function checkDrained(): void {
+    if (requests.size > 0 || working.size > 0) return;
+    const told = drained;
+    drained = [];
+    for (const resolve of told) resolve();
   }
 
   function record(c: Context<Env>, outcome: RequestRecord["outcome"], status: number, error?: unknown): void {
-    const path = c.req.routePath;
-    const model = c.get("model") ?? "none";
-    metrics.count("massgen_requests_total", "Requests by route, model, status and outcome.", {
-      path,
-      model,
-      status: String(status),
-      outcome,
-    });
-    observe("massgen_request_duration_seconds", "From the request to the end of its reply.", c);
-    const runId = c.get("runId");
-    const traceparent = c.get("trace")?.traceparent;
-    options.log({
-      requestId: c.get("requestId"),
-      method: c.req.method,
-      path: c.req.path,
-      status,
-      outcome,
-      durationMs: performance.now() - c.get("startedAt"),
-      ...(c.get("model") !== undefined && { model }),
-      ...(runId !== undefined && { runId }),
-      ...(traceparent !== undefined && { traceparent }),
-      ...(error !== undefined && { error }),
-    });
+    const { model, runId, trace, requestId } = c.var;
+    const { method, path } = c.req;
+    const labels = { path: routeOf(path), model: model ?? "none", status: String(status), outcome };
+    metrics.count("massgen_requests_total", "Requests by route, model, status and outcome.", labels);
+    if (model !== undefined) observe("massgen_request_duration_seconds", "From the request to the end of its reply.", c);
+    try {
+      options.log({
+        requestId,
+        method,
+        path,
+        status,
+        outcome,
+        durationMs: performance.now() - c.get("startedAt"),
+        ...(model !== undefined && { model }),
+        ...(runId !== undefined && { runId }),
+        ...(trace !== undefined && { traceparent: trace.traceparent }),
+        ...(error !== undefined && { error }),
+      });
+    } catch (failure) {
+      queueMicrotask(() => {
+        throw failure;
+      });
+    }
   }
 
   function observe(name: string, help: string, c: Context<Env>): void {
@@ -245,27 +276,46 @@ export function createServer(given: ServerOptions): Server {
     fetch: async (request) => app.fetch(request),
     drain() {
       draining = true;
-      return live.size === 0 ? Promise.resolve() : new Promise((resolve) => drained.push(resolve));
+      return new Promise((resolve) => {
+        drained.push(resolve);
+        checkDrained();
+      });
     },
     async close() {
       draining = true;
-      for (const reply of live) reply.abort("the server was shut down");
+      shutdown.abort(shuttingDown());
+      for (const stop of requests) stop.abort(shuttingDown());
+      for (const reply of working) reply.abort("the server was shut down");
       parked.close();
       sessions?.close();
+      idempotent.close();
     },
   };
 }
 
-/** The reply, stopped when the signal says so. */
-function stoppable(reply: Reply, signal: AbortSignal): Reply {
+const RUNS = ["/v1/chat/completions", "/v1/responses"];
+const PROBES = ["/health", "/ready", "/metrics"];
+
+/** The route of a path, of which there are few. */
+function routeOf(path: string): string {
+  if (RUNS.includes(path) || PROBES.includes(path) || path === "/v1/models") return path;
+  return path.startsWith("/v1/models/") ? "/v1/models/{id}" : "other";
+}
+
+/** W3C trace context, where it is valid. */
+function traceOf(headers: Headers): TraceContext | undefined {
+  const traceparent = headers.get("traceparent");
+  if (traceparent === null || !/^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent))
+    return undefined;
+  const tracestate = headers.get("tracestate");
+  return { traceparent, ...(tracestate !== null && { tracestate }) };
+}
+
+function abortWith(reply: Reply, signal: AbortSignal): void {
   const onAbort = () => reply.abort(signal.reason instanceof Error ? signal.reason.message : "stopped");
   if (signal.aborted) onAbort();
   else signal.addEventListener("abort", onAbort, { once: true });
-  return reply;
 }
 
-function timer(ms: number, fn: () => void): NodeJS.Timeout | undefined {
-  return Number.isFinite(ms) ? setTimeout(fn, ms) : undefined;
-}
-
+const shuttingDown = () => new HttpError(503, "The server is shutting down.", { code: "shutting_down", retryAfter: 5 });
 const epochSeconds = () => Math.floor(Date.now() / 1000);

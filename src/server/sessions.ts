@@ -3,6 +3,7 @@ import type { Reply } from "./conductor.js";
 import { HttpError } from "./http-error.js";
 import type { RunRequest } from "./requests/run-request.js";
 import type { Output } from "./served-run.js";
+import { after } from "./timer.js";
 
 export interface SessionsOptions {
   /** How long a conversation is kept after its last reply, in ms. */
@@ -15,13 +16,15 @@ interface Kept {
   messages: Message[];
   system: string | undefined;
   busy: boolean;
-  timer: NodeJS.Timeout | undefined;
+  /** Calls off its end. */
+  cancel: () => void;
 }
 
 /** Conversations that the server keeps, so that a client sends what is new only. */
 export class Sessions {
   readonly #options: SessionsOptions;
   readonly #kept = new Map<string, Kept>();
+  #closed = false;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -32,10 +35,10 @@ export class Sessions {
    * @throws HttpError 409 while another request of the session is under way.
    */
   async reply(id: string, request: RunRequest, begin: (request: RunRequest) => Promise<Reply>): Promise<Reply> {
-    const session = this.#kept.get(id) ?? { messages: [], system: undefined, busy: false, timer: undefined };
+    const session = this.#kept.get(id) ?? { messages: [], system: undefined, busy: false, cancel: () => {} };
     if (session.busy) throw new HttpError(409, "Another request of this session is under way.", { code: "session_busy" });
     session.busy = true;
-    clearTimeout(session.timer);
+    session.cancel();
     this.#kept.delete(id);
     this.#kept.set(id, session);
     const system = request.system ?? session.system;
@@ -43,8 +46,8 @@ export class Sessions {
     const release = () => {
       if (!session.busy) return;
       session.busy = false;
-      session.timer = setTimeout(() => this.#kept.delete(id), this.#options.ttlMs);
-      session.timer.unref();
+      if (this.#closed) return;
+      session.cancel = after(this.#options.ttlMs, () => this.#kept.delete(id));
       this.#trim();
     };
     try {
@@ -61,15 +64,16 @@ export class Sessions {
   }
 
   close(): void {
-    for (const { timer } of this.#kept.values()) clearTimeout(timer);
+    this.#closed = true;
+    for (const { cancel } of this.#kept.values()) cancel();
     this.#kept.clear();
   }
 
   #trim(): void {
-    for (const [id, { busy, timer }] of this.#kept) {
+    for (const [id, { busy, cancel }] of this.#kept) {
       if (this.#kept.size <= this.#options.max) return;
       if (busy) continue;
-      clearTimeout(timer);
+      cancel();
       this.#kept.delete(id);
     }
   }
