@@ -108,7 +108,17 @@ const KNOWN_KEYS: Record<keyof OrchestratorOptions, true> = {
   prompts: true,
   runtime: true,
 };
-const SETTING_KEYS = ["maxOutputTokens", "temperature", "topP", "stop", "responseFormat", "seed", "reasoningEffort"];
+const SETTING_KEYS = [
+  "maxOutputTokens",
+  "temperature",
+  "topP",
+  "stop",
+  "responseFormat",
+  "seed",
+  "presencePenalty",
+  "frequencyPenalty",
+  "reasoningEffort",
+];
 const RUN_KEYS = ["signal", "system", "tools", "toolChoice", "settings", "context", "trace"];
 const AGENT_KEYS = ["id", "systemMessage", "backend", "tools", "settings", "params"];
 

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { ModelSettings } from "../../backends/backend.js";
 import { badRequest } from "../http-error.js";
 import { isObject, type Json } from "./body.js";
-import { count, hints, maybe, onlyNull, parseFields, unknownField } from "./fields.js";
+import { count, hints, maybe, never, onlyNull, parseFields, unknownField } from "./fields.js";
 import { type Conversation, readMessages } from "./messages.js";
 import { readResponseItems } from "./response-items.js";
 import type { RunRequest } from "./run-request.js";
@@ -14,18 +14,26 @@ const chatFields = z.strictObject({
   messages: z.unknown().optional(),
   tools: z.unknown().optional(),
   tool_choice: z.unknown().optional(),
-  parallel_tool_calls: maybe(z.boolean()),
+  parallel_tool_calls: z.boolean().optional(),
   temperature: maybe(z.number().min(0).max(2)),
   top_p: maybe(z.number().min(0).max(1)),
   max_tokens: maybe(count.min(1)),
   max_completion_tokens: maybe(count.min(1)),
   stop: maybe(z.union([z.string(), z.array(z.string()).min(1).max(4)], "must be a text or a list of 1 to 4 texts")),
-  seed: maybe(z.number().refine(Number.isInteger, "must be a whole number")),
+  seed: maybe(
+    z
+      .number()
+      .min(-(2 ** 63))
+      .max(2 ** 63)
+      .refine(Number.isInteger, "must be a whole number"),
+  ),
+  frequency_penalty: maybe(z.number().min(-2).max(2)),
+  presence_penalty: maybe(z.number().min(-2).max(2)),
   n: maybe(z.literal(1, "only one choice can be made: there is one result of one run")),
   stream: maybe(z.boolean()),
   stream_options: maybe(z.looseObject({ include_usage: z.boolean().optional(), include_obfuscation: z.boolean().optional() })),
-  response_format: maybe(
-    z.discriminatedUnion(
+  response_format: z
+    .discriminatedUnion(
       "type",
       [
         z.looseObject({ type: z.literal("text") }),
@@ -41,28 +49,32 @@ const chatFields = z.strictObject({
         }),
       ],
       'must have the type "text", "json_object" or "json_schema"',
-    ),
-  ),
+    )
+    .optional(),
   reasoning_effort: maybe(z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"])),
   metadata: maybe(z.record(z.string(), z.string())),
-  user: maybe(z.string()),
+  user: z.string().optional(),
   massgen_metadata: maybe(z.boolean()),
   ...hints,
+  prediction: z
+    .looseObject({
+      type: z.literal("content"),
+      content: z.union([z.string(), z.array(z.looseObject({ type: z.literal("text"), text: z.string() })).min(1)]),
+    })
+    .optional(),
   // Fields of which only the value that changes nothing can be honoured.
-  frequency_penalty: maybe(z.literal(0, "penalties are not passed on to the agents")),
-  presence_penalty: maybe(z.literal(0, "penalties are not passed on to the agents")),
   logit_bias: maybe(z.strictObject({}, "logit biases are not passed on to the agents: their token ids differ")),
   logprobs: maybe(z.literal(false, "log probabilities of a team do not exist")),
-  top_logprobs: maybe(z.literal(0, "log probabilities of a team do not exist")),
+  top_logprobs: z.literal(0, "log probabilities of a team do not exist").optional(),
   store: maybe(z.literal(false, "this server keeps no replies")),
   modalities: maybe(z.tuple([z.literal("text")], "replies are text")),
   audio: onlyNull("replies are text"),
   verbosity: maybe(z.literal("medium", "verbosity is not passed on to the agents; ask for it in a message")),
   service_tier: maybe(z.enum(["auto", "default"], "this server has one tier")),
-  web_search_options: onlyNull("whether the agents search is configured at the server"),
+  web_search_options: never("whether the agents search is configured at the server"),
   moderation: onlyNull("the server moderates nothing"),
-  functions: onlyNull("functions are called tools now: use `tools`"),
-  function_call: onlyNull("functions are called tools now: use `tool_choice`"),
+  functions: never("functions are called tools now: use `tools`"),
+  function_call: never("functions are called tools now: use `tool_choice`"),
 });
 
 /** What some clients send beside the API's own fields, without an effect on a reply. */
@@ -110,13 +122,15 @@ function withSystem(conversation: Conversation, system: unknown): Conversation {
 }
 
 function settingsOf(fields: z.infer<typeof chatFields>): ModelSettings {
-  const { temperature, top_p: topP, seed, stop, reasoning_effort: effort } = fields;
+  const { temperature, top_p: topP, seed, stop, reasoning_effort: effort, presence_penalty, frequency_penalty } = fields;
   const maxOutputTokens = fields.max_completion_tokens ?? fields.max_tokens;
   const responseFormat = formatOf(fields.response_format);
   return {
     ...(temperature !== undefined && { temperature }),
     ...(topP !== undefined && { topP }),
     ...(seed !== undefined && { seed }),
+    ...(presence_penalty !== undefined && { presencePenalty: presence_penalty }),
+    ...(frequency_penalty !== undefined && { frequencyPenalty: frequency_penalty }),
     ...(maxOutputTokens !== undefined && { maxOutputTokens }),
     ...(stop !== undefined && { stop: typeof stop === "string" ? [stop] : stop }),
     ...(effort !== undefined && { reasoningEffort: effort === "max" ? "xhigh" : effort }),

@@ -3,11 +3,14 @@ import { nearest } from "../../nearest-key.js";
 import { badRequest, type HttpError } from "../http-error.js";
 import type { Json } from "./body.js";
 
-/** A field that may be left out or null. */
+/** A field that may be left out or null. What may be null and what not is as the published schema has it. */
 export const maybe = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
 
 /** A field that cannot be honoured, with the reason. */
 export const onlyNull = (why: string) => maybe(z.never(why));
+
+/** The same of one that may not be null. */
+export const never = (why: string) => z.never(why).optional();
 
 export const count = z.int("must be a whole number");
 
@@ -16,17 +19,17 @@ export const hints = {
   safety_identifier: maybe(z.string().max(64)),
   prompt_cache_key: maybe(z.string()),
   prompt_cache_retention: maybe(z.enum(["in_memory", "in-memory", "24h"])),
-  prompt_cache_options: maybe(z.looseObject({})),
-  prediction: maybe(z.looseObject({ type: z.literal("content"), content: z.union([z.string(), z.array(z.unknown()).min(1)]) })),
+  prompt_cache_options: z.looseObject({ mode: z.enum(["implicit", "explicit"]).optional(), ttl: z.enum(["30m"]).optional() }).optional(),
 };
 
-/** Parses, and names the field at fault. */
-export function parseFields<T extends z.ZodObject>(schema: T, body: Json): z.infer<T> {
+/** Parses, and names the field at fault; `at` is where the object stands in the body. */
+export function parseFields<T extends z.ZodObject>(schema: T, body: Json, at = ""): z.infer<T> {
   const result = schema.safeParse(body);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
   if (issue.code === "unrecognized_keys" && issue.path.length === 0) throw unknownField(issue.keys[0]!, Object.keys(schema.shape));
-  const param = issue.path.map((key, i) => (typeof key === "number" ? `[${key}]` : i === 0 ? String(key) : `.${String(key)}`)).join("");
+  const path = issue.code === "unrecognized_keys" ? [...issue.path, issue.keys[0]!] : issue.path;
+  const param = path.reduce<string>((said, key) => `${said}${typeof key === "number" ? `[${key}]` : `${said && "."}${String(key)}`}`, at);
   const missing = issue.code === "invalid_type" && valueAt(body, issue.path) === undefined;
   throw badRequest(param, `\`${param}\`: ${issue.message}.`, missing ? "missing_required_parameter" : "invalid_value");
 }

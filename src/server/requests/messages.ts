@@ -78,7 +78,7 @@ export function readMessages(value: unknown, tools: readonly ClientTool[]): Conv
 function readMessage(message: unknown, path: string, reader: ConversationReader): void {
   if (!isObject(message)) throw badRequest(path, `\`${path}\` must be an object.`, typeCode(message));
   const { role, content, name } = message;
-  if (name !== undefined && name !== null && typeof name !== "string")
+  if (name !== undefined && typeof name !== "string")
     throw badRequest(`${path}.name`, `\`${path}.name\` must be a string.`, "invalid_type");
   switch (role) {
     case "system":
@@ -132,13 +132,13 @@ function readAssistant(message: Json, path: string, reader: ConversationReader):
   if (typeof content === "string") {
     if (content !== "") parts.push({ type: "text", text: content });
   } else if (Array.isArray(content)) {
-    if (content.length === 0 && calls === undefined) readContent(content, `${path}.content`);
+    if (content.length === 0) readContent(content, `${path}.content`); // says what is wrong
     for (const [i, block] of content.entries()) readAssistantBlock(block, `${path}.content[${i}]`, parts);
   } else if (content !== undefined && content !== null) {
     throw badRequest(`${path}.content`, `\`${path}.content\` must be a text, a list of parts or null.`, "invalid_type");
   }
   if (refusal !== undefined && refusal !== null) parts.push({ type: "text", text: stringField(message, "refusal", path) });
-  if (calls !== undefined && calls !== null) {
+  if (calls !== undefined) {
     if (!Array.isArray(calls)) throw badRequest(`${path}.tool_calls`, `\`${path}.tool_calls\` must be a list.`, "invalid_type");
     for (const [i, call] of calls.entries()) parts.push(readCall(call, `${path}.tool_calls[${i}]`, reader));
   }

@@ -63,8 +63,10 @@ function imagePart(part: Json, path: string): FilePart {
   const flat = typeof image === "string";
   if (!flat && !isObject(image)) throw badRequest(`${path}.image_url`, `\`${path}.image_url\` must be { url }.`, typeCode(image));
   const detail = flat ? part.detail : image.detail;
-  if (detail !== undefined && detail !== null && !["auto", "low", "high", "original"].includes(detail as string)) {
-    throw badRequest(`${path}.image_url.detail`, `\`${path}.image_url.detail\` must be "auto", "low" or "high".`);
+  const details = flat ? ["auto", "low", "high", "original"] : ["auto", "low", "high"];
+  if (detail !== undefined && !details.includes(detail as string)) {
+    const where = flat ? `${path}.detail` : `${path}.image_url.detail`;
+    throw badRequest(where, `\`${where}\` must be one of ${details.join(", ")}.`);
   }
   const at = flat ? `${path}.image_url` : `${path}.image_url.url`;
   return linked(flat ? image : stringField(image, "url", `${path}.image_url`), "image/png", at);
@@ -85,7 +87,7 @@ function filePart(part: Json, path: string): FilePart {
   const at = nested ? `${path}.file` : path;
   if (part.type === "file" && !nested) throw badRequest(`${path}.file`, `\`${path}.file\` must be an object.`, typeCode(part.file));
   const { file_data: data, file_url: url, filename } = file;
-  if (filename !== undefined && filename !== null && typeof filename !== "string") {
+  if (filename !== undefined && typeof filename !== "string") {
     throw badRequest(`${at}.filename`, `\`${at}.filename\` must be a string.`, "invalid_type");
   }
   const name = typeof filename === "string" ? { filename } : {};

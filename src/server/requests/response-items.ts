@@ -1,9 +1,26 @@
-import type { UserPart } from "../../formatter/messages.js";
+import { z } from "zod";
 import { badRequest } from "../http-error.js";
 import { isObject, type Json, stringField, typeCode } from "./body.js";
+import { parseFields } from "./fields.js";
 import { type Conversation, ConversationReader } from "./messages.js";
 import { readContent, readText } from "./parts.js";
 import type { ClientTool } from "./run-request.js";
+
+/** Fields of items and parts that have no effect, but must be what they are to be. */
+const status = z.enum(["in_progress", "completed", "incomplete"]).optional();
+const messageFields = z.looseObject({ id: z.string().optional(), status });
+const outputTextFields = z.looseObject({
+  annotations: z.array(z.looseObject({ type: z.string() })).optional(),
+  logprobs: z.array(z.looseObject({ token: z.string() })).optional(),
+});
+const callFields = z.looseObject({ id: z.string().nullish(), status: status.nullable() });
+const reasoningFields = z.looseObject({
+  id: z.string().optional(),
+  status,
+  summary: z.array(z.looseObject({ type: z.literal("summary_text"), text: z.string() })),
+  content: z.array(z.looseObject({ type: z.literal("reasoning_text"), text: z.string() })).optional(),
+  encrypted_content: z.string().nullish(),
+});
 
 /** The `input` of the Responses API: a text, or a list of messages, calls and results. */
 export function readResponseItems(input: unknown, instructions: unknown, tools: readonly ClientTool[]): Conversation {
@@ -25,18 +42,22 @@ function readItem(item: unknown, path: string, reader: ConversationReader): void
     case "message":
       return readMessageItem(item, path, reader);
     case "function_call": {
+      parseFields(callFields, item, path);
       const call = reader.call(stringField(item, "call_id", path), stringField(item, "name", path), stringField(item, "arguments", path));
       return reader.assistant([call]);
     }
     case "custom_tool_call": {
+      parseFields(callFields, item, path);
       const input = { input: stringField(item, "input", path) };
       const toolCallId = stringField(item, "call_id", path);
       return reader.assistant([{ type: "tool-call", toolCallId, toolName: stringField(item, "name", path), input }]);
     }
     case "function_call_output":
     case "custom_tool_call_output":
-      return reader.result(stringField(item, "call_id", path), outputOf(item, path), `${path}.call_id`);
+      parseFields(callFields, item, path);
+      return reader.result(stringField(item, "call_id", path), readContent(item.output, `${path}.output`), `${path}.call_id`);
     case "reasoning":
+      parseFields(reasoningFields, item, path);
       return; // signed for the model that thought it
     default: {
       const message = `\`${path}.type\` ${JSON.stringify(item.type)} is not supported: use messages, function calls and their outputs.`;
@@ -47,6 +68,7 @@ function readItem(item: unknown, path: string, reader: ConversationReader): void
 
 function readMessageItem(item: Json, path: string, reader: ConversationReader): void {
   const at = `${path}.content`;
+  parseFields(messageFields, item, path);
   switch (item.role) {
     case "system":
     case "developer":
@@ -54,15 +76,12 @@ function readMessageItem(item: Json, path: string, reader: ConversationReader): 
     case "user":
       return reader.user(readContent(item.content, at));
     case "assistant": {
+      for (const [i, part] of (Array.isArray(item.content) ? item.content : []).entries())
+        if (isObject(part)) parseFields(outputTextFields, part, `${at}[${i}]`);
       const text = readText(item.content, at);
       return reader.assistant(text === "" ? [] : [{ type: "text", text }]);
     }
     default:
       throw badRequest(`${path}.role`, `\`${path}.role\` must be system, developer, user or assistant.`, typeCode(item.role));
   }
-}
-
-function outputOf(item: Json, path: string): string | UserPart[] {
-  const { output } = item;
-  return isObject(output) ? JSON.stringify(output) : readContent(output, `${path}.output`);
 }

@@ -16,11 +16,11 @@ const responsesFields = z.strictObject({
   parallel_tool_calls: maybe(z.boolean()),
   temperature: maybe(z.number().min(0).max(2)),
   top_p: maybe(z.number().min(0).max(1)),
-  max_output_tokens: maybe(count.min(1)),
+  max_output_tokens: maybe(count.min(16)),
   stream: maybe(z.boolean()),
   stream_options: maybe(z.looseObject({ include_obfuscation: z.boolean().optional() })),
-  text: maybe(
-    z.strictObject({
+  text: z
+    .strictObject({
       format: z
         .discriminatedUnion(
           "type",
@@ -32,14 +32,15 @@ const responsesFields = z.strictObject({
               name: z.string(),
               schema: z.record(z.string(), z.unknown()),
               strict: z.boolean().nullish(),
+              description: z.string().optional(),
             }),
           ],
           'must have the type "text", "json_object" or "json_schema"',
         )
-        .nullish(),
+        .optional(),
       verbosity: maybe(z.literal("medium", "verbosity is not passed on to the agents; ask for it in a message")),
-    }),
-  ),
+    })
+    .optional(),
   reasoning: maybe(
     z.strictObject({
       effort: z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"]).nullish(),
@@ -48,7 +49,7 @@ const responsesFields = z.strictObject({
     }),
   ),
   metadata: maybe(z.record(z.string(), z.string())),
-  user: maybe(z.string()),
+  user: z.string().optional(),
   massgen_metadata: maybe(z.boolean()),
   ...hints,
   include: maybe(
@@ -62,7 +63,7 @@ const responsesFields = z.strictObject({
   background: maybe(z.literal(false, "this server has no background replies")),
   service_tier: maybe(z.enum(["auto", "default"], "this server has one tier")),
   max_tool_calls: onlyNull("the agents' own tools are bounded by the server's configuration"),
-  top_logprobs: maybe(z.literal(0, "log probabilities of a team do not exist")),
+  top_logprobs: z.literal(0, "log probabilities of a team do not exist").optional(),
   context_management: onlyNull("the agents' contexts are managed by the server"),
   moderation: onlyNull("the server moderates nothing"),
 });

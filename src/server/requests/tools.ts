@@ -8,7 +8,7 @@ import type { ClientTool } from "./run-request.js";
  * Anthropic's; functions, and custom tools that take free text.
  */
 export function readTools(value: unknown): ClientTool[] {
-  if (value === undefined || value === null) return [];
+  if (value === undefined) return [];
   if (!Array.isArray(value)) throw badRequest("tools", "`tools` must be a list.", "invalid_type");
   const tools = value.map((tool, i) => readTool(tool, `tools[${i}]`));
   const twice = tools.find((tool, i) => tools.findIndex(({ name }) => name === tool.name) !== i);
@@ -19,7 +19,7 @@ export function readTools(value: unknown): ClientTool[] {
 function readTool(tool: unknown, path: string): ClientTool {
   if (!isObject(tool)) throw badRequest(path, `\`${path}\` must be an object.`, typeCode(tool));
   const { type } = tool;
-  if (type === "function" || (type === undefined && ("input_schema" in tool || "function" in tool))) {
+  if (type === "function" || (type === undefined && "input_schema" in tool)) {
     const nested = "function" in tool;
     return functionTool(nested ? tool.function : tool, nested ? `${path}.function` : path);
   }
@@ -35,7 +35,8 @@ function readTool(tool: unknown, path: string): ClientTool {
 function functionTool(tool: unknown, path: string): ClientTool {
   if (!isObject(tool)) throw badRequest(path, `\`${path}\` must be an object.`, typeCode(tool));
   const { parameters = tool.input_schema, strict } = tool;
-  if (parameters !== undefined && parameters !== null && !isObject(parameters)) {
+  // Of the tools, those of the Responses API stand flat in the list, and may say null.
+  if (parameters !== undefined && !isObject(parameters) && !(parameters === null && path.endsWith("]"))) {
     throw badRequest(`${path}.parameters`, `\`${path}.parameters\` must be a JSON Schema.`, "invalid_type");
   }
   if (strict !== undefined && strict !== null && typeof strict !== "boolean") {
@@ -54,7 +55,7 @@ function customTool(tool: unknown, path: string, envelope: "function" | "custom"
 
 /** A grammar cannot be enforced on every provider, so the model is told of it. */
 function grammarOf(format: unknown, path: string): string {
-  if (format === undefined || format === null) return "";
+  if (format === undefined) return "";
   if (!isObject(format)) throw badRequest(path, `\`${path}\` must be an object.`, "invalid_type");
   if (format.type === "text") return "";
   const grammar = isObject(format.grammar) ? format.grammar : format;
@@ -71,7 +72,7 @@ function named(tool: Json, path: string): { name: string; description: string } 
   if (typeof name !== "string" || name === "" || name.length > 128) {
     throw badRequest(`${path}.name`, `\`${path}.name\` must be a text of 1 to 128 characters.`, typeCode(name));
   }
-  if (description !== null && typeof description !== "string") {
+  if (typeof description !== "string" && !(description === null && path.endsWith("]"))) {
     throw badRequest(`${path}.description`, `\`${path}.description\` must be a string.`, "invalid_type");
   }
   return { name, description: description ?? "" };
@@ -79,7 +80,7 @@ function named(tool: Json, path: string): { name: string; description: string } 
 
 /** The choice, and the tools it leaves. */
 export function readToolChoice(value: unknown, tools: ClientTool[]): { tools: ClientTool[]; toolChoice: ToolChoice | undefined } {
-  if (value === undefined || value === null) return { tools, toolChoice: undefined };
+  if (value === undefined) return { tools, toolChoice: undefined };
   if (value === "auto" || value === "none" || value === "required") {
     if (value === "required" && tools.length === 0)
       throw badRequest("tool_choice", '`tool_choice` is "required", but there are no `tools`.');
