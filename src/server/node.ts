@@ -101,10 +101,20 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     http.closeIdleConnections();
     await Promise.race([closed, late]);
     await server.close();
+    // Whoever still listens hears why it ends.
+    let cancel = () => {};
+    const enough = new Promise<void>((resolve) => {
+      cancel = after(LAST_WORDS_MS, resolve);
+    });
+    await Promise.race([closed, enough]);
+    cancel();
     http.closeAllConnections();
     await closed;
   }
 }
+
+/** How long the last words to clients whose runs were stopped may take. */
+const LAST_WORDS_MS = 500;
 
 /** Node's word for no limit is 0. */
 const finite = (ms: number) => (ms === Number.POSITIVE_INFINITY ? 0 : ms);
