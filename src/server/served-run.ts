@@ -1,3 +1,4 @@
+import { MassGenError } from "../errors.js";
 import type { CoordinationEvent, EventOfType } from "../orchestrator/events.js";
 import { isTerminal } from "../orchestrator/events.js";
 import type { Run, RunResult } from "../orchestrator/run.js";
@@ -53,6 +54,8 @@ export class ServedRun {
   readonly #expected = new Set<string>();
   /** Calls asked and not answered, those out first. */
   #pending: Pending[] = [];
+  /** The code of each agent's last failure. */
+  readonly #failures = new Map<string, string>();
   #out = 0;
   #asked = 0;
   #usage: Usage = noUsage;
@@ -100,13 +103,15 @@ export class ServedRun {
       else if (event.type === "step-finish") {
         this.#usage = addUsage(this.#usage, event.usage);
         this.#expected.clear();
-      }
+      } else if (event.type === "turn-error") this.#failures.set(event.agentId, event.error.code);
       const said = this.#narrator.tell(event);
       if (said !== "") yield { type: "progress", delta: said };
       if (isVoid(event)) yield { type: "void" };
       if (isTerminal(event)) break;
     }
-    const result = await this.run.result;
+    const result = await this.run.result.catch((error) => {
+      throw this.#blamed(error);
+    });
     this.#options.check?.(result.text);
     if (this.#options.reviewed) yield { type: "text", delta: result.text };
     yield { type: "finish", result, usage: this.#usage };
@@ -116,6 +121,13 @@ export class ServedRun {
   abort(reason: string): void {
     this.run.abort(reason);
     void this.#events.return?.();
+  }
+
+  /** Where no agent got anywhere, and all for one reason, that reason: a client must not ask again for what is too long. */
+  #blamed(error: unknown): unknown {
+    const [code, ...others] = new Set(this.#failures.values());
+    if (!(error instanceof MassGenError) || error.code !== "no_answer" || code === undefined || others.length > 0) return error;
+    return new MassGenError(code, error.message, { cause: error });
   }
 
   #expect({ toolCallId, toolName, invalid, builtin, phase }: EventOfType<"tool-call">): void {

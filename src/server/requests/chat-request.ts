@@ -104,7 +104,7 @@ export function readChatRequest(body: Json): RunRequest {
     ...withSystem(conversation, system),
     tools,
     toolChoice,
-    parallelToolCalls: fields.parallel_tool_calls ?? true,
+    parallelToolCalls: fields.parallel_tool_calls ?? !oneAtATime(rest.tool_choice),
     settings: settingsOf(fields),
     stream: fields.stream ?? false,
     includeUsage: fields.stream_options?.include_usage ?? false,
@@ -113,6 +113,9 @@ export function readChatRequest(body: Json): RunRequest {
     metadata: fields.metadata,
   };
 }
+
+/** Anthropic's way to say it. */
+const oneAtATime = (choice: unknown) => isObject(choice) && choice.disable_parallel_tool_use === true;
 
 /** Anthropic's top-level `system`, which some clients send along. */
 function withSystem(conversation: Conversation, system: unknown): Conversation {

@@ -1,7 +1,7 @@
 import type { AssistantPart, Message, ToolCallPart, ToolResultPart, UserPart } from "../../formatter/messages.js";
 import { badRequest } from "../http-error.js";
 import { isObject, type Json, stringField, typeCode } from "./body.js";
-import { readContent, readPart, readText } from "./parts.js";
+import { readContent, readPart, readSaid, readText } from "./parts.js";
 import type { ClientTool } from "./run-request.js";
 
 /** A conversation as a run takes it: what the system says apart, tool results beside each other. */
@@ -152,9 +152,8 @@ function readAssistantBlock(block: unknown, path: string, parts: AssistantPart[]
   } else if (isObject(block) && (block.type === "thinking" || block.type === "redacted_thinking" || block.type === "reasoning")) {
     // What another model thought is signed for it alone.
   } else {
-    const part = readPart(block, path);
-    if (part.type === "file") throw badRequest(`${path}.type`, `\`${path}\`: an assistant's message holds text and tool calls.`);
-    if (part.text !== "") parts.push(part);
+    const text = readSaid(block, path);
+    if (text !== "") parts.push({ type: "text", text });
   }
 }
 

@@ -3,7 +3,10 @@ import type { FilePart, UserPart } from "../../formatter/messages.js";
 import { badRequest } from "../http-error.js";
 import { isObject, type Json, stringField, typeCode } from "./body.js";
 
-const AUDIO_TYPES: Record<string, string> = { wav: "audio/wav", mp3: "audio/mpeg" };
+const AUDIO_TYPES = new Map([
+  ["wav", "audio/wav"],
+  ["mp3", "audio/mpeg"],
+]);
 
 /** The content of a user, system or tool message: text, or parts in the words of chat completions, Responses or Anthropic. */
 export function readContent(content: unknown, path: string): string | UserPart[] {
@@ -26,15 +29,21 @@ export function readText(content: unknown, path: string): string {
     .join("");
 }
 
+/** A part of an assistant's message that is text: what it said, or why it refused. */
+export function readSaid(part: unknown, path: string): string {
+  if (!isObject(part)) throw badRequest(path, `\`${path}\` must be an object.`, typeCode(part));
+  if (part.type === "refusal") return stringField(part, "refusal", path);
+  if (part.type === "text" || part.type === "output_text" || part.type === "input_text") return stringField(part, "text", path);
+  const message = `\`${path}.type\` ${JSON.stringify(part.type)} is not known here: an assistant's message holds text and tool calls.`;
+  throw badRequest(`${path}.type`, message, part.type === undefined ? "missing_required_parameter" : "invalid_value");
+}
+
 export function readPart(part: unknown, path: string): UserPart {
   if (!isObject(part)) throw badRequest(path, `\`${path}\` must be an object.`, typeCode(part));
   switch (part.type) {
     case "text":
     case "input_text":
-    case "output_text":
       return { type: "text", text: stringField(part, "text", path) };
-    case "refusal":
-      return { type: "text", text: stringField(part, "refusal", path) };
     case "image_url":
     case "input_image":
       return imagePart(part, path);
@@ -76,7 +85,7 @@ function audioPart(part: Json, path: string): FilePart {
   const audio = part.input_audio;
   if (!isObject(audio)) throw badRequest(`${path}.input_audio`, `\`${path}.input_audio\` must be { data, format }.`, typeCode(audio));
   const data = stringField(audio, "data", `${path}.input_audio`);
-  const mediaType = AUDIO_TYPES[audio.format as string];
+  const mediaType = typeof audio.format === "string" ? AUDIO_TYPES.get(audio.format) : undefined;
   if (mediaType === undefined) throw badRequest(`${path}.input_audio.format`, `\`${path}.input_audio.format\` must be "wav" or "mp3".`);
   return { type: "file", mediaType, data };
 }

@@ -3,7 +3,7 @@ import { badRequest } from "../http-error.js";
 import { isObject, type Json, stringField, typeCode } from "./body.js";
 import { parseFields } from "./fields.js";
 import { type Conversation, ConversationReader } from "./messages.js";
-import { readContent, readText } from "./parts.js";
+import { readContent, readSaid, readText } from "./parts.js";
 import type { ClientTool } from "./run-request.js";
 
 /** Fields of items and parts that have no effect, but must be what they are to be. */
@@ -76,12 +76,17 @@ function readMessageItem(item: Json, path: string, reader: ConversationReader): 
     case "user":
       return reader.user(readContent(item.content, at));
     case "assistant": {
-      for (const [i, part] of (Array.isArray(item.content) ? item.content : []).entries())
-        if (isObject(part)) parseFields(outputTextFields, part, `${at}[${i}]`);
-      const text = readText(item.content, at);
+      const text = Array.isArray(item.content)
+        ? item.content.map((part, i) => readOutputPart(part, `${at}[${i}]`)).join("")
+        : readText(item.content, at);
       return reader.assistant(text === "" ? [] : [{ type: "text", text }]);
     }
     default:
       throw badRequest(`${path}.role`, `\`${path}.role\` must be system, developer, user or assistant.`, typeCode(item.role));
   }
+}
+
+function readOutputPart(part: unknown, path: string): string {
+  if (isObject(part)) parseFields(outputTextFields, part, path);
+  return readSaid(part, path);
 }

@@ -87,8 +87,12 @@ export function readToolChoice(value: unknown, tools: ClientTool[]): { tools: Cl
     return { tools, toolChoice: value };
   }
   if (!isObject(value)) throw badRequest("tool_choice", '`tool_choice` must be "none", "auto", "required" or an object.');
-  if (value.type === "any") return readToolChoice("required", tools); // Anthropic's words
-  if (value.type === "auto" || value.type === "none") return readToolChoice(value.type, tools);
+  if (value.type === "any" || value.type === "auto" || value.type === "none") {
+    // Anthropic's words
+    const other = Object.keys(value).find((key) => key !== "type" && key !== "disable_parallel_tool_use");
+    if (other !== undefined) throw badRequest(`tool_choice.${other}`, `Unknown field \`tool_choice.${other}\`.`, "unknown_parameter");
+    return readToolChoice(value.type === "any" ? "required" : value.type, tools);
+  }
   if (value.type === "allowed_tools") {
     const { mode, tools: allowed } = isObject(value.allowed_tools) ? value.allowed_tools : value;
     if ((mode !== "auto" && mode !== "required") || !Array.isArray(allowed)) {

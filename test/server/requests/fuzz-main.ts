@@ -2,6 +2,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { flaw, fuzzedServer, jsonCorpus, rejectedBodies } from "./fuzz.js";
+import { chatBodies } from "./valid-bodies.js";
 
 const [count = 10_000, seed = 1] = process.argv.slice(2).map(Number);
 setFlagsFromString("--expose-gc");
@@ -29,6 +30,8 @@ async function ask(path: string, body: string | Buffer, name: string): Promise<v
   statuses.set(refusal.status, (statuses.get(refusal.status) ?? 0) + 1);
 }
 
+for (let n = 0; n < 20; n++) await server.post("/v1/chat/completions", JSON.stringify(chatBodies[0]));
+const runs = server.runs();
 // What is compiled and cached at first use is no leak.
 for (let n = 0; n < 1_000; n++) {
   const { path, body } = bodies.next().value;
@@ -44,8 +47,8 @@ const after = await heap();
 const grown = after / before - 1;
 console.log(`${count} rejected bodies (and 1,000 to warm up), ${corpus.length} of the JSON corpus, seed ${seed}`);
 console.log(`statuses: ${[...statuses].map(([status, n]) => `${status} × ${n}`).join(", ")}`);
-console.log(`without a well-formed 4xx: ${flaws.length}; runs started: ${server.runs()}`);
+console.log(`without a well-formed 4xx: ${flaws.length}; runs started: ${server.runs() - runs}`);
 console.log(`heap: ${(before / 1e6).toFixed(2)} MB before, ${(after / 1e6).toFixed(2)} MB after (${(grown * 100).toFixed(1)} %)`);
 for (const each of flaws.slice(0, 20)) console.log(`  ${each.slice(0, 1_000)}`);
 await server.close();
-process.exitCode = flaws.length > 0 || server.runs() > 0 || grown > 0.05 ? 1 : 0;
+process.exitCode = flaws.length > 0 || server.runs() > runs || grown > 0.05 ? 1 : 0;
