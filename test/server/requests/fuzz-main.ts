@@ -33,7 +33,7 @@ async function ask(path: string, body: string | Buffer, name: string): Promise<v
 for (let n = 0; n < 20; n++) await server.post("/v1/chat/completions", JSON.stringify(chatBodies[0]));
 const runs = server.runs();
 // What is compiled and cached at first use is no leak.
-for (let n = 0; n < 1_000; n++) {
+for (let n = 0; n < 3_000; n++) {
   const { path, body } = bodies.next().value;
   await ask(path, body, body);
 }
@@ -45,7 +45,7 @@ for (let n = 0; n < count; n++) {
 for (const { path, name, body } of corpus) await ask(path, body, name);
 const after = await heap();
 const grown = after / before - 1;
-console.log(`${count} rejected bodies (and 1,000 to warm up), ${corpus.length} of the JSON corpus, seed ${seed}`);
+console.log(`${count} rejected bodies (and 3,000 to warm up), ${corpus.length} of the JSON corpus, seed ${seed}`);
 console.log(`statuses: ${[...statuses].map(([status, n]) => `${status} × ${n}`).join(", ")}`);
 console.log(`without a well-formed 4xx: ${flaws.length}; runs started: ${server.runs() - runs}`);
 console.log(`heap: ${(before / 1e6).toFixed(2)} MB before, ${(after / 1e6).toFixed(2)} MB after (${(grown * 100).toFixed(1)} %)`);
