@@ -42,7 +42,7 @@ export class Sessions {
     this.#kept.delete(id);
     this.#kept.set(id, session);
     const system = request.system ?? session.system;
-    const messages = [...session.messages, ...request.messages];
+    const messages = [...session.messages, ...withoutRepeatedCalls(session.messages, request.messages)];
     const release = () => {
       if (!session.busy) return;
       session.busy = false;
@@ -101,6 +101,18 @@ async function* keeping(
   } finally {
     release();
   }
+}
+
+/** A client that sends results sends the message with their calls along, which the session holds already. */
+function withoutRepeatedCalls(kept: readonly Message[], given: readonly Message[]): readonly Message[] {
+  const held = callIds(kept.at(-1));
+  const again = callIds(given[0]);
+  return again.length > 0 && again.every((id) => held.includes(id)) ? given.slice(1) : given;
+}
+
+function callIds(message: Message | undefined): string[] {
+  if (message?.role !== "assistant" || !Array.isArray(message.content)) return [];
+  return message.content.flatMap((part) => (part.type === "tool-call" ? part.toolCallId : []));
 }
 
 const textPart = (text: string) => ({ type: "text" as const, text });

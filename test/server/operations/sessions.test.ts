@@ -98,12 +98,13 @@ describe("a session", () => {
     const headers = { "x-session-id": "s" };
     const first = await server.chat({ messages: [{ role: "user", content: "Look!" }], tools }, { headers });
     const { choices } = (await first.json()) as { choices: { message: { tool_calls: { id: string }[] } }[] };
-    const id = choices[0]!.message.tool_calls[0]!.id;
-    const second = await server.chat({ messages: [{ role: "tool", tool_call_id: id, content: "A lamp." }], tools }, { headers });
-    expect(await textOf(second)).toContain("tool: A lamp.");
+    const { message } = choices[0]!;
+    const messages = [message, { role: "tool", tool_call_id: message.tool_calls[0]!.id, content: "A lamp." }];
+    expect(await textOf(await server.chat({ messages, tools }, { headers }))).toContain("tool: A lamp.");
     // The whole conversation is kept, the call and its result too.
-    expect(await textOf(await server.chat({ messages: [{ role: "user", content: "And?" }], tools }, { headers }))).toMatch(
-      /Look!.*A lamp\..*And\?/,
-    );
+    const last = await server.chat({ messages: [{ role: "user", content: "And?" }], tools }, { headers });
+    expect(await textOf(last)).toMatch(/Look!.*A lamp\..*And\?/);
+    const { messages: kept } = server.emulator.requests.at(-1)!.body as { messages: { tool_calls?: object[] }[] };
+    expect(kept.filter((each) => each.tool_calls !== undefined)).toHaveLength(1);
   });
 });
