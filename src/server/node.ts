@@ -42,6 +42,9 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   checkTime("drainMs", drainMs, 0);
   checkTime("headersTimeoutMs", headersTimeoutMs);
   checkTime("bodyTimeoutMs", bodyTimeoutMs);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new ConfigError("bad_option", `port must be a whole number from 0 to 65535, not ${port}.`, { path: "port" });
+  }
   if (!isLoopback(host) && (rest.apiKeys ?? []).length === 0 && !allowOpen) {
     const message = `Listening on ${host} without an API key would let everybody who reaches this machine spend your tokens. Give \`apiKeys\`, or \`allowOpen: true\`.`;
     throw new ConfigError("open_server", message, { path: "host" });
