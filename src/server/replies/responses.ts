@@ -145,7 +145,7 @@ function responseOf(info: ReplyInfo, status: string, output: Item[], end?: Extra
     status,
     error: null,
     incomplete_details: cut === "stop" ? null : { reason: cut === "length" ? "max_output_tokens" : "content_filter" },
-    instructions: request.system ?? null,
+    instructions: request.echo?.instructions ?? null,
     max_output_tokens: settings.maxOutputTokens ?? null,
     model: request.model,
     output: [...output],
@@ -159,6 +159,7 @@ function responseOf(info: ReplyInfo, status: string, output: Item[], end?: Extra
         format?.type === "json-schema"
           ? { type: "json_schema", name: format.name ?? "response", schema: format.schema }
           : { type: format?.type === "json" ? "json_object" : "text" },
+      verbosity: request.echo?.verbosity ?? "medium",
     },
     tool_choice:
       typeof request.toolChoice === "object" ? { type: "function", name: request.toolChoice.toolName } : (request.toolChoice ?? "auto"),
@@ -168,7 +169,7 @@ function responseOf(info: ReplyInfo, status: string, output: Item[], end?: Extra
         : { type: "custom", name, description },
     ),
     top_p: settings.topP ?? null,
-    truncation: "disabled",
+    truncation: request.echo?.truncation ?? "disabled",
     usage: end === undefined ? null : usageOf(end.usage),
     user: request.user ?? null,
     metadata: request.metadata ?? {},

@@ -2,9 +2,9 @@ import { z } from "zod";
 import type { ModelSettings } from "../../backends/backend.js";
 import { badRequest } from "../http-error.js";
 import { isObject, type Json } from "./body.js";
-import { count, hints, maybe, never, onlyNull, parseFields, unknownField } from "./fields.js";
-import { type Conversation, readMessages } from "./messages.js";
-import { readResponseItems } from "./response-items.js";
+import { count, hints, maybe, never, onlyNull, parseFields, verbosity, withVerbosity } from "./fields.js";
+import { readMessages } from "./messages.js";
+import { readResponsesRequest, reasoningFields } from "./responses-request.js";
 import type { RunRequest } from "./run-request.js";
 import { readToolChoice, readTools } from "./tools.js";
 
@@ -52,6 +52,7 @@ const chatFields = z.strictObject({
     )
     .optional(),
   reasoning_effort: maybe(z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"])),
+  verbosity,
   metadata: maybe(z.record(z.string(), z.string())),
   user: z.string().optional(),
   massgen_metadata: maybe(z.boolean()),
@@ -69,7 +70,7 @@ const chatFields = z.strictObject({
   store: maybe(z.literal(false, "this server keeps no replies")),
   modalities: maybe(z.tuple([z.literal("text")], "replies are text")),
   audio: onlyNull("replies are text"),
-  verbosity: maybe(z.literal("medium", "verbosity is not passed on to the agents; ask for it in a message")),
+
   service_tier: maybe(z.enum(["auto", "default"], "this server has one tier")),
   web_search_options: never("whether the agents search is configured at the server"),
   moderation: onlyNull("the server moderates nothing"),
@@ -82,26 +83,19 @@ const CLIENT_EXTRAS = new Set(["chat_id", "session_id", "id", "background_tasks"
 
 /** A request of chat completions; a body in the shape of the Responses API is taken too, as Cursor's agent sends it. */
 export function readChatRequest(body: Json): RunRequest {
-  const { system, input, instructions, reasoning, text, max_output_tokens, include, truncation, ...rest } = body;
-  const asResponses = rest.messages === undefined && input !== undefined;
-  if (!asResponses) {
-    for (const [key, value] of Object.entries({ input, instructions, reasoning, text, max_output_tokens, include, truncation }))
-      if (value !== undefined) throw unknownField(key, Object.keys(chatFields.shape));
-  }
+  const { system, reasoning, ...rest } = body;
+  const noMessages = rest.messages === undefined || (Array.isArray(rest.messages) && rest.messages.length === 0);
+  if (rest.input !== undefined && noMessages) return readResponsesShaped(body);
   for (const key of Object.keys(rest)) if (!(key in chatFields.shape) && CLIENT_EXTRAS.has(key)) delete rest[key];
-  const fields = parseFields(chatFields, {
-    ...rest,
-    ...(isObject(reasoning) &&
-      reasoning.effort !== undefined &&
-      rest.reasoning_effort === undefined && { reasoning_effort: reasoning.effort }),
-    ...(max_output_tokens !== undefined && { max_completion_tokens: max_output_tokens }),
-  });
+  const effort = reasoning === undefined ? undefined : parseFields(reasoningFields, reasoning, "reasoning").effort;
+  const fields = parseFields(chatFields, { ...rest, ...(effort && rest.reasoning_effort === undefined && { reasoning_effort: effort }) });
   const allTools = readTools(rest.tools);
   const { tools, toolChoice } = readToolChoice(rest.tool_choice, allTools);
-  const conversation = asResponses ? readResponseItems(input, instructions, allTools) : readMessages(rest.messages, allTools);
+  const { messages, system: said } = readMessages(rest.messages, allTools, system);
   return {
     model: fields.model,
-    ...withSystem(conversation, system),
+    messages,
+    system: withVerbosity(said, fields.verbosity),
     tools,
     toolChoice,
     parallelToolCalls: fields.parallel_tool_calls ?? !oneAtATime(rest.tool_choice),
@@ -117,11 +111,23 @@ export function readChatRequest(body: Json): RunRequest {
 /** Anthropic's way to say it. */
 const oneAtATime = (choice: unknown) => isObject(choice) && choice.disable_parallel_tool_use === true;
 
-/** Anthropic's top-level `system`, which some clients send along. */
-function withSystem(conversation: Conversation, system: unknown): Conversation {
-  if (system === undefined || system === null) return conversation;
-  const reader = readMessages([{ role: "system", content: system }], []);
-  return { ...conversation, system: [reader.system, conversation.system].filter(Boolean).join("\n\n") };
+/** Responses in all but the address, and the reply is to be chunks of chat completions. */
+function readResponsesShaped(body: Json): RunRequest {
+  const {
+    messages: _none,
+    stream_options: options,
+    max_tokens,
+    max_completion_tokens = max_tokens,
+    reasoning_effort: effort,
+    ...rest
+  } = body;
+  const { stream_options } = parseFields(chatFields.pick({ stream_options: true }), { stream_options: options });
+  const request = readResponsesRequest({
+    ...rest,
+    ...(max_completion_tokens !== undefined && rest.max_output_tokens === undefined && { max_output_tokens: max_completion_tokens }),
+    ...(effort !== undefined && rest.reasoning === undefined && { reasoning: { effort } }),
+  });
+  return { ...request, includeUsage: stream_options?.include_usage ?? false };
 }
 
 function settingsOf(fields: z.infer<typeof chatFields>): ModelSettings {

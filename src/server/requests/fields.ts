@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { nearest } from "../../nearest-key.js";
 import { badRequest, type HttpError } from "../http-error.js";
-import type { Json } from "./body.js";
 
 /** A field that may be left out or null. What may be null and what not is as the published schema has it. */
 export const maybe = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
@@ -14,6 +13,19 @@ export const never = (why: string) => z.never(why).optional();
 
 export const count = z.int("must be a whole number");
 
+/** Few providers have the setting, so every agent is asked in words. */
+export const verbosity = maybe(z.enum(["low", "medium", "high"]));
+
+const IN_WORDS = {
+  low: "Write as concisely as a complete answer allows.",
+  medium: undefined,
+  high: "Write at length: explain in full, leave no step out.",
+};
+
+export function withVerbosity(system: string | undefined, wanted: keyof typeof IN_WORDS = "medium"): string | undefined {
+  return [system, IN_WORDS[wanted]].filter((text) => text !== undefined).join("\n\n") || undefined;
+}
+
 /** Hints: heeding them or not does not change what a reply may be. */
 export const hints = {
   safety_identifier: maybe(z.string().max(64)),
@@ -23,7 +35,7 @@ export const hints = {
 };
 
 /** Parses, and names the field at fault; `at` is where the object stands in the body. */
-export function parseFields<T extends z.ZodObject>(schema: T, body: Json, at = ""): z.infer<T> {
+export function parseFields<T extends z.ZodObject>(schema: T, body: unknown, at = ""): z.infer<T> {
   const result = schema.safeParse(body);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;

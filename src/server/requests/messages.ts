@@ -15,28 +15,46 @@ export class ConversationReader {
   readonly #system: string[] = [];
   readonly #messages: Message[] = [];
   readonly #calls = new Map<string, string>();
+  /** Calls without their result so far, in the order they were made. */
+  readonly #open = new Set<string>();
   readonly #freeText: ReadonlySet<string>;
 
   constructor(tools: readonly ClientTool[]) {
     this.#freeText = new Set(tools.filter(({ freeText }) => freeText !== undefined).map(({ name }) => name));
   }
 
-  get conversation(): Conversation {
-    return { system: this.#system.length === 0 ? undefined : this.#system.join("\n\n"), messages: this.#messages };
+  /** What has been read; `param` is the field it came in. */
+  conversation(param: string): Conversation {
+    this.#closed(param);
+    const system = this.#system.length === 0 ? undefined : this.#system.join("\n\n");
+    const last = this.#messages.at(-1);
+    // A prompt of instructions alone is what there is to do.
+    if (last === undefined && system !== undefined) return { system: undefined, messages: [{ role: "user", content: system }] };
+    if (last === undefined || last.role === "assistant" || last.content.length === 0) {
+      throw badRequest(param, `\`${param}\` must end with a message of the user that is not empty, or with tool results.`);
+    }
+    return { system, messages: this.#messages };
   }
 
   system(text: string): void {
     if (text !== "") this.#system.push(text);
   }
 
-  user(content: string | UserPart[]): void {
+  user(content: string | UserPart[], path: string): void {
+    this.#closed(path);
     this.#messages.push({ role: "user", content });
   }
 
-  assistant(parts: AssistantPart[]): void {
-    for (const part of parts) if (part.type === "tool-call") this.#calls.set(part.toolCallId, part.toolName);
+  assistant(parts: AssistantPart[], path: string): void {
     if (parts.length === 0) return;
     const last = this.#messages.at(-1);
+    if (last?.role === "tool") this.#closed(path);
+    for (const part of parts) {
+      if (part.type !== "tool-call") continue;
+      if (this.#open.has(part.toolCallId)) throw badRequest(path, `\`${path}\`: two tool calls have the id ${shown(part.toolCallId)}.`);
+      this.#calls.set(part.toolCallId, part.toolName);
+      this.#open.add(part.toolCallId);
+    }
     // Responses lists text and calls as items of their own.
     if (last?.role === "assistant" && Array.isArray(last.content)) last.content.push(...parts);
     else this.#messages.push({ role: "assistant", content: parts });
@@ -55,24 +73,34 @@ export class ConversationReader {
   result(toolCallId: string, output: string | UserPart[], path: string, isError = false): void {
     const toolName = this.#calls.get(toolCallId);
     if (toolName === undefined) {
-      const message = `\`${path}\`: no tool call before it has the id ${JSON.stringify(toolCallId)}. Send the assistant message with its \`tool_calls\` too.`;
+      const message = `\`${path}\`: no tool call before it has the id ${shown(toolCallId)}. Send the assistant message with its \`tool_calls\` too.`;
       throw badRequest(path, message);
     }
+    if (!this.#open.delete(toolCallId)) throw badRequest(path, `\`${path}\`: the tool call ${shown(toolCallId)} has its result already.`);
     const part: ToolResultPart = { type: "tool-result", toolCallId, toolName, output, ...(isError && { isError }) };
     const last = this.#messages.at(-1);
     if (last?.role === "tool") last.content.push(part);
     else this.#messages.push({ role: "tool", content: [part] });
   }
+
+  /** No provider goes on while a result is missing. */
+  #closed(path: string): void {
+    if (this.#open.size === 0) return;
+    const ids = [...this.#open].map(shown).join(", ");
+    throw badRequest(path, `\`${path}\`: results are missing for the tool calls ${ids}. Send all of them.`, "missing_tool_results");
+  }
 }
 
-/** The `messages` of chat completions; blocks of Anthropic's are understood too. */
-export function readMessages(value: unknown, tools: readonly ClientTool[]): Conversation {
-  if (!Array.isArray(value) || value.length === 0) {
-    throw badRequest("messages", "`messages` must be a list of at least one message.", typeCode(value));
-  }
+const shown = (id: string) => JSON.stringify(id.slice(0, 100));
+
+/** The `messages` of chat completions; blocks of Anthropic's are understood too, and its `system` beside them. */
+export function readMessages(value: unknown, tools: readonly ClientTool[], system?: unknown): Conversation {
   const reader = new ConversationReader(tools);
+  if (system !== undefined && system !== null) reader.system(readText(system, "system"));
+  if (!Array.isArray(value) || value.length === 0)
+    throw badRequest("messages", "`messages` must be a list that is not empty.", typeCode(value));
   for (const [i, message] of value.entries()) readMessage(message, `messages[${i}]`, reader);
-  return reader.conversation;
+  return reader.conversation("messages");
 }
 
 function readMessage(message: unknown, path: string, reader: ConversationReader): void {
@@ -101,7 +129,7 @@ function readMessage(message: unknown, path: string, reader: ConversationReader)
 function readUser(content: unknown, path: string, name: string | undefined, reader: ConversationReader): void {
   if (!Array.isArray(content)) {
     const text = readContent(content, path) as string;
-    return reader.user(name === undefined ? text : `${name}: ${text}`);
+    return reader.user(name === undefined ? text : `${name}: ${text}`, path);
   }
   const parts: UserPart[] = name === undefined ? [] : [{ type: "text", text: `${name}: ` }];
   const own = parts.length;
@@ -113,7 +141,7 @@ function readUser(content: unknown, path: string, name: string | undefined, read
       reader.result(stringField(block, "tool_use_id", at), output, `${at}.tool_use_id`, block.is_error === true);
     } else parts.push(readPart(block, at));
   }
-  if (parts.length > own) reader.user(parts);
+  if (parts.length > own) reader.user(parts, path);
 }
 
 function readAssistant(message: Json, path: string, reader: ConversationReader): void {
@@ -142,7 +170,7 @@ function readAssistant(message: Json, path: string, reader: ConversationReader):
     if (!Array.isArray(calls)) throw badRequest(`${path}.tool_calls`, `\`${path}.tool_calls\` must be a list.`, "invalid_type");
     for (const [i, call] of calls.entries()) parts.push(readCall(call, `${path}.tool_calls[${i}]`, reader));
   }
-  reader.assistant(parts);
+  reader.assistant(parts, path);
 }
 
 function readAssistantBlock(block: unknown, path: string, parts: AssistantPart[]): void {

@@ -29,10 +29,10 @@ export function readResponseItems(input: unknown, instructions: unknown, tools: 
     if (typeof instructions !== "string") throw badRequest("instructions", "`instructions` must be a text.", "invalid_type");
     reader.system(instructions);
   }
-  if (typeof input === "string") reader.user(input);
+  if (typeof input === "string") reader.user(input, "input");
   else if (Array.isArray(input) && input.length > 0) for (const [i, item] of input.entries()) readItem(item, `input[${i}]`, reader);
   else throw badRequest("input", "`input` must be a text or a list of items that is not empty.", typeCode(input));
-  return reader.conversation;
+  return reader.conversation("input");
 }
 
 function readItem(item: unknown, path: string, reader: ConversationReader): void {
@@ -44,13 +44,13 @@ function readItem(item: unknown, path: string, reader: ConversationReader): void
     case "function_call": {
       parseFields(callFields, item, path);
       const call = reader.call(stringField(item, "call_id", path), stringField(item, "name", path), stringField(item, "arguments", path));
-      return reader.assistant([call]);
+      return reader.assistant([call], path);
     }
     case "custom_tool_call": {
       parseFields(callFields, item, path);
       const input = { input: stringField(item, "input", path) };
       const toolCallId = stringField(item, "call_id", path);
-      return reader.assistant([{ type: "tool-call", toolCallId, toolName: stringField(item, "name", path), input }]);
+      return reader.assistant([{ type: "tool-call", toolCallId, toolName: stringField(item, "name", path), input }], path);
     }
     case "function_call_output":
     case "custom_tool_call_output":
@@ -74,12 +74,12 @@ function readMessageItem(item: Json, path: string, reader: ConversationReader): 
     case "developer":
       return reader.system(readText(item.content, at));
     case "user":
-      return reader.user(readContent(item.content, at));
+      return reader.user(readContent(item.content, at), at);
     case "assistant": {
       const text = Array.isArray(item.content)
         ? item.content.map((part, i) => readOutputPart(part, `${at}[${i}]`)).join("")
         : readText(item.content, at);
-      return reader.assistant(text === "" ? [] : [{ type: "text", text }]);
+      return reader.assistant(text === "" ? [] : [{ type: "text", text }], at);
     }
     default:
       throw badRequest(`${path}.role`, `\`${path}.role\` must be system, developer, user or assistant.`, typeCode(item.role));

@@ -1,10 +1,17 @@
 import { z } from "zod";
 import type { ModelSettings } from "../../backends/backend.js";
 import type { Json } from "./body.js";
-import { count, hints, maybe, onlyNull, parseFields } from "./fields.js";
+import { count, hints, maybe, onlyNull, parseFields, verbosity, withVerbosity } from "./fields.js";
 import { readResponseItems } from "./response-items.js";
 import type { RunRequest } from "./run-request.js";
 import { readToolChoice, readTools } from "./tools.js";
+
+/** The summary that is given is the deliberation, at its one length. */
+export const reasoningFields = z.strictObject({
+  effort: maybe(z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"])),
+  summary: maybe(z.enum(["auto", "concise", "detailed"])),
+  generate_summary: maybe(z.enum(["auto", "concise", "detailed"])),
+});
 
 /** Fields of the Responses API (openai/openai-openapi, `CreateResponse`), but for input and tools, which are read by hand. */
 const responsesFields = z.strictObject({
@@ -38,16 +45,10 @@ const responsesFields = z.strictObject({
           'must have the type "text", "json_object" or "json_schema"',
         )
         .optional(),
-      verbosity: maybe(z.literal("medium", "verbosity is not passed on to the agents; ask for it in a message")),
+      verbosity,
     })
     .optional(),
-  reasoning: maybe(
-    z.strictObject({
-      effort: z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"]).nullish(),
-      summary: z.enum(["auto", "concise", "detailed"]).nullish(),
-      generate_summary: z.enum(["auto", "concise", "detailed"]).nullish(),
-    }),
-  ),
+  reasoning: maybe(reasoningFields),
   metadata: maybe(z.record(z.string(), z.string())),
   user: z.string().optional(),
   massgen_metadata: maybe(z.boolean()),
@@ -73,9 +74,11 @@ export function readResponsesRequest(body: Json): RunRequest {
   const fields = parseFields(responsesFields, body);
   const allTools = readTools(body.tools);
   const { tools, toolChoice } = readToolChoice(body.tool_choice, allTools);
+  const { messages, system } = readResponseItems(body.input, body.instructions, allTools);
   return {
     model: fields.model,
-    ...readResponseItems(body.input, body.instructions, allTools),
+    messages,
+    system: withVerbosity(system, fields.text?.verbosity),
     tools,
     toolChoice,
     parallelToolCalls: fields.parallel_tool_calls ?? true,
@@ -85,6 +88,11 @@ export function readResponsesRequest(body: Json): RunRequest {
     wantsMetadata: fields.massgen_metadata ?? false,
     user: fields.user,
     metadata: fields.metadata,
+    echo: {
+      instructions: typeof body.instructions === "string" ? body.instructions : null,
+      truncation: fields.truncation ?? "disabled",
+      verbosity: fields.text?.verbosity ?? "medium",
+    },
   };
 }
 

@@ -29,4 +29,6 @@ export interface RunRequest {
   wantsMetadata: boolean;
   user: string | undefined;
   metadata: Record<string, string> | undefined;
+  /** What the Responses API repeats in its reply. */
+  echo?: { instructions: string | null; truncation: "auto" | "disabled"; verbosity: "low" | "medium" | "high" };
 }
