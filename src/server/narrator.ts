@@ -1,4 +1,13 @@
-import type { CoordinationEvent } from "../orchestrator/events.js";
+import type { CoordinationEvent, EventOfType } from "../orchestrator/events.js";
+
+const WHY: Record<EventOfType<"consensus">["reason"], string> = {
+  consensus: "The vote is over:",
+  single: "",
+  exhausted: "There are no votes:",
+  deadline: "The time is up:",
+  budget: "The budget is spent:",
+  "finished-early": "It was asked to finish:",
+};
 
 interface Draft {
   agentId: string;
@@ -15,7 +24,10 @@ export class Narrator {
   #speaker: string | undefined;
   /** What happened while somebody spoke. */
   #held = "";
-  #began = false;
+  /** The paragraph before. */
+  #last: string | undefined;
+  /** It has been said that the votes are void. */
+  #void = false;
 
   /** What is to be said at this event; mostly nothing. */
   tell(event: CoordinationEvent): string {
@@ -30,24 +42,42 @@ export class Narrator {
       }
       case "answer":
         if (event.phase === "present") return ""; // a lone agent's: it is the final text
-        return this.#answered(event.turnId, event.agentId, event.label, event.content);
+        this.#void = false;
+        return this.#answered(event);
       case "decision-rejected":
+        return this.#dropped(event.turnId, "(not accepted)");
       case "turn-interrupt":
-      case "turn-error":
-        return this.#dropped(event.turnId, event.agentId, event.type === "turn-error" ? event.error.message : undefined);
+        return this.#dropped(event.turnId, "(not finished)");
+      case "turn-error": {
+        // What a provider says may name addresses and accounts; the operator's log has it.
+        const failed = `${event.agentId} failed (${event.error.code})${event.willRetry ? " and tries again" : ""}.`;
+        return this.#dropped(event.turnId, "(not finished)") + this.#line(failed);
+      }
       case "step-finish":
-        return event.status === "ok" ? "" : this.#dropped(event.turnId, event.agentId);
-      case "vote":
-        return this.#line(`${event.agentId} votes for ${event.label}${event.reason === "" ? "" : `: ${event.reason}`}`);
+        return event.status === "ok" ? "" : this.#dropped(event.turnId, "(not finished)");
+      case "vote": {
+        this.#void = false;
+        const { agentId, targetAgentId, label } = event;
+        const whose = targetAgentId === agentId ? "its own" : `${targetAgentId}'s`;
+        const reason = event.reason.trim().replace(/\s+/g, " ");
+        return this.#line(`${agentId} votes for ${whose} answer ${label}${reason === "" ? "." : `: ${reason}`}`);
+      }
       case "vote-void":
-        return event.reason === "new-answer" ? this.#line(`${event.agentId}'s vote for ${event.label} is void`) : "";
+        // A new answer voids every vote there is, each with an event of its own.
+        if (event.reason !== "new-answer" || this.#void) return "";
+        this.#void = true;
+        return this.#line("The votes so far are void: there is a new answer.");
       case "tool-call":
-        return event.phase === "present" ? "" : this.#line(`${event.agentId} uses ${event.toolName}`);
+        return event.phase === "present" ? "" : this.#use(`${event.agentId} uses ${event.toolName}.`);
+      case "abstain":
+        return this.#line(`${event.agentId} abstains.`);
+      case "turn-finish":
+        return event.outcome === "abstain" ? this.#line(`${event.agentId} abstains.`) : "";
       case "agent-out":
-        return this.#line(`${event.agentId} is out (${event.reason})`);
+        return this.#line(`${event.agentId} is out (${event.reason}).`);
       case "consensus":
         if (event.rule === "single") return "";
-        return this.#line(`${event.winner} presents ${event.label} (${event.reason})`);
+        return this.#line(`${WHY[event.reason]} ${event.winner}'s answer ${event.label} is chosen.`);
       case "run-restart":
         return this.#line(`${event.reviewer} sends it back: ${event.feedback}`);
       default:
@@ -55,17 +85,22 @@ export class Narrator {
     }
   }
 
-  #answered(turnId: string, agentId: string, label: string, content: string): string {
+  #answered({ turnId, agentId, label, content, lacking }: EventOfType<"answer">): string {
+    const better = lacking === undefined || lacking.trim() === "" ? "" : `; what was lacking: ${lacking.trim().replace(/\s+/g, " ")}`;
     const draft = this.#drafts.get(turnId);
     this.#drafts.delete(turnId);
-    if (this.#speaker === turnId) return this.#stopSpeaking(`(${agentId}'s answer, ${label})`);
-    return this.#line(`${agentId} answers (${label}):\n${draft?.unread || content}`);
+    if (this.#speaker === turnId) return this.#stopSpeaking(`(${agentId}'s answer ${label}${better})`);
+    return this.#line(`${agentId} writes (answer ${label}${better}):\n${draft?.unread || content}`);
   }
 
-  #dropped(turnId: string, agentId: string, why?: string): string {
+  #dropped(turnId: string, ending: string): string {
     this.#drafts.delete(turnId);
-    const ending = this.#speaker === turnId ? this.#stopSpeaking("(not finished)") : "";
-    return why === undefined ? ending : ending + this.#line(`${agentId} failed: ${why}`);
+    return this.#speaker === turnId ? this.#stopSpeaking(ending) : "";
+  }
+
+  /** An agent that reads twenty files says so once. */
+  #use(text: string): string {
+    return text === this.#last ? "" : this.#line(text);
   }
 
   #stopSpeaking(ending: string): string {
@@ -87,8 +122,8 @@ export class Narrator {
 
   /** A paragraph; held back while somebody speaks. */
   #line(text: string): string {
-    const paragraph = this.#began ? `\n\n${text}` : text;
-    this.#began = true;
+    const paragraph = this.#last === undefined ? text : `\n\n${text}`;
+    this.#last = text;
     if (this.#speaker === undefined) return paragraph;
     this.#held += paragraph;
     return "";

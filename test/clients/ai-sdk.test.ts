@@ -21,7 +21,7 @@ describe.skipIf(inject("clientsMissing") !== "")("the AI SDK with @ai-sdk/openai
     const { url } = await startTeam();
     const { text, reasoningText, usage, finishReason } = await generateText({ model: modelOf(url), prompt: "Which index fits?" });
     expect(text).toBe("Final words of one.");
-    expect(reasoningText).toContain("votes for agent1.1");
+    expect(reasoningText).toContain("votes for gpt's answer agent1.1");
     expect(usage.totalTokens).toBeGreaterThan(0);
     expect(finishReason).toBe("stop");
   });

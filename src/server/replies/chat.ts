@@ -4,12 +4,18 @@ import { chatUsage, finishReasonOf, metadataOf, type ReplyInfo, textVoided } fro
 
 const frame = (chunk: unknown) => `data: ${JSON.stringify(chunk)}\n\n`;
 
+const DETAILS = "<details>\n<summary>Deliberation</summary>\n\n";
+const DETAILS_END = "\n\n</details>\n\n";
+/** What an agent writes must not close the block it is told in. */
+const contained = (text: string) => text.replace(/<(\/details)/gi, "&lt;$1");
+
 /** A reply as `chat.completion.chunk` events. The opening frame is ready before the run has begun. */
 export class ChatStream {
   readonly #info: ReplyInfo;
   readonly #head: string;
   readonly #tail: string;
   #open = false;
+  #held = "";
   #said = false;
 
   constructor(info: ReplyInfo) {
@@ -47,15 +53,22 @@ export class ChatStream {
     const { progress } = this.#info;
     if (progress === "off") return "";
     if (progress === "reasoning_content") return this.#delta(`{"reasoning_content":${JSON.stringify(delta)}}`);
-    const opening = this.#open ? "" : "<details>\n<summary>Deliberation</summary>\n\n";
+    const opening = this.#open ? "" : DETAILS;
     this.#open = true;
-    return this.#delta(`{"content":${JSON.stringify(opening + delta)}}`);
+    // The beginning of a closing tag waits for its end.
+    const text = this.#held + delta;
+    const at = text.search(/<[/a-z]{0,8}$/i);
+    this.#held = at === -1 ? "" : text.slice(at);
+    const shown = opening + contained(at === -1 ? text : text.slice(0, at));
+    return shown === "" ? "" : this.#delta(`{"content":${JSON.stringify(shown)}}`);
   }
 
   #closeDetails(): string {
     if (!this.#open) return "";
     this.#open = false;
-    return this.#delta('{"content":"\\n\\n</details>\\n\\n"}');
+    const rest = contained(this.#held) + DETAILS_END;
+    this.#held = "";
+    return this.#delta(`{"content":${JSON.stringify(rest)}}`);
   }
 
   #call({ id, tool, arguments: args }: ClientCall, index: number): string {
@@ -95,8 +108,7 @@ export async function chatCompletion(outputs: AsyncIterable<Output>, info: Reply
     else if (output.type === "void") text = "";
     else {
       const calls = output.type === "tool-calls" ? output.calls.map(wholeCall) : [];
-      const details =
-        progress === "details" && told !== "" ? `<details>\n<summary>Deliberation</summary>\n\n${told}\n\n</details>\n\n` : "";
+      const details = progress === "details" && told !== "" ? DETAILS + contained(told) + DETAILS_END : "";
       const message = {
         role: "assistant",
         content: text === "" && calls.length > 0 ? null : details + text,
