@@ -28,7 +28,14 @@ export async function readJsonBody(request: Request, maxBytes: number): Promise<
 
 async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
   const tooLong = () => new HttpError(413, `The body is longer than ${maxBytes} bytes.`, { code: "body_too_large" });
-  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLong();
+  const declared = request.headers.get("content-length");
+  if (Number(declared ?? 0) > maxBytes) throw tooLong();
+  // HTTP holds a client to the length it declares. Read whole, the body needs no stream of its own.
+  if (declared !== null) {
+    const bytes = new Uint8Array(await request.arrayBuffer());
+    if (bytes.byteLength > maxBytes) throw tooLong();
+    return bytes;
+  }
   if (request.body === null) return new Uint8Array();
   const pieces: Uint8Array[] = [];
   let length = 0;
