@@ -171,16 +171,16 @@ function responseOf(info: ReplyInfo, status: string, output: Item[], end?: Extra
     top_p: settings.topP ?? null,
     truncation: request.echo?.truncation ?? "disabled",
     usage: end === undefined ? null : usageOf(end.usage),
-    user: request.user ?? null,
+    ...(request.user !== undefined && { user: request.user }),
     metadata: request.metadata ?? {},
     ...(request.wantsMetadata && end?.type === "finish" && { massgen_metadata: metadataOf(end.result) }),
   };
 }
 
-function usageOf({ inputTokens, outputTokens, cachedInputTokens = 0, reasoningTokens = 0 }: Usage) {
+function usageOf({ inputTokens, outputTokens, cachedInputTokens = 0, cacheWriteTokens = 0, reasoningTokens = 0 }: Usage) {
   return {
     input_tokens: inputTokens,
-    input_tokens_details: { cached_tokens: cachedInputTokens },
+    input_tokens_details: { cached_tokens: cachedInputTokens, cache_write_tokens: cacheWriteTokens },
     output_tokens: outputTokens,
     output_tokens_details: { reasoning_tokens: reasoningTokens },
     total_tokens: inputTokens + outputTokens,
