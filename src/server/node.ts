@@ -50,14 +50,20 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     throw new ConfigError("open_server", message, { path: "host" });
   }
   const server = createServer(rest);
-  const answer = async (request: Request) => {
-    const response = await server.fetch(request);
-    // Said outright, the adapter sends the headers at once; otherwise it waits a moment for the end of the body, to tell its length.
-    if (response.headers.get("content-type")?.startsWith("text/event-stream")) response.headers.set("transfer-encoding", "chunked");
-    return response;
-  };
   let stopping: Promise<void> | undefined;
-  const listener = getRequestListener(answer, { overrideGlobalObjects: false });
+  const listener = getRequestListener(
+    async (request, { outgoing }) => {
+      const response = await server.fetch(request);
+      if (!response.headers.get("content-type")?.startsWith("text/event-stream")) return response;
+      // Said outright, the adapter sends the headers at once; otherwise it waits a moment for the end of the body, to tell its length.
+      response.headers.set("transfer-encoding", "chunked");
+      // Headers and first event leave together.
+      outgoing.cork();
+      setImmediate(() => outgoing.uncork());
+      return response;
+    },
+    { overrideGlobalObjects: false },
+  );
   const http = createHttpServer(
     {
       headersTimeout: finite(Math.min(headersTimeoutMs, bodyTimeoutMs)),
