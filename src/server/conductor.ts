@@ -57,7 +57,7 @@ export class Conductor {
     const orchestrator = this.#orchestratorFor(request, model);
     const taken = orchestrator.agents.flatMap(({ tools }) => tools.map(({ name }) => name));
     const tools = nameTools(request.tools, taken);
-    const check = conformityCheck(request.settings.responseFormat, "response_format");
+    const check = conformityCheck(request.settings.responseFormat, request.echo === undefined ? "response_format" : "text.format");
     const toolChoice = tools.choice(request.toolChoice);
     const run = orchestrator.run(tools.messages(request.messages), {
       ...(request.system !== undefined && { system: request.system }),
@@ -72,6 +72,7 @@ export class Conductor {
       tools,
       parallelToolCalls: request.parallelToolCalls,
       reviewed: orchestrator.reviews,
+      stop: request.settings.stop ?? [],
       check,
       callId: (n, agentId) =>
         `call_${Math.max(

@@ -5,10 +5,10 @@ import { badRequest, HttpError } from "./http-error.js";
 /** Checks a final text against the `response_format` that was asked for; throws an HttpError that says what is wrong with it. */
 export type ConformityCheck = (text: string) => void;
 
-/** @throws HttpError 400 for a schema that cannot be checked. */
+/** `param` is where the client asked for it. @throws HttpError 400 for a schema that cannot be checked. */
 export function conformityCheck(format: ModelSettings["responseFormat"], param: string): ConformityCheck | undefined {
   if (format === undefined || format.type === "text") return undefined;
-  if (format.type === "json") return (text) => void parse(text);
+  if (format.type === "json") return (text) => void parse(text, param);
   let schema: z.ZodType;
   try {
     schema = z.fromJSONSchema(format.schema as Parameters<typeof z.fromJSONSchema>[0]);
@@ -16,21 +16,21 @@ export function conformityCheck(format: ModelSettings["responseFormat"], param: 
     throw badRequest(param, `\`${param}\` cannot be used: ${(error as Error).message}`);
   }
   return (text) => {
-    const result = schema.safeParse(parse(text));
-    if (!result.success) throw notMet(z.prettifyError(result.error).replaceAll("\n", " "));
+    const result = schema.safeParse(parse(text, param));
+    if (!result.success) throw notMet(param, z.prettifyError(result.error).replaceAll("\n", " "));
   };
 }
 
-function parse(text: string): unknown {
+function parse(text: string, param: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw notMet((error as Error).message);
+    throw notMet(param, (error as Error).message);
   }
 }
 
-function notMet(why: string): HttpError {
-  return new HttpError(502, `The final answer does not conform to \`response_format\`: ${why}. Ask again, or for less.`, {
+function notMet(param: string, why: string): HttpError {
+  return new HttpError(502, `The final answer does not conform to \`${param}\`: ${why}. Ask again, or for less.`, {
     code: "response_format_not_met",
   });
 }

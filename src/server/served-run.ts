@@ -6,6 +6,7 @@ import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
 import type { ConformityCheck } from "./conformity.js";
 import { Narrator } from "./narrator.js";
 import type { ClientTool } from "./requests/run-request.js";
+import { StopSequences } from "./stop-sequences.js";
 import type { NamedTools } from "./tool-names.js";
 
 /** A call of a client's tool, as it goes to the client. */
@@ -38,6 +39,8 @@ export interface ServedRunOptions {
   parallelToolCalls: boolean;
   /** Nothing final is said before it is accepted. */
   reviewed: boolean;
+  /** Sequences before which the text ends. */
+  stop: readonly string[];
   /** Whether the final text is what was asked for. */
   check: ConformityCheck | undefined;
   /** The id under which the n-th call of the run goes out. */
@@ -84,19 +87,25 @@ export class ServedRun {
   /** One reply. Throws what `run.result` rejects with. `onWait` is told before the client gets calls to carry out. */
   async *reply(onWait: () => void): AsyncGenerator<Output, void> {
     if (this.#pending.length > 0) return yield this.#hand(onWait);
+    let stops = new StopSequences(this.#options.stop);
+    /** What this reply has said: a call of a client's tool may have parted it from earlier words of the result. */
+    let text = "";
     for (;;) {
       const { done, value: event } = await this.#events.next();
       if (done) break;
       if (event.type === "text-delta" && event.phase === "present") {
         if (this.#options.reviewed) continue;
-        const delta = this.#fresh ? event.delta.replace(/^\n+/, "") : event.delta;
+        const delta = stops.push(this.#fresh ? event.delta.replace(/^\n+/, "") : event.delta);
         if (delta === "") continue;
         this.#fresh = false;
+        text += delta;
         yield { type: "text", delta };
         continue;
       }
       if (event.type === "input-request" && this.#take(event)) {
         if (this.#expected.size > 0) continue;
+        const rest = stops.end();
+        if (rest !== "") yield { type: "text", delta: rest };
         return yield this.#hand(onWait);
       }
       if (event.type === "tool-call") this.#expect(event);
@@ -106,14 +115,21 @@ export class ServedRun {
       } else if (event.type === "turn-error") this.#failures.set(event.agentId, event.error.code);
       const said = this.#narrator.tell(event);
       if (said !== "") yield { type: "progress", delta: said };
-      if (isVoid(event)) yield { type: "void" };
+      if (isVoid(event)) {
+        stops = new StopSequences(this.#options.stop);
+        text = "";
+        yield { type: "void" };
+      }
       if (isTerminal(event)) break;
     }
     const result = await this.run.result.catch((error) => {
       throw this.#blamed(error);
     });
-    this.#options.check?.(result.text);
-    if (this.#options.reviewed) yield { type: "text", delta: result.text };
+    const rest = (this.#options.reviewed ? stops.push(result.text) : "") + stops.end();
+    text += rest;
+    if (this.#options.reviewed) this.#options.check?.(text);
+    if (rest !== "") yield { type: "text", delta: rest };
+    if (!this.#options.reviewed) this.#options.check?.(text);
     yield { type: "finish", result, usage: this.#usage };
   }
 
