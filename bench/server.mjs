@@ -53,7 +53,7 @@ const emulator = await startEmulator({
     if (kind === "idle") return silent;
     if (kind === "team") {
       if (tools.some(({ name }) => name === "vote")) return vote;
-      return tools.length > 0 ? answer("the question") : textOf(200);
+      return tools.length > 0 ? { ...answer("the question"), framing: { bytesPerWrite: 16_384 } } : textOf(200);
     }
     if (kind !== "endless" && !tools.some(({ name }) => name === "vote")) return answer(model);
     if (kind === "improver") return { firstByteDelayMs: 400, ...answer(`${model}, improved`) };
