@@ -84,7 +84,7 @@ class Recorded {
   readonly runId: string;
   /** Resolves when there is no more to come. */
   readonly ended: Promise<void>;
-  readonly #outputs: Output[] = [];
+  #outputs: Output[] = [];
   #end: { error?: unknown } | undefined;
   #more: (() => void)[] = [];
 
@@ -104,6 +104,8 @@ class Recorded {
         this.#wake();
       }
       this.#end = {};
+      // Whoever reads along has the pieces; those who come later get the text at once, and what is kept is no more than that.
+      this.#outputs = merged(this.#outputs);
     } catch (error) {
       this.#end = { error };
     }
@@ -128,10 +130,11 @@ class Recorded {
   }
 
   async *#read(stopped: () => string | undefined): AsyncGenerator<Output, void> {
+    const outputs = this.#outputs;
     for (let i = 0; ; ) {
       const reason = stopped();
       if (reason !== undefined) throw new HttpError(503, `The reply was not read to its end: ${reason}.`, { code: "aborted" });
-      const output = this.#outputs[i];
+      const output = outputs[i];
       if (output !== undefined) {
         i++;
         yield output;
@@ -141,4 +144,16 @@ class Recorded {
       } else await new Promise<void>((resolve) => this.#more.push(resolve));
     }
   }
+}
+
+/** Neighbours of a kind as one. */
+function merged(outputs: readonly Output[]): Output[] {
+  const runs: { first: Output; deltas: string[] }[] = [];
+  for (const output of outputs) {
+    const run = runs.at(-1);
+    const delta = "delta" in output ? output.delta : "";
+    if (run !== undefined && "delta" in output && run.first.type === output.type) run.deltas.push(delta);
+    else runs.push({ first: output, deltas: [delta] });
+  }
+  return runs.map(({ first, deltas }) => ("delta" in first ? { ...first, delta: deltas.join("") } : first));
 }

@@ -42,7 +42,7 @@ export class Sessions {
     this.#kept.delete(id);
     this.#kept.set(id, session);
     const system = request.system ?? session.system;
-    const messages = [...session.messages, ...withoutRepeatedCalls(session.messages, request.messages)];
+    const messages = joined(session.messages, request.messages);
     const release = () => {
       if (!session.busy) return;
       session.busy = false;
@@ -103,11 +103,23 @@ async function* keeping(
   }
 }
 
-/** A client that sends results sends the message with their calls along, which the session holds already. */
-function withoutRepeatedCalls(kept: readonly Message[], given: readonly Message[]): readonly Message[] {
+/**
+ * What is new after what was kept. A client that sends results sends the message with their calls along, which is kept already;
+ * calls that it has let go by are let go here too, for a provider wants a result of each.
+ */
+function joined(kept: readonly Message[], given: readonly Message[]): Message[] {
   const held = callIds(kept.at(-1));
+  if (held.length === 0) return [...kept, ...given];
   const again = callIds(given[0]);
-  return again.length > 0 && again.every((id) => held.includes(id)) ? given.slice(1) : given;
+  const fresh = again.length > 0 && again.every((id) => held.includes(id)) ? given.slice(1) : given;
+  return fresh[0]?.role === "tool" ? [...kept, ...fresh] : [...withoutLastCalls(kept), ...given];
+}
+
+function withoutLastCalls(messages: readonly Message[]): Message[] {
+  const last = messages.at(-1);
+  if (last?.role !== "assistant" || typeof last.content === "string") return [...messages];
+  const content = last.content.filter(({ type }) => type !== "tool-call");
+  return [...messages.slice(0, -1), ...(content.length === 0 ? [] : [{ ...last, content }])];
 }
 
 function callIds(message: Message | undefined): string[] {

@@ -14,8 +14,12 @@ test("a repetition after the end gets the same reply, and starts nothing", async
   const second = (await (await server.chat({}, { headers })).json()) as { choices: object[] };
   expect(second.choices).toEqual(first.choices);
   expect(server.emulator.requests).toHaveLength(requests);
+  const streamed = () => server.chat({ stream: true }, { headers: { "idempotency-key": "streamed" } }).then((response) => response.text());
+  const [once, again] = [await streamed(), await streamed()];
+  expect(contentOf(again)).toBe(contentOf(once));
+  expect(again.match(/reasoning_content/g)).toHaveLength(1); // kept as one text
   expect(await textOf(await server.chat())).toBe("Final words.");
-  expect(server.emulator.requests.length).toBe(2 * requests);
+  expect(server.emulator.requests.length).toBe(3 * requests);
 });
 
 test("a repetition while it runs reads along from the beginning, though the first client has gone", async () => {

@@ -107,4 +107,21 @@ describe("a session", () => {
     const { messages: kept } = server.emulator.requests.at(-1)!.body as { messages: { tool_calls?: object[] }[] };
     expect(kept.filter((each) => each.tool_calls !== undefined)).toHaveLength(1);
   });
+
+  test("goes on without calls of tools that its client has let go by", async () => {
+    const server = await startEmulated({
+      agents: 1,
+      server: { sessions: true },
+      say: {
+        present: (prompt) => {
+          const looks = prompt.messages.at(-1)!.text === "Look!";
+          return looks ? { text: "I look.", toolCalls: [{ name: "look", input: {} }] } : recites(prompt);
+        },
+      },
+    });
+    const tools = [{ type: "function", function: { name: "look", parameters: { type: "object" } } }];
+    await ask(server, "Look!", "s", { tools }).then((response) => response.text());
+    expect(await textOf(await ask(server, "Never mind.", "s", { tools }))).toBe("user: Look! | assistant: I look. | user: Never mind.");
+    expect(JSON.stringify(server.emulator.requests.at(-1)!.body)).not.toContain("tool_calls");
+  });
 });
