@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { TraceContext } from "../backends/backend.js";
-import type { ToolResultPart } from "../formatter/messages.js";
+import type { ToolResultPart, UserMessage, UserPart } from "../formatter/messages.js";
 import { textOf } from "../formatter/messages.js";
 import type { Orchestrator } from "../orchestrator/orchestrator.js";
 import { isBackgroundJob } from "./background-jobs.js";
@@ -69,10 +69,9 @@ export class Conductor {
     });
     const token = randomBytes(12).toString("hex");
     const served = new ServedRun(run, {
+      request,
       tools,
-      parallelToolCalls: request.parallelToolCalls,
       reviewed: orchestrator.reviews,
-      stop: request.settings.stop ?? [],
       check,
       callId: (n, agentId) =>
         `call_${Math.max(
@@ -111,9 +110,13 @@ export class Conductor {
       );
     }
     parked.take(token);
+    if (!served.answers(request)) {
+      served.abort("its client asks for something else now");
+      return undefined;
+    }
     const last = served.waitingFor.at(-1);
     try {
-      served.resume((id) => resultValue(byId.get(id)!, id === last ? added : ""));
+      served.resume((id) => resultValue(byId.get(id)!, id === last ? added : []));
     } catch {
       served.abort("it had gone on without its client");
       return undefined;
@@ -142,17 +145,19 @@ export class Conductor {
 }
 
 /** The tool results that the conversation ends with, and what the user says after them. */
-function lastResults({ messages }: RunRequest): { results: ToolResultPart[]; added: string } {
+function lastResults({ messages }: RunRequest): { results: ToolResultPart[]; added: UserPart[] } {
   const at = messages.findLastIndex(({ role }) => role !== "user");
   const message = messages[at];
-  if (message?.role !== "tool") return { results: [], added: "" };
-  const added = messages.slice(at + 1).map(({ content }) => textOf(content));
-  return { results: message.content, added: added.join("\n\n") };
+  if (message?.role !== "tool") return { results: [], added: [] };
+  const after = messages.slice(at + 1) as UserMessage[];
+  return { results: message.content, added: after.flatMap(({ content }) => partsOf(content)) };
 }
 
-function resultValue({ output, isError }: ToolResultPart, added: string): unknown {
-  if (isError) return new Error(typeof output === "string" ? output : textOf(output));
-  if (added === "") return output;
-  const note = `\n\nThe user adds: ${added}`;
-  return typeof output === "string" ? `${output}${note}` : [...output, { type: "text", text: note }];
+function resultValue({ output, isError }: ToolResultPart, added: UserPart[]): unknown {
+  if (isError && added.length === 0) return new Error(typeof output === "string" ? output : textOf(output));
+  if (added.length === 0) return output;
+  const failed: UserPart[] = isError ? [{ type: "text", text: "The tool failed: " }] : [];
+  return [...failed, ...partsOf(output), { type: "text", text: "\n\nThe user adds: " }, ...added];
 }
+
+const partsOf = (content: string | UserPart[]): UserPart[] => (typeof content === "string" ? [{ type: "text", text: content }] : content);

@@ -5,7 +5,7 @@ import type { Run, RunResult } from "../orchestrator/run.js";
 import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
 import type { ConformityCheck } from "./conformity.js";
 import { Narrator } from "./narrator.js";
-import type { ClientTool } from "./requests/run-request.js";
+import type { ClientTool, RunRequest } from "./requests/run-request.js";
 import { StopSequences } from "./stop-sequences.js";
 import type { NamedTools } from "./tool-names.js";
 
@@ -34,13 +34,11 @@ interface Pending {
 }
 
 export interface ServedRunOptions {
+  /** The request that it answers first. */
+  request: RunRequest;
   tools: NamedTools;
-  /** Whether several calls may go out in one reply. */
-  parallelToolCalls: boolean;
   /** Nothing final is said before it is accepted. */
   reviewed: boolean;
-  /** Sequences before which the text ends. */
-  stop: readonly string[];
   /** Whether the final text is what was asked for. */
   check: ConformityCheck | undefined;
   /** The id under which the n-th call of the run goes out. */
@@ -62,18 +60,29 @@ export class ServedRun {
   #out = 0;
   #asked = 0;
   #usage: Usage = noUsage;
+  readonly #stop: readonly string[];
   /** The next text begins a reply. */
   #fresh = true;
 
   constructor(run: Run, options: ServedRunOptions) {
     this.run = run;
     this.#options = options;
+    this.#stop = options.request.settings.stop ?? [];
     this.#events = run[Symbol.asyncIterator]();
   }
 
   /** Ids of the calls that are out and wait for their results. */
   get waitingFor(): string[] {
     return this.#pending.slice(0, this.#out).map(({ call }) => call.id);
+  }
+
+  /**
+   * Whether it can go on to answer a later request: its tools, their choice and the format are fixed. A choice that was forced
+   * has had its effect.
+   */
+  answers(request: RunRequest): boolean {
+    const free = request.toolChoice === undefined || request.toolChoice === "auto";
+    return free && fixed(request) === fixed(this.#options.request);
   }
 
   /** Gives the results of the calls that are out. Throws `unknown_request` when the run has gone on without them. */
@@ -87,7 +96,7 @@ export class ServedRun {
   /** One reply. Throws what `run.result` rejects with. `onWait` is told before the client gets calls to carry out. */
   async *reply(onWait: () => void): AsyncGenerator<Output, void> {
     if (this.#pending.length > 0) return yield this.#hand(onWait);
-    let stops = new StopSequences(this.#options.stop);
+    let stops = new StopSequences(this.#stop);
     /** What this reply has said: a call of a client's tool may have parted it from earlier words of the result. */
     let text = "";
     for (;;) {
@@ -116,7 +125,7 @@ export class ServedRun {
       const said = this.#narrator.tell(event);
       if (said !== "") yield { type: "progress", delta: said };
       if (isVoid(event)) {
-        stops = new StopSequences(this.#options.stop);
+        stops = new StopSequences(this.#stop);
         text = "";
         yield { type: "void" };
       }
@@ -166,12 +175,16 @@ export class ServedRun {
   }
 
   #hand(onWait: () => void): Output {
-    this.#out = this.#options.parallelToolCalls ? this.#pending.length : 1;
+    this.#out = this.#options.request.parallelToolCalls ? this.#pending.length : 1;
     const usage = this.#usage;
     this.#usage = noUsage;
     onWait();
     return { type: "tool-calls", calls: this.#pending.slice(0, this.#out).map(({ call }) => call), usage };
   }
+}
+
+function fixed({ tools, settings, parallelToolCalls }: RunRequest): string {
+  return JSON.stringify([tools.map(({ name }) => name).sort(), settings.responseFormat ?? null, parallelToolCalls]);
 }
 
 function argumentsOf(tool: ClientTool, input: unknown): string {

@@ -10,7 +10,9 @@ import type { ClientTool } from "./run-request.js";
 const status = z.enum(["in_progress", "completed", "incomplete"]).optional();
 const messageFields = z.looseObject({ id: z.string().optional(), status });
 const outputTextFields = z.looseObject({
-  annotations: z.array(z.looseObject({ type: z.string() })).optional(),
+  annotations: z
+    .array(z.looseObject({ type: z.enum(["file_citation", "url_citation", "container_file_citation", "file_path"]) }))
+    .optional(),
   logprobs: z.array(z.looseObject({ token: z.string() })).optional(),
 });
 const callFields = z.looseObject({ id: z.string().nullish(), status: status.nullable() });

@@ -105,10 +105,13 @@ export function readToolChoice(value: unknown, tools: ClientTool[]): { tools: Cl
 }
 
 function chosenName(value: unknown, tools: ClientTool[], path: string): string {
-  const at = isObject(value) ? (isObject(value.function) ? value.function : isObject(value.custom) ? value.custom : value) : {};
-  const fine = isObject(value) && ["function", "custom", "tool"].includes(value.type as string) && typeof at.name === "string";
-  if (!fine) throw badRequest(path, `\`${path}\` must name a tool: { type: "function", function: { name } }.`);
-  const name = at.name as string;
+  const { type, ...rest } = isObject(value) ? value : {};
+  // Nested under its type in chat completions, flat in Responses and, as a "tool", in Anthropic's words.
+  const nested = type === "function" || type === "custom" ? rest[type] : undefined;
+  const { name } = isObject(nested) ? nested : rest;
+  if ((type !== "function" && type !== "custom" && type !== "tool") || typeof name !== "string") {
+    throw badRequest(path, `\`${path}\` must name a tool: { type: "function", function: { name } }.`);
+  }
   if (!tools.some((tool) => tool.name === name)) throw badRequest(path, `\`${path}\` names "${name}", which is not among the \`tools\`.`);
   return name;
 }

@@ -132,12 +132,13 @@ describe("Cursor", () => {
   });
 });
 
+const { continueAgent, cline, aider, openWebUi, libreChat } = bodies;
+
 describe("a chat", () => {
-  test.each(["continueAgent", "cline", "aider", "openWebUi", "libreChat"] as const)(
+  test.each(Object.entries({ continueAgent, cline, aider, openWebUi, libreChat }))(
     "of %s is streamed, the deliberation apart",
-    async (name) => {
+    async (_name, body) => {
       const { url, backends } = await startTeam();
-      const body = bodies[name];
       const reply = await stream(url, body);
       expect(reply).toMatchObject({ content: "Final words of one.", finish: "stop", reasoning: expect.stringContaining("votes for") });
       expect(reply.usage === undefined).toBe(!("stream_options" in body));
