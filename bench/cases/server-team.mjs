@@ -1,13 +1,13 @@
 // A run of three agents through the server, and the same in this process, in turns.
 import { stream } from "./http.mjs";
 
-const { url, baseUrl, massgen, times } = JSON.parse(process.argv[2] ?? "{}");
+const { url, baseUrl, massgen, times, kind } = JSON.parse(process.argv[2] ?? "{}");
 /** @type {typeof import("massgen")} */
 const { Orchestrator } = await import(massgen);
 const orchestrator = new Orchestrator({
-  agents: ["team-1", "team-2", "team-3"].map((model) => ({
-    id: model,
-    backend: { type: /** @type {const} */ ("chatcompletion"), model, baseUrl, apiKey: "sk-bench" },
+  agents: [1, 2, 3].map((n) => ({
+    id: `a${n}`,
+    backend: { type: /** @type {const} */ ("chatcompletion"), model: `${kind}-${n}`, baseUrl, apiKey: "sk-bench" },
   })),
 });
 
@@ -18,7 +18,7 @@ async function inLibrary() {
   await run.result;
   return performance.now() - started;
 }
-const throughServer = async () => (await stream(url, "team")).totalMs;
+const throughServer = async () => (await stream(url, kind)).totalMs;
 
 const library = [];
 const server = [];
