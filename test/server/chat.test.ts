@@ -11,7 +11,9 @@ describe("a whole reply", () => {
     const [choice] = reply.choices;
     expect(choice?.message.content).toBe("Final words of one.");
     expect(choice?.finish_reason).toBe("stop");
-    expect((choice?.message as { reasoning_content?: string }).reasoning_content).toContain("claude votes for gpt's answer agent1.1: two likes it.");
+    expect((choice?.message as { reasoning_content?: string } | undefined)?.reasoning_content).toContain(
+      "claude votes for gpt's answer agent1.1: two likes it.",
+    );
     expect(reply.usage?.total_tokens).toBeGreaterThan(0);
     expect(reply).not.toHaveProperty("massgen_metadata");
   });
