@@ -11,7 +11,7 @@ export function conformityCheck(format: ModelSettings["responseFormat"], param: 
   if (format.type === "json") return (text) => void parse(text, param);
   let schema: z.ZodType;
   try {
-    schema = z.fromJSONSchema(format.schema as Parameters<typeof z.fromJSONSchema>[0]);
+    schema = z.fromJSONSchema(strictly(format.schema) as Parameters<typeof z.fromJSONSchema>[0]);
   } catch (error) {
     throw badRequest(param, `\`${param}\` cannot be used: ${(error as Error).message}`);
   }
@@ -19,6 +19,25 @@ export function conformityCheck(format: ModelSettings["responseFormat"], param: 
     const result = schema.safeParse(parse(text, param));
     if (!result.success) throw notMet(param, z.prettifyError(result.error).replaceAll("\n", " "));
   };
+}
+
+const MAPS = new Set(["properties", "patternProperties", "$defs", "definitions"]);
+const VALUES = new Set(["enum", "const", "examples", "required"]);
+
+/** Zod fills in defaults, where a field that is required must be there, and reads `properties` only where it is said that they are an object's. */
+function strictly(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(strictly);
+  if (typeof schema !== "object" || schema === null) return schema;
+  const { default: _none, ...rest } = schema as Record<string, unknown>;
+  const entries = Object.entries(rest).map(([key, value]) => {
+    if (VALUES.has(key)) return [key, value];
+    if (MAPS.has(key) && typeof value === "object" && value !== null) {
+      return [key, Object.fromEntries(Object.entries(value).map(([name, each]) => [name, strictly(each)]))];
+    }
+    return [key, strictly(value)];
+  });
+  const untyped = !("type" in rest) && ("properties" in rest || "required" in rest);
+  return { ...Object.fromEntries(entries), ...(untyped && { type: "object" }) };
 }
 
 function parse(text: string, param: string): unknown {

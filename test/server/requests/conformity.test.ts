@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { conformityCheck } from "../../../src/server/conformity.js";
 import { scriptedBackend } from "../../../src/testing/index.js";
 import { member, phaseOf, startTeam } from "../helpers.js";
 
@@ -6,6 +7,22 @@ const schema = { type: "object", properties: { a: { type: "number" } }, required
 const question = { model: "team", messages: [{ role: "user" as const, content: "Which?" }] };
 const asked = { type: "json_schema" as const, json_schema: { name: "x", schema } };
 const presenting = (text: string) => [member("one", () => text), member("two")];
+
+describe("a schema is checked", () => {
+  const field = { type: "number", default: 3 };
+  test.each([
+    ["with a default", { type: "object", properties: { a: field }, required: ["a"] }, '{"a":1}', "{}"],
+    ["without a type", { properties: { a: { type: "number" } }, required: ["a"] }, '{"a":1}', '{"a":"x"}'],
+    ["with a property called default", { type: "object", properties: { default: { type: "number" } } }, '{"default":1}', '{"default":"x"}'],
+    ["that refers to itself", { type: "object", properties: { of: { type: "array", items: { $ref: "#" } } } }, '{"of":[{}]}', '{"of":[1]}'],
+    ["of one thing or another", { anyOf: [{ type: "string" }, { type: "null" }] }, "null", "1"],
+    ["with values of its own", { enum: ["a", 1] }, "1", '"b"'],
+  ])("%s", (_name, schema, good, bad) => {
+    const check = conformityCheck({ type: "json-schema", schema }, "response_format")!;
+    expect(() => check(good)).not.toThrow();
+    expect(() => check(bad)).toThrow(/does not conform/);
+  });
+});
 
 describe("response_format", () => {
   test.each([
