@@ -1,10 +1,13 @@
 import { Agent, type AgentOptions } from "../agent/agent.js";
 import type { TurnTimeouts } from "../agent/types.js";
-import type { Backend, ModelSettings } from "../backends/backend.js";
+import type { Backend, ModelSettings, TraceContext } from "../backends/backend.js";
 import { type BackendConfig, createBackend } from "../backends/create-backend.js";
 import { ConfigError } from "../errors.js";
 import type { ToolChoice } from "../formatter/messages.js";
+import { type RecordOptions, resolveRecord } from "../run-record/options.js";
 import { type Runtime, systemRuntime } from "../runtime.js";
+import { type LoggingOption, resolveLogging } from "../telemetry/options.js";
+import type { TelemetryPlan } from "../telemetry/telemetry.js";
 import type { Budget } from "../token-manager/budget.js";
 import type { PriceOverrides } from "../token-manager/prices.js";
 import { RESERVED_TOOL_NAMES, type Tool } from "../tools/tool.js";
@@ -74,6 +77,13 @@ export interface OrchestratorOptions {
   budget?: Budget;
   /** Prices of your own, in USD per million tokens, by backend type and model id. They go before the built-in ones; `null`: not known. */
   prices?: PriceOverrides;
+  /** Writes every run down in a directory of its own, `<dir>/<runId>`: a directory, or `{ dir, … }`. Default: nothing is written. */
+  record?: string | RecordOptions;
+  /**
+   * Writes a record of each event: `true`, a level (`"debug"`) or filter (`"info,agent=gpt:debug,mcp:off"`), or options. Default: off,
+   * unless the environment sets `MASSGEN_LOG`.
+   */
+  logging?: LoggingOption;
   /** Texts the models read, overridden one by one. */
   prompts?: Partial<Prompts>;
   /** Clock, timers, randomness and ids; replaced in tests. */
@@ -105,11 +115,13 @@ const KNOWN_KEYS: Record<keyof OrchestratorOptions, true> = {
   inputTimeoutMs: true,
   budget: true,
   prices: true,
+  record: true,
+  logging: true,
   prompts: true,
   runtime: true,
 };
 const SETTING_KEYS = ["maxOutputTokens", "temperature", "topP", "stop", "responseFormat", "seed", "reasoningEffort"];
-const RUN_KEYS = ["signal", "tools", "toolChoice", "settings", "context"];
+const RUN_KEYS = ["signal", "tools", "toolChoice", "settings", "context", "trace"];
 const AGENT_KEYS = ["id", "systemMessage", "backend", "tools", "settings", "params"];
 
 export interface RunOptions {
@@ -123,6 +135,8 @@ export interface RunOptions {
   settings?: ModelSettings;
   /** Handed to every tool as it is. */
   context?: unknown;
+  /** W3C trace context, sent with every request to a provider. */
+  trace?: TraceContext;
 }
 
 /** Everything a run needs to know, checked and with the defaults filled in. */
@@ -139,6 +153,8 @@ export interface ResolvedOptions {
   inputTimeoutMs: number;
   budget: Budget | undefined;
   prices: PriceOverrides | undefined;
+  telemetry: TelemetryPlan | undefined;
+  record: RecordOptions | undefined;
   runtime: Runtime;
 }
 
@@ -162,6 +178,7 @@ export function resolveOptions(options: OrchestratorOptions): ResolvedOptions {
   const agents = resolveAgents(options.agents, ownBackends, Math.max(timeout.firstChunk, timeout.chunk) > NODE_FETCH_LIMIT_MS);
   const count = agents.length;
   const prices = resolvePrices(options.prices);
+  const logging = resolveLogging(options.logging, options.agents);
   const reviewer = options.reviewer === undefined ? undefined : agents.findIndex(({ id }) => id === options.reviewer);
   if (reviewer === -1)
     throw bad("reviewer", `no agent has the id "${options.reviewer}"; there are ${agents.map(({ id }) => id).join(", ")}`);
@@ -198,6 +215,8 @@ export function resolveOptions(options: OrchestratorOptions): ResolvedOptions {
     inputTimeoutMs: atLeast("inputTimeoutMs", options.inputTimeoutMs ?? 600_000, 0, true),
     budget: resolveBudget(options.budget, agents, prices),
     prices,
+    telemetry: logging && { logging },
+    record: resolveRecord(options.record),
     runtime: options.runtime ?? systemRuntime,
   };
 }

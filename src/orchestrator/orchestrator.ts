@@ -1,7 +1,8 @@
 import type { Agent } from "../agent/agent.js";
 
 import { ConfigError } from "../errors.js";
-import type { Message } from "../formatter/messages.js";
+import { type Message, textOf } from "../formatter/messages.js";
+import type { RecordOptions } from "../run-record/options.js";
 import { checkRunOptions, type OrchestratorOptions, type ResolvedOptions, type RunOptions, resolveOptions } from "./options.js";
 import { taskOf } from "./prompts/compose.js";
 import { Run } from "./run.js";
@@ -13,6 +14,8 @@ export class Orchestrator implements AsyncDisposable {
   readonly #forget = (run: Run): void => {
     this.#running.delete(run);
   };
+  /** Runs that are being written down. */
+  readonly #recording = new Set<Promise<void>>();
   #closed = false;
 
   /** Throws a `ConfigError` that names the option at fault. */
@@ -32,14 +35,23 @@ export class Orchestrator implements AsyncDisposable {
     const runId = this.#options.runtime.newId("run");
     const run = new Run(this.#options, { runId, task: taskOf(input), tools, toolChoice, settings, context }, signal, this.#forget);
     this.#running.add(run);
+    if (this.#options.record !== undefined) this.#record(run, input, this.#options.record);
     return run;
   }
 
-  /** Aborts what still runs and closes the backends that were made from configs. */
+  #record(run: Run, input: string | Message[], options: RecordOptions): void {
+    const written = import("../run-record/record-run.js")
+      .then(({ recordRun }) => recordRun(run, { ...options, question: textOf(taskOf(input).message.content) }).done)
+      .catch((error: unknown) => process.emitWarning(`Run ${run.runId} is not recorded: ${String(error)}`, { code: "MASSGEN_RECORD" }))
+      .finally(() => this.#recording.delete(written));
+    this.#recording.add(written);
+  }
+
+  /** Aborts what still runs, closes the backends that were made from configs, and waits until the records are written. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const run of this.#running) run.abort("the orchestrator was closed");
-    await Promise.all(this.#options.ownBackends.map((backend) => backend.close?.()));
+    await Promise.all([...this.#options.ownBackends.map((backend) => backend.close?.()), ...this.#recording]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

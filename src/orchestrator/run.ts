@@ -219,6 +219,11 @@ export class Run implements AsyncIterable<CoordinationEvent> {
     this.#driver.desk.respond(requestId, value);
   }
 
+  /** Answers, votes, usage and cost up to now. */
+  get soFar(): PartialResult {
+    return this.#soFar();
+  }
+
   #resultOf(event: EventOfType<"run-finish">): RunResult {
     const { text, reason, winner, label } = event;
     const files = this.#files.map(({ file }) => file);
