@@ -74,6 +74,7 @@ const orchestratorSchema = z.strictObject({
     })
     .optional(),
   prices: pricesSchema.optional(),
+  record: text.optional(),
 });
 
 const timeoutSchema = z.strictObject({
@@ -87,6 +88,15 @@ const timeoutSchema = z.strictObject({
 
 const uiSchema = z.strictObject({ display_type: z.enum(["rich_terminal", "terminal", "simple", "silent"]).optional() });
 
+const loggingMapping = z.strictObject({
+  level: text.optional(),
+  filter: text.optional(),
+  destination: text.optional(),
+  pretty: z.boolean().optional(),
+});
+/** On or off, a level or filter, or options. */
+const loggingSchema = z.union([z.boolean(), text, loggingMapping]);
+
 /** The file as a whole. Exactly one of `agents` and `agent` is checked where the file is read. */
 export const configSchema = z.strictObject({
   agents: z.array(agentSchema).min(1).optional(),
@@ -94,6 +104,7 @@ export const configSchema = z.strictObject({
   orchestrator: orchestratorSchema.optional(),
   timeout_settings: timeoutSchema.optional(),
   ui: uiSchema.optional(),
+  logging: loggingSchema.optional(),
 });
 
 export type ConfigFile = z.infer<typeof configSchema>;
@@ -114,4 +125,5 @@ export const knownKeys: Readonly<Record<string, readonly string[]>> = {
   ...priceKeys,
   timeout_settings: Object.keys(timeoutSchema.shape),
   ui: Object.keys(uiSchema.shape),
+  logging: Object.keys(loggingMapping.shape),
 };

@@ -1,6 +1,7 @@
 import type { TurnRequest, TurnUpdate, Verdict } from "../agent/types.js";
-import type { ModelSettings } from "../backends/backend.js";
+import type { ModelSettings, TraceContext } from "../backends/backend.js";
 import type { ToolChoice, ToolDefinition } from "../formatter/messages.js";
+import type { Telemetry } from "../telemetry/telemetry.js";
 import type { Tool } from "../tools/tool.js";
 import type { Effect, Offer, TurnOrder } from "./core/types.js";
 import type { ResolvedOptions } from "./options.js";
@@ -15,6 +16,9 @@ export interface RunSpec {
   toolChoice: ToolChoice | undefined;
   settings: ModelSettings | undefined;
   context: unknown;
+  trace: TraceContext | undefined;
+  /** Logging and tracing, while they are being loaded. */
+  telemetry: Promise<Telemetry> | undefined;
 }
 
 const STREAMED = { toolName: "new_answer", field: "content" };
@@ -64,6 +68,7 @@ export class Briefing {
       // What has been streamed as final cannot be unsaid: the voted answer takes over instead.
       retryAfterOutput: !presents,
       context: spec.context,
+      ...(spec.trace !== undefined && { trace: spec.trace }),
       runtime: options.runtime,
     };
   }

@@ -60,9 +60,10 @@ export class Driver implements TurnHost {
     return this.#desk;
   }
 
-  /** Starts the run; `early` is what its caller has asked for already. */
-  start(early: Fact[]): void {
-    const stopped = early.find((fact) => fact.type === "abort");
+  /** Starts the run; `early` is what its caller has asked for already, and `broken` what keeps it from starting. */
+  start(early: Fact[], broken?: unknown): void {
+    const failed: Fact[] = broken === undefined ? [] : [{ type: "broken", error: this.#breakage(broken) }];
+    const stopped = [...early, ...failed].find((fact) => fact.type === "abort" || fact.type === "broken");
     this.#inbox.push(...(stopped === undefined ? [{ type: "start" } as const, ...early] : [stopped]));
     // What a listener of this first event asks for comes after the start.
     this.#busy = true;

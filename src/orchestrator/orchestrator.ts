@@ -3,6 +3,7 @@ import type { Agent } from "../agent/agent.js";
 import { ConfigError } from "../errors.js";
 import { type Message, textOf } from "../formatter/messages.js";
 import type { RecordOptions } from "../run-record/options.js";
+import type { Telemetry } from "../telemetry/telemetry.js";
 import { checkRunOptions, type OrchestratorOptions, type ResolvedOptions, type RunOptions, resolveOptions } from "./options.js";
 import { taskOf } from "./prompts/compose.js";
 import { Run } from "./run.js";
@@ -16,6 +17,8 @@ export class Orchestrator implements AsyncDisposable {
   };
   /** Runs that are being written down. */
   readonly #recording = new Set<Promise<void>>();
+  /** Loaded with the first run, where it is on. */
+  #telemetry: Promise<Telemetry> | undefined;
   #closed = false;
 
   /** Throws a `ConfigError` that names the option at fault. */
@@ -31,9 +34,12 @@ export class Orchestrator implements AsyncDisposable {
   run(input: string | Message[], options: RunOptions = {}): Run {
     if (this.#closed) throw new ConfigError("closed", "run(): this orchestrator is closed; make a new one");
     checkRunOptions(options, this.agents);
-    const { signal, tools = [], toolChoice, settings, context } = options;
+    const { signal, tools = [], toolChoice, settings, context, trace } = options;
     const runId = this.#options.runtime.newId("run");
-    const run = new Run(this.#options, { runId, task: taskOf(input), tools, toolChoice, settings, context }, signal, this.#forget);
+    const { telemetry: plan } = this.#options;
+    if (plan !== undefined) this.#telemetry ??= import("../telemetry/telemetry.js").then(({ startTelemetry }) => startTelemetry(plan));
+    const spec = { runId, task: taskOf(input), tools, toolChoice, settings, context, trace, telemetry: this.#telemetry };
+    const run = new Run(this.#options, spec, signal, this.#forget);
     this.#running.add(run);
     if (this.#options.record !== undefined) this.#record(run, input, this.#options.record);
     return run;
@@ -47,11 +53,17 @@ export class Orchestrator implements AsyncDisposable {
     this.#recording.add(written);
   }
 
-  /** Aborts what still runs, closes the backends that were made from configs, and waits until the records are written. */
+  /** Aborts what still runs, closes the backends that were made from configs, and waits until records and logs are written. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const run of this.#running) run.abort("the orchestrator was closed");
+    const running = [...this.#running];
+    for (const run of running) run.abort("the orchestrator was closed");
     await Promise.all([...this.#options.ownBackends.map((backend) => backend.close?.()), ...this.#recording]);
+    if (this.#telemetry === undefined) return;
+    await Promise.allSettled(running.map(({ result }) => result));
+    // What could not be loaded has failed every run already.
+    const telemetry = await this.#telemetry.catch(() => undefined);
+    await telemetry?.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,6 @@
 import type { FinishReason } from "../backends/backend.js";
 import { MassGenError } from "../errors.js";
+import type { RunWatcher, Telemetry } from "../telemetry/telemetry.js";
 import type { Cost } from "../token-manager/prices.js";
 import type { Usage } from "../token-manager/usage.js";
 import type { RunSpec } from "./briefing.js";
@@ -85,6 +86,8 @@ export class Run implements AsyncIterable<CoordinationEvent> {
   readonly #onOver: (run: Run) => void;
   /** Forgets the caller's signal. */
   #unlink: (() => void) | undefined;
+  /** Logging and tracing, where they are on. */
+  #watcher: RunWatcher | undefined;
 
   /** `onOver` is called at the terminal event. */
   constructor(options: ResolvedOptions, spec: RunSpec, signal: AbortSignal | undefined, onOver: (run: Run) => void) {
@@ -103,12 +106,25 @@ export class Run implements AsyncIterable<CoordinationEvent> {
       // Whoever awaits it sees the error; whoever does not has the terminal event.
     });
     // On a microtask, so that no listener misses anything.
-    queueMicrotask(() => {
-      if (signal !== undefined) this.#link(signal);
-      const early = this.#early ?? [];
-      this.#early = undefined;
-      this.#driver.start(early);
-    });
+    if (spec.telemetry === undefined) queueMicrotask(() => this.#start(signal));
+    else void this.#startWatched(spec, spec.telemetry, signal);
+  }
+
+  #start(signal: AbortSignal | undefined, broken?: unknown): void {
+    if (signal !== undefined) this.#link(signal);
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    this.#driver.start(early, broken);
+  }
+
+  /** Waits for logging and tracing, so that they miss nothing. What cannot be loaded ends the run. */
+  async #startWatched(spec: RunSpec, loading: Promise<Telemetry>, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      this.#watcher = (await loading).watch(spec);
+    } catch (error) {
+      return this.#start(signal, error);
+    }
+    this.#start(signal);
   }
 
   #link(signal: AbortSignal): void {
@@ -120,6 +136,7 @@ export class Run implements AsyncIterable<CoordinationEvent> {
 
   /** Notes what the result will need. */
   #observe(event: CoordinationEvent): void {
+    this.#watcher?.onEvent(event);
     switch (event.type) {
       case "consensus":
         this.#consensus = event;
