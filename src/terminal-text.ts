@@ -108,6 +108,11 @@ export function oneLine(text: string): string {
   return harmless(text).replace(/\s+/g, " ").trim();
 }
 
+/** The beginning of a text on one line of at most `width` columns. However long the text is, only its beginning is looked at. */
+export function preview(text: string, width: number): string {
+  return truncate(oneLine(text.slice(0, 10 * width)), width);
+}
+
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString("en-US")} ${count === 1 ? one : many}`;
 }

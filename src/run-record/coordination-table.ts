@@ -1,4 +1,4 @@
-import { duration, oneLine, padded, plural, truncate } from "../terminal-text.js";
+import { duration, oneLine, padded, plural, preview } from "../terminal-text.js";
 import type { RunHistory } from "./history.js";
 
 /** One line of the table: what an agent did, or what concerns all of them. */
@@ -35,15 +35,15 @@ function rowsOf(history: RunHistory): Row[] {
     else if (outcome === "sent-back") add(endSeq, agentId, "sends the final answer back", "waiting");
   }
   for (const { agentId, label, content, seq } of history.answers)
-    add(seq, agentId, `new answer ${label}: ${truncate(oneLine(content), 80)}`, `answered ${label}`);
+    add(seq, agentId, `new answer ${label}: ${preview(content, 80)}`, `answered ${label}`);
   for (const { agentId, label, reason, seq, void: voided } of history.votes) {
     const fate = voided === undefined ? "" : ` [void: ${voided}]`;
-    add(seq, agentId, `votes ${label}${fate}: ${truncate(oneLine(reason), 80)}`, `voted ${label}`);
+    add(seq, agentId, `votes ${label}${fate}: ${preview(reason, 80)}`, `voted ${label}`);
   }
   for (const { seq, epoch, labels, voteOnly } of history.epochs)
     add(seq, undefined, `epoch ${epoch}: ${labels.join(", ")}${voteOnly ? " (votes only)" : ""}`);
   for (const { seq, agentId, text, type } of history.notes)
-    add(seq, agentId, truncate(oneLine(text), 120), type === "agent-out" ? "out" : type === "turn-error" ? "waiting" : undefined);
+    add(seq, agentId, preview(text, 120), type === "agent-out" ? "out" : type === "turn-error" ? "waiting" : undefined);
   const { consensus } = history;
   if (consensus !== undefined)
     add(consensus.seq, undefined, `winner: ${consensus.label} (${oneLine(consensus.winner)}), ${consensus.reason}`);

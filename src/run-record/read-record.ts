@@ -95,7 +95,12 @@ export async function readRecord(path: string): Promise<ReadRecord> {
   const history = emptyHistory();
   let badLines = 0;
   for await (const event of readEvents(events, () => badLines++)) {
-    addEvent(history, event);
+    try {
+      addEvent(history, event);
+    } catch {
+      // It lacks what an event of its type has.
+      badLines++;
+    }
   }
   const beside = basename(events) === FILES.events;
   const status = beside ? await readJson<RunStatus>(join(dir, FILES.status)) : undefined;

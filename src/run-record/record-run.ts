@@ -136,37 +136,31 @@ class Recorder {
     const { statusMs = 1_000 } = this.#options;
     if (![...types].some((type) => decisive.has(type)) && now - this.#statusAt < statusMs) return;
     this.#statusAt = now;
-    // The events hold everything: a view of them that fails is told, and recording goes on.
-    await this.#writeViews(types).catch(this.#tell);
+    await this.#writeViews(types);
   }
 
   async #writeViews(types: ReadonlySet<string>): Promise<void> {
     const history = this.#history;
     const { usage, cost, costByAgent } = this.#run.soFar;
-    const path = (name: string) => join(this.#dir, name);
-    const question = this.#options.question;
-    for (const { label, content } of history.answers.slice(this.#answers)) {
-      await writeWhole(join(this.#dir, FILES.answers, `${safeName(label)}.md`), content);
-      this.#answers++;
-    }
+    const { question, report = true } = this.#options;
+    // The events hold everything: a view of them that fails is told, and the rest is written.
+    const put = (name: string, text: string) => writeWhole(join(this.#dir, name), text).catch(this.#tell);
+    for (const { label, content } of history.answers.slice(this.#answers)) await put(join(FILES.answers, `${safeName(label)}.md`), content);
+    this.#answers = history.answers.length;
     if (types.has("vote") || types.has("vote-void") || types.has("consensus") || types.has("run-restart")) {
-      const { consensus } = history;
-      const { winner = null, label = null, tally = {}, rule = null, tieRule = null } = consensus ?? {};
-      await writeWhole(
-        path(FILES.votes),
-        json({ winner, label, rule, tieRule, tally, counted: countedVotes(history), cast: history.votes }),
-      );
+      const { winner = null, label = null, tally = {}, rule = null, tieRule = null } = history.consensus ?? {};
+      await put(FILES.votes, json({ winner, label, rule, tieRule, tally, counted: countedVotes(history), cast: history.votes }));
     }
     const { byAgent, ledger, ...total } = usage;
-    await writeWhole(path(FILES.usage), json({ usage: total, cost, byAgent, costByAgent, ledger }));
-    await writeWhole(path(FILES.status), json(statusOf(history, { question, cost, costByAgent })));
+    await put(FILES.usage, json({ usage: total, cost, byAgent, costByAgent, ledger }));
+    await put(FILES.status, json(statusOf(history, { question, cost, costByAgent })));
     if (history.outcome === "running") return;
     const { coordinationTable } = await import("./coordination-table.js");
-    await writeWhole(path(FILES.tableText), coordinationTable(history, question, "text"));
-    await writeWhole(path(FILES.tableMarkdown), coordinationTable(history, question, "markdown"));
-    if (this.#options.report === false) return;
+    await put(FILES.tableText, coordinationTable(history, question, "text"));
+    await put(FILES.tableMarkdown, coordinationTable(history, question, "markdown"));
+    if (!report) return;
     const { renderReport } = await import("./report/report.js");
-    await writeWhole(path(FILES.report), renderReport({ history, question, cost, costByAgent, ledger }));
+    await put(FILES.report, renderReport({ history, question, cost, costByAgent, ledger }));
   }
 }
 

@@ -4,6 +4,7 @@ import type { CoordinationEvent } from "../../src/orchestrator/events.js";
 import type { OrchestratorOptions } from "../../src/orchestrator/options.js";
 import { Orchestrator } from "../../src/orchestrator/orchestrator.js";
 import type { Run } from "../../src/orchestrator/run.js";
+import { addEvent, emptyHistory, type RunHistory } from "../../src/run-record/index.js";
 import {
   callTool,
   fail,
@@ -114,4 +115,10 @@ export async function playLively(
   });
   await team.runtime.runUntil(Promise.allSettled([run.result]));
   return { run, events };
+}
+
+export function historyOf(events: readonly CoordinationEvent[]): RunHistory {
+  const history = emptyHistory();
+  for (const event of events) addEvent(history, event);
+  return history;
 }

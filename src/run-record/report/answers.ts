@@ -1,17 +1,19 @@
 import { plural } from "../../terminal-text.js";
-import type { RecordedAnswer, RunHistory } from "../history.js";
+import type { RecordedAgent, RecordedAnswer, RunHistory } from "../history.js";
 import { type Html, html, nothing } from "./html.js";
 import { wordDiff } from "./word-diff.js";
 
 /** Texts longer than this are not compared word by word. */
 const MAX_COMPARED = 200_000;
 
-/** The answers side by side, a column per agent, the newest version first. */
+/** The answers side by side, a column per agent, the winner's first; in each the newest version first. */
 export function answersSection(history: RunHistory, hues: readonly number[]): Html {
-  const columns = history.agents.flatMap((agent, i) => {
+  const order = history.agents.map((_, i) => i).sort((a, b) => Number(isWinner(history, b)) - Number(isWinner(history, a)));
+  const columns = order.flatMap((i) => {
+    const agent = history.agents[i] as RecordedAgent;
     const versions = history.answers.filter(({ agentId }) => agentId === agent.agentId);
     if (versions.length === 0) return [];
-    const won = agent.agentId === history.winner;
+    const won = isWinner(history, i);
     const blocks = versions.map((version, at) => versionBlock(version, versions[at - 1], history, at === versions.length - 1));
     return html`<article class="column${won ? " won" : ""}" style="--h:${hues[i] ?? 0}">
 <header><b>${won && html`<span class="crown">★</span> `}${agent.agentId}</b><small>${agent.alias} · ${plural(versions.length, "version")}</small></header>
@@ -23,6 +25,8 @@ ${blocks.reverse()}</article>`;
 ${changed && html`<label class="switch" hidden><input type="checkbox" id="plain"> hide changes</label>`}</div>
 <div class="answers" tabindex="0" role="group" aria-label="Answers side by side">${columns}</div></section>`;
 }
+
+const isWinner = (history: RunHistory, index: number): boolean => history.agents[index]?.agentId === history.winner;
 
 function versionBlock(answer: RecordedAnswer, before: RecordedAnswer | undefined, history: RunHistory, newest: boolean): Html {
   const { label, content, lacking, epoch, attempt } = answer;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { oneLine, truncate } from "../../terminal-text.js";
+import { preview } from "../../terminal-text.js";
 import type { RunHistory } from "../history.js";
 import { answersSection, finalSection } from "./answers.js";
 import { html, nothing } from "./html.js";
@@ -27,7 +27,7 @@ export function renderReport({ history, question, cost, costByAgent = {}, ledger
   const hues = history.agents.map((_, i) => HUES[i % HUES.length] as number);
   const hash = createHash("sha256").update(SCRIPT).digest("base64");
   const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`;
-  const title = `${truncate(oneLine(question ?? history.runId), 80)} · massgen`;
+  const title = `${preview(question ?? history.runId, 80)} · massgen`;
   const votes = votesSection(history, hues);
   const final = finalSection(history, votes === nothing);
   const body = html`<main>${headerSection(history, question, hues, spending)}${votes}${final}${timeline(history, hues)}${answersSection(history, hues)}${usageSection(history, hues, spending)}${notesSection(history)}

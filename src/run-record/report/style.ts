@@ -64,7 +64,7 @@ section ul{list-style:none;margin:8px 0 0;padding:0;display:grid;gap:7px}section
 .name{font-weight:600;white-space:nowrap;margin-right:8px}q{quotes:none;color:var(--soft);unicode-bidi:isolate}
 summary{cursor:pointer}summary h2{display:inline;margin:0}
 .voided{margin-top:14px;font-size:14px}.voided summary{color:var(--soft)}.voided q{display:block;padding-left:16px}
-.answers{display:grid;grid-auto-flow:column;grid-auto-columns:minmax(300px,1fr);gap:14px;overflow-x:auto;padding:3px 3px 8px}
+.answers{display:grid;grid-auto-flow:column;grid-auto-columns:minmax(262px,1fr);gap:14px;overflow-x:auto;padding:3px 3px 8px}
 .column{border:1px solid var(--line);border-top:4px solid hsl(var(--h) var(--as) var(--al));border-radius:10px;padding:12px 16px;min-width:0}
 .column.won{box-shadow:0 0 0 2px hsl(var(--h) var(--as) var(--al)/.45)}
 .column>header{display:flex;gap:10px;align-items:baseline;margin-bottom:8px}.column>header b{overflow-wrap:anywhere}

@@ -1,4 +1,4 @@
-import { duration, oneLine, plural, truncate } from "../../terminal-text.js";
+import { duration, oneLine, plural, preview } from "../../terminal-text.js";
 import type { RecordedTurn, RunHistory } from "../history.js";
 import { type Html, html, nothing, percent } from "./html.js";
 
@@ -65,7 +65,7 @@ function bar(turn: RecordedTurn, history: RunHistory, at: (time: number) => stri
   const tokens = turn.usage.inputTokens + turn.usage.outputTokens;
   const how = turn.outcome === undefined ? "(not over)" : (ENDS[turn.outcome] ?? turn.outcome);
   const facts = [
-    `${turn.agentId} ${DOES[turn.phase] ?? turn.phase} ${how}${turn.why === undefined ? "" : `: ${truncate(oneLine(turn.why), 300)}`}`,
+    `${turn.agentId} ${DOES[turn.phase] ?? turn.phase} ${how}${turn.why === undefined ? "" : `: ${preview(turn.why, 300)}`}`,
     `${duration(turn.start - history.start)} – ${duration(end - history.start)} (${duration(end - turn.start)}), epoch ${turn.epoch}`,
     `${plural(turn.steps, "step")}, ${turn.usage.estimated ? "about " : ""}${plural(tokens, "token")}${toolsOf(turn)}`,
     turn.rejections.length > 0 && `refused: ${turn.rejections.join(", ")}`,
@@ -98,7 +98,7 @@ function marksOf(history: RunHistory, agentId: string, span: number, at: (time: 
   const of = <T extends { agentId?: string }>(list: T[]) => list.filter((each) => each.agentId === agentId);
   const marks: Mark[] = [
     ...of(history.answers).map(({ time, label, content }): Mark => {
-      return { time, kind: "answer", label, tip: `${agentId} answers ${label}: ${truncate(oneLine(content), 200)}` };
+      return { time, kind: "answer", label, tip: `${agentId} answers ${label}: ${preview(content, 200)}` };
     }),
     ...of(history.votes).map(({ time, label, reason, void: voided }): Mark => {
       const fate = voided === undefined ? "" : ` (void: ${voided})`;
@@ -106,7 +106,7 @@ function marksOf(history: RunHistory, agentId: string, span: number, at: (time: 
         time,
         kind: voided === undefined ? "vote" : "void",
         label,
-        tip: `${agentId} votes for ${label}${fate}: ${truncate(oneLine(reason), 200)}`,
+        tip: `${agentId} votes for ${label}${fate}: ${preview(reason, 200)}`,
       };
     }),
     ...of(history.notes)
@@ -117,9 +117,10 @@ function marksOf(history: RunHistory, agentId: string, span: number, at: (time: 
   let free = Number.NEGATIVE_INFINITY;
   return marks.map(({ time, kind, label, tip }, i) => {
     const next = marks[i + 1]?.time ?? Number.POSITIVE_INFINITY;
-    const room = time >= free && (next - time) / span > LABEL_ROOM;
-    if (room) free = time + LABEL_ROOM * span;
-    const late = (time - history.start) / span > 0.9;
+    // Near the end the label goes to the left of its mark.
+    const late = (time - history.start) / span > 1 - LABEL_ROOM * 1.2;
+    const room = late ? time - LABEL_ROOM * span >= free : time >= free && (next - time) / span > LABEL_ROOM;
+    free = room && !late ? time + LABEL_ROOM * span : Math.max(free, time);
     return html`<span class="mark ${kind}${room ? "" : " tight"}${late ? " late" : ""}" style="left:${at(time)}" title="${tip}">${icons[kind]}<em>${label}</em></span>`;
   });
 }

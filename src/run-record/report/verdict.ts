@@ -43,7 +43,10 @@ function verdict(history: RunHistory, hues: readonly number[]): Html {
   }
   const index = history.agents.findIndex(({ agentId }) => agentId === winner);
   const votes = countedVotes(history);
-  const won = votes.filter((vote) => vote.label === label).length;
+  // The score, which leaves out votes for oneself, where it is a number of votes.
+  const { rule, tally } = history.consensus ?? {};
+  const score = rule === "plurality" ? tally?.[label] : undefined;
+  const won = score ?? votes.filter((vote) => vote.label === label).length;
   const reason = history.reason ?? history.consensus?.reason ?? "";
   const { carried, tieRule } = history.consensus ?? {};
   const unfinished =
