@@ -1,10 +1,10 @@
 import { buildPackage } from "./build.js";
-import { aborting, alone, importing, memory, otherWires, type Setting, streaming } from "./measurements.js";
+import { aborting, alone, importing, memory, otherWires, type Setting, streaming, telemetry } from "./measurements.js";
 import { preparePeers } from "./peers.js";
 import { startServer } from "./processes.js";
 import { machine } from "./report.js";
 
-const all = [importing, alone, aborting, memory, streaming, otherWires];
+const all = [importing, alone, aborting, memory, streaming, otherWires, telemetry];
 
 /** Prints the tables as Markdown on stdout. Fails only when something breaks, never for a figure. */
 async function main(args: string[]): Promise<void> {

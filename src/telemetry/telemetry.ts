@@ -33,7 +33,7 @@ export interface TelemetryPlan {
 
 /** Loads what the plan asks for, and nothing else. */
 export async function startTelemetry({ logging: plan }: TelemetryPlan): Promise<Telemetry> {
-  const logging = plan && (await import("./logging/logging.js")).startLogging(plan);
+  const logging = plan && (await (await import("./logging/logging.js")).startLogging(plan));
   return {
     watch({ trace }) {
       const caller = callerIds(trace);

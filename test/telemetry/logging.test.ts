@@ -235,6 +235,17 @@ describe("where the log goes", () => {
     expect([events[0], events.at(-1)]).toEqual(["run-start", "run-finish"]);
   });
 
+  it("to a file, whole, in a program that ends itself at once", async () => {
+    const path = join(folder, "run.log");
+    const [source, testing] = ["src/index.ts", "src/testing/index.ts"].map((file) => JSON.stringify(pathToFileURL(file).href));
+    const program = `const { Orchestrator } = await import(${source}); const { scriptedBackend } = await import(${testing});
+      const logging = { level: "trace", destination: ${JSON.stringify(path)} };
+      await new Orchestrator({ agents: [{ id: "ada", backend: scriptedBackend(["Done."]) }], logging }).run("x").result; process.exit(0);`;
+    const { stderr, status } = spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program], { encoding: "utf8" });
+    expect([stderr, status]).toEqual(["", 0]);
+    expect(await readFile(path, "utf8")).toMatch(/^\{"level":"info",.*"event":"run-finish".*\}\n$/s);
+  });
+
   it("to a logger of the user's own", async () => {
     const calls: [string, Record<string, unknown>, string][] = [];
     const method = (level: string) => (fields: object, message: string) => void calls.push([level, { ...fields }, message]);

@@ -15,6 +15,8 @@ export interface RedactorOptions {
 export const REDACTED = "[redacted]";
 
 const MAX_DEPTH = 12;
+/** Massgen's own words, numbers and ids, where no secret can be. */
+const OWN_NAMES: ReadonlySet<string> = new Set(["run", "turn", "step", "phase", "component", "event", "trace_id", "span_id"]);
 /** Values in one record; what comes after them is told by number. */
 const MAX_VALUES = 5_000;
 /** What is looked at beyond `maxText`, so that the cut does not bare half of a secret. */
@@ -106,7 +108,7 @@ export function createRedactor({ secrets = [], maxText = 8_192 }: RedactorOption
         const secret = inner !== null && inner !== undefined && typeof inner !== "boolean" && isSecretName(name);
         // A model may have written a secret where a name belongs.
         Object.defineProperty(copy, text(name), {
-          value: secret ? REDACTED : walk(inner, depth + 1),
+          value: secret ? REDACTED : depth === 0 && OWN_NAMES.has(name) ? inner : walk(inner, depth + 1),
           enumerable: true,
           configurable: true,
           writable: true,

@@ -6,6 +6,8 @@ import { prettyLine } from "./pretty.js";
 
 /** Where records go. */
 export interface Sink {
+  /** Resolves when it can be written to, or is known to be broken. Never rejects. */
+  ready?: Promise<void> | undefined;
   /** `time`: epoch ms. */
   write(level: LogLevel, time: number, fields: Record<string, unknown>, message: string): void;
   /** Writes out what is pending and closes what was opened. */
@@ -30,7 +32,7 @@ export function loggerSink(logger: Logger): Sink {
 
 /** pino, as JSON or as lines for people. */
 export function pinoSink({ destination: given, pretty }: LoggingPlan): Sink {
-  const { stream, isTerminal, close } = open(given, reporter("the log cannot be written"));
+  const { stream, isTerminal, ready, close } = open(given, reporter("the log cannot be written"));
   const colours = isTerminal && process.env.NO_COLOR === undefined;
   const lines: DestinationStream =
     (pretty ?? isTerminal)
@@ -57,11 +59,15 @@ export function pinoSink({ destination: given, pretty }: LoggingPlan): Sink {
         report(error);
       }
     },
+    ready,
     close,
   };
 }
 
+const ignore = (): void => {};
+
 interface Opened {
+  ready?: Promise<void>;
   stream: { write(line: string): unknown };
   isTerminal: boolean;
   close(): Promise<void>;
@@ -79,6 +85,8 @@ function open(given: Destination, onError: (error: unknown) => void): Opened {
   }
   // Written in the background; pino writes out the rest when the process ends.
   const stream = destination({ dest: given, append: true, mkdir: true, sync: false });
+  // Open before the first run, so that a program that ends at once loses nothing: pino cannot write out what has no file yet.
+  const ready = Promise.race([once(stream, "ready"), once(stream, "error")]).then(ignore, ignore);
   let broken = false;
   stream.on("error", (error: unknown) => {
     broken = true;
@@ -87,6 +95,7 @@ function open(given: Destination, onError: (error: unknown) => void): Opened {
   return {
     stream,
     isTerminal: false,
+    ready,
     async close() {
       if (broken) return;
       const closed = Promise.race([once(stream, "close"), once(stream, "error")]);
