@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { ConfigError } from "../errors.js";
 import type { OrchestratorOptions } from "../orchestrator/options.js";
 import { Orchestrator } from "../orchestrator/orchestrator.js";
@@ -87,6 +88,10 @@ export async function ask(words: readonly string[], flags: Flags, io: Io, help: 
     throw error;
   } finally {
     display?.close();
+    const { record } = job?.options ?? {};
+    if (run !== undefined && record !== undefined && !flags.quiet && !left) {
+      io.stderr.write(`Recorded in ${join(typeof record === "string" ? record : record.dir, run.runId)}\n`);
+    }
     off();
     await job?.close?.();
     io.stdout.off("error", onOutputError);

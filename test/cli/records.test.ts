@@ -28,7 +28,7 @@ describe("massgen --record", () => {
     await using server = await startEmulator({ respond: simulatedTeam(), models: ["one", "two"] });
     const dir = folder();
     const flag = await run(["--config", teamFile(server.baseUrl, ["one", "two"]), "--record", dir, "Which index?"]);
-    expect(flag.code).toBe(0);
+    expect(flag).toMatchObject({ code: 0, err: expect.stringMatching(/^Recorded in .*run_\w+$/m) });
     const file = await run(["--config", teamFile(server.baseUrl, ["one", "two"], { orchestrator: { record: dir } }), "And why?"]);
     expect(file.code).toBe(0);
     const { out } = await run(["logs", dir]);

@@ -19,6 +19,11 @@ const expected: Record<string, RegExp[]> = {
   "custom-backend.ts": [/^(one|two|three): A B-tree, because it keeps its keys in order\.$/m],
   "events.ts": [/answered agent1\.1, \d+ characters/, /consensus on agent\d\.\d:/, /Simulated final answer/, /'run-finish': 1/],
   "abort.ts": [/^finished-early: agent\d\.1 was presented$/m, /^aborted: .*the user has left$/m, /^answers so far: agent\d\.1/m],
+  "run-record.ts": [
+    /^consensus: \w+ won with agent\d\.\d$/m,
+    /^events\.jsonl, report\.html, status\.json/m,
+    /^\d answers, 3 votes, \d+ turns$/m,
+  ],
   "seven_providers.ts": [/Simulated final answer/, /^consensus: \w+ by \d votes$/m, /^gemini: \d+ tokens read, \d+ written$/m],
 };
 

@@ -1,5 +1,6 @@
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, watch, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,7 +11,7 @@ import { Orchestrator } from "../../src/orchestrator/orchestrator.js";
 import { listRecords, type RunStatus, readRecord, recordRun } from "../../src/run-record/index.js";
 import { say, scriptedBackend, wait } from "../../src/testing/index.js";
 import { gate } from "../orchestrator/helpers.js";
-import { livelyTeam, playLively } from "./lively-team.js";
+import { historyOf, livelyTeam, playLively } from "./lively-team.js";
 
 function folder(): string {
   const dir = mkdtempSync(join(tmpdir(), "massgen-record-"));
@@ -18,11 +19,11 @@ function folder(): string {
   return dir;
 }
 
-const linesOf = (dir: string): CoordinationEvent[] =>
-  readFileSync(join(dir, "events.jsonl"), "utf8")
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line) as CoordinationEvent);
+/** The events in the file so far; it may have been read between two pieces of a line. */
+function linesOf(dir: string): CoordinationEvent[] {
+  const lines = readFileSync(join(dir, "events.jsonl"), "utf8").split("\n").slice(0, -1);
+  return lines.map((line) => JSON.parse(line) as CoordinationEvent);
+}
 const jsonOf = <T>(...path: string[]): T => JSON.parse(readFileSync(join(...path), "utf8")) as T;
 
 /** Resolves when something in the directory has made it so. */
@@ -159,6 +160,27 @@ describe("recordRun", () => {
     const texts = Object.values(content(deltas()).texts);
     expect(texts).toEqual(["half of the text"]);
     expect(deltas().length).toBeLessThan("half of the text".length);
+  });
+
+  it.skipIf(process.platform === "win32")("never lets the run wait for the disk", async () => {
+    const team = livelyTeam({ agents: 3, seed: 7 });
+    const dir = folder();
+    const run = team.orchestrator.run("q");
+    const record = recordRun(run, { dir });
+    const file = join(await record.dir, "events.jsonl");
+    // Whoever writes to a named pipe waits until somebody reads it.
+    execFileSync("mkfifo", [file]);
+    const { text } = await team.runtime.runUntil(run.result);
+    let lines = "";
+    while (!lines.includes('"run-finish"')) lines += await readFile(file, "utf8");
+    await record.done;
+    const history = historyOf(
+      lines
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as CoordinationEvent),
+    );
+    expect(history).toMatchObject({ outcome: "finished", text });
   });
 
   it("goes on with everything else when one file cannot be written, and tells it once", async () => {

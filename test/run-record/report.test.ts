@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,6 +46,14 @@ async function load(page: string, ...flags: string[]): Promise<Loaded> {
     { maxBuffer: 1 << 28, timeout: 60_000 },
   );
   return { dom: stdout, ms: performance.now() - started, console: stderr.split("\n").filter((line) => line.includes("CONSOLE")) };
+}
+
+/** The page with more code, which its policy then allows too. */
+function withScript(page: string, code: string): string {
+  const hash = (text: string) => createHash("sha256").update(text).digest("base64");
+  const script = page.slice(page.indexOf("<script>") + 8, page.indexOf("</script>"));
+  expect(page).toContain(hash(script));
+  return page.replace(hash(script), () => hash(script + code)).replace(script, () => script + code);
 }
 
 describe("the report", () => {
@@ -122,6 +131,27 @@ describe("the report", () => {
           expect(dom.match(/class="row"/g)).toHaveLength(agents);
         }
       }
+    },
+  );
+
+  it.skipIf(CHROMIUM === undefined)(
+    "zooms by its buttons and keys, and tells of a turn that has the focus",
+    { timeout: 60_000 },
+    async () => {
+      const page = await pageOf({ agents: 3, seed: 5 }, "Which index?");
+      const plain = await load(withScript(page, ""));
+      expect(plain.dom).not.toContain("--zoom: ");
+      const acts = `
+      document.querySelector('[data-zoom="2"]').click();
+      const scroll = document.querySelector(".scroll");
+      scroll.dispatchEvent(new KeyboardEvent("keydown", { key: "+" }));
+      scroll.dispatchEvent(new KeyboardEvent("keydown", { key: "=" }));
+      scroll.dispatchEvent(new KeyboardEvent("keydown", { key: "-" }));
+      document.querySelector(".turn").dispatchEvent(new FocusEvent("focusin", { bubbles: true }));`;
+      const { dom, console } = await load(withScript(page, acts));
+      expect(console).toEqual([]);
+      expect(dom).toContain('class="plot zoomed" style="--zoom: 4;"');
+      expect(dom).toMatch(/id="tip" role="status"(?! hidden)[^>]*>\w+ drafts → a new answer/);
     },
   );
 

@@ -2,7 +2,7 @@
 export const STYLE = `
 :root{color-scheme:light dark;--bg:#f6f6f3;--card:#fff;--ink:#1b1d22;--soft:#5c616b;--line:#e2e2dc;--faint:#efefea;--al:40%;--as:62%;
 --draft:#6f8fbf;--evaluate:#9a7fd1;--present:#2f9e6e;--review:#d19a2e;--bad:#cc3d3d;--ins:#d9f2e0;--insink:#0c5a2c;--del:#fbe0de;--delink:#9b2c24;--gold:#b7791f;--shadow:0 1px 2px #0001,0 4px 16px #0000000a}
-@media (prefers-color-scheme:dark){:root{--bg:#14161a;--card:#1c1f25;--ink:#e8e8e6;--soft:#9aa0ab;--line:#2e323a;--faint:#23272e;--al:70%;--as:68%;
+@media screen and (prefers-color-scheme:dark){:root{--bg:#14161a;--card:#1c1f25;--ink:#e8e8e6;--soft:#9aa0ab;--line:#2e323a;--faint:#23272e;--al:70%;--as:68%;
 --draft:#6c8cc0;--evaluate:#a48ae0;--present:#3cb683;--review:#e0ad48;--bad:#f07470;--ins:#173d28;--insink:#9fe3b8;--del:#4a2323;--delink:#f2a9a3;--gold:#f0c05a;--shadow:0 1px 2px #0006}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
@@ -81,7 +81,7 @@ ins{background:var(--ins);color:var(--insink);text-decoration:none;border-radius
 main>section:has(.notes){grid-column:1/-1}
 footer{grid-column:1/-1;font-size:12.5px;color:var(--soft);text-align:center}
 @media (max-width:820px){main{grid-template-columns:minmax(0,1fr);padding:12px;gap:12px}h1{font-size:21px}.plot{--names:112px}}
-@media print{:root{--bg:#fff;--shadow:none}body{font-size:11pt}main{display:block;max-width:none;padding:0}section,.top{border:0;border-top:1px solid #999;border-radius:0;padding:12pt 0;box-shadow:none;break-inside:auto}
+@media print{:root{color-scheme:light;--bg:#fff;--shadow:none}body{font-size:11pt}main{display:block;max-width:none;padding:0}section,.top{border:0;border-top:1px solid #999;border-radius:0;padding:12pt 0;box-shadow:none;break-inside:auto}
 .zoom,.switch,.tip{display:none!important}.scroll,.answers,.text,.final .text,.column .text,.table,h1.long{max-height:none;overflow:visible}.answers{display:block}.column{margin-bottom:10pt}.plot{width:100%;min-width:0}h2,.verdict,.row,.group{break-inside:avoid;break-after:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 @media (prefers-reduced-motion:no-preference){.turn{transition:filter .12s}}
 `;
