@@ -80,6 +80,9 @@ export function watched(): Client[] {
     on("logging `info`", { logging: "info" }),
     on("logging `debug`", { logging: "debug" }),
     on("logging `trace`: a record per delta", { logging: "trace" }),
+    on("tracing", { tracing: "on" }),
+    on("tracing with content", { tracing: "content" }),
+    on("tracing and logging `info`", { tracing: "on", logging: "info" }),
   ];
 }
 

@@ -99,7 +99,13 @@ function execute(tool: Tool, call: ReplyCall, run: ToolRun): Promise<CallResult>
     };
     // A promise settles once: what comes after a timeout or an abort is heard by nobody and rejects nowhere.
     Promise.resolve()
-      .then(() => (signal.aborted ? undefined : tool.execute?.(call.input, context)))
+      .then(() => {
+        if (signal.aborted) return undefined;
+        const { inTool } = run.hooks;
+        return inTool === undefined
+          ? tool.execute?.(call.input, context)
+          : inTool(call.toolCallId, () => tool.execute?.(call.input, context));
+      })
       .then(
         (output) => settle(toolResult(output, false, tool.name)),
         (error: unknown) =>

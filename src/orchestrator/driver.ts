@@ -1,6 +1,7 @@
 import { startTurn } from "../agent/turn.js";
 import type { ExternalCall, StepEvent, ToolOutcome } from "../agent/types.js";
 import { type ErrorInfo, errorInfo } from "../errors.js";
+import type { RunWatcher } from "../telemetry/telemetry.js";
 import { limitsSteps } from "../token-manager/budget.js";
 import type { Usage } from "../token-manager/usage.js";
 import { Briefing, type RunSpec } from "./briefing.js";
@@ -24,6 +25,8 @@ export class Driver implements TurnHost {
   readonly ledger: Ledger;
   /** What code of the caller's threw and ended the run. */
   brokenBy: unknown;
+  /** Logging and tracing, where they are on. Set before the start. */
+  watcher: RunWatcher | undefined;
   readonly #options: ResolvedOptions;
   readonly #spec: RunSpec;
   readonly #log: EventLog;

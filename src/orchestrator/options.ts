@@ -6,7 +6,7 @@ import { ConfigError } from "../errors.js";
 import type { ToolChoice } from "../formatter/messages.js";
 import { type RecordOptions, resolveRecord } from "../run-record/options.js";
 import { type Runtime, systemRuntime } from "../runtime.js";
-import { type LoggingOption, resolveLogging } from "../telemetry/options.js";
+import { type LoggingOption, resolveLogging, resolveTracing, type TracingOptions } from "../telemetry/options.js";
 import type { TelemetryPlan } from "../telemetry/telemetry.js";
 import type { Budget } from "../token-manager/budget.js";
 import type { PriceOverrides } from "../token-manager/prices.js";
@@ -84,6 +84,11 @@ export interface OrchestratorOptions {
    * unless the environment sets `MASSGEN_LOG`.
    */
   logging?: LoggingOption;
+  /**
+   * Spans and metrics through `@opentelemetry/api`, an optional peer: `true` for the global providers, or options. Default: off. A run
+   * ends with `missing_peer` where the package is not installed.
+   */
+  tracing?: boolean | TracingOptions;
   /** Texts the models read, overridden one by one. */
   prompts?: Partial<Prompts>;
   /** Clock, timers, randomness and ids; replaced in tests. */
@@ -117,6 +122,7 @@ const KNOWN_KEYS: Record<keyof OrchestratorOptions, true> = {
   prices: true,
   record: true,
   logging: true,
+  tracing: true,
   prompts: true,
   runtime: true,
 };
@@ -179,6 +185,7 @@ export function resolveOptions(options: OrchestratorOptions): ResolvedOptions {
   const count = agents.length;
   const prices = resolvePrices(options.prices);
   const logging = resolveLogging(options.logging, options.agents);
+  const tracing = resolveTracing(options.tracing, options.agents);
   const reviewer = options.reviewer === undefined ? undefined : agents.findIndex(({ id }) => id === options.reviewer);
   if (reviewer === -1)
     throw bad("reviewer", `no agent has the id "${options.reviewer}"; there are ${agents.map(({ id }) => id).join(", ")}`);
@@ -215,7 +222,7 @@ export function resolveOptions(options: OrchestratorOptions): ResolvedOptions {
     inputTimeoutMs: atLeast("inputTimeoutMs", options.inputTimeoutMs ?? 600_000, 0, true),
     budget: resolveBudget(options.budget, agents, prices),
     prices,
-    telemetry: logging && { logging },
+    telemetry: logging || tracing ? { logging, tracing } : undefined,
     record: resolveRecord(options.record),
     runtime: options.runtime ?? systemRuntime,
   };

@@ -121,6 +121,7 @@ export class Run implements AsyncIterable<CoordinationEvent> {
   async #startWatched(spec: RunSpec, loading: Promise<Telemetry>, signal: AbortSignal | undefined): Promise<void> {
     try {
       this.#watcher = (await loading).watch(spec);
+      this.#driver.watcher = this.#watcher;
     } catch (error) {
       return this.#start(signal, error);
     }

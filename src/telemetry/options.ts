@@ -41,6 +41,24 @@ export interface LoggingPlan {
   secrets: string[];
 }
 
+export interface TracingOptions {
+  /** Puts what models and tools write into the spans, without known secrets. Default false. */
+  content?: boolean;
+  /** Default: the global one of `@opentelemetry/api`. */
+  tracerProvider?: { getTracer(name: string, version?: string): unknown };
+  /** Default: the global one of `@opentelemetry/api`. */
+  meterProvider?: { getMeter(name: string, version?: string): unknown };
+}
+
+/** Tracing as it was asked for, checked. */
+export interface TracingPlan {
+  content: boolean;
+  tracerProvider: TracingOptions["tracerProvider"];
+  meterProvider: TracingOptions["meterProvider"];
+  /** The team's own keys, which no span may have. */
+  secrets: string[];
+}
+
 const LOGGING_KEYS = ["level", "filter", "destination", "pretty", "logger"];
 /** Turns logging on where the code does not say, and goes before the code's levels where it does. */
 const VARIABLE = "MASSGEN_LOG";
@@ -101,6 +119,25 @@ function checkLogger(logger: Logger, excess: string | undefined): void {
   const missing = (["debug", "info", "warn", "error"] as const).find((method) => typeof logger?.[method] !== "function");
   if (missing !== undefined) throw bad("logging.logger", `has no method "${missing}(fields, message)"`);
   if (excess !== undefined) throw bad(`logging.${excess}`, "has no meaning with a `logger` of your own; set it there");
+}
+
+/** Checks the option `tracing`; `undefined`: there is none. Throws a `ConfigError` that names the key at fault. */
+export function resolveTracing(
+  option: boolean | TracingOptions | undefined,
+  team: readonly { backend?: unknown }[],
+): TracingPlan | undefined {
+  if (option === undefined || option === false) return undefined;
+  if (option !== true) {
+    required("tracing", option);
+    knownKeys(option, ["content", "tracerProvider", "meterProvider"], "tracing");
+  }
+  const { content = false, tracerProvider, meterProvider }: TracingOptions = option === true ? {} : option;
+  if (typeof content !== "boolean") throw bad("tracing.content", `must be true or false, not ${shown(content)}`);
+  if (tracerProvider !== undefined && typeof tracerProvider?.getTracer !== "function")
+    throw bad("tracing.tracerProvider", "has no method getTracer; give a provider of the OpenTelemetry SDK");
+  if (meterProvider !== undefined && typeof meterProvider?.getMeter !== "function")
+    throw bad("tracing.meterProvider", "has no method getMeter; give a provider of the OpenTelemetry SDK");
+  return { content, tracerProvider, meterProvider, secrets: secretsOf(team) };
 }
 
 /** Keys and header values in the agents' plain configs. */
