@@ -4,9 +4,9 @@ import { atLeast, bad, knownKeys, required } from "../orchestrator/option-checks
 export interface RecordOptions {
   /** Each run gets a directory of its own in it, named by its `runId`. Made when it is missing. */
   dir: string;
-  /** The longest that an event waits to be written, in ms. Default 500. Decisions are written at once. */
+  /** The longest that an event waits to be written, in ms. Default 500. Decisions and the begin and end of turns are written at once. */
   flushMs?: number;
-  /** The shortest time between two writes of `status.json`, in ms; decisions do not wait. Default 1,000. */
+  /** The shortest time between two writes of `status.json`, in ms; what is written at once does not wait. Default 1,000. */
   statusMs?: number;
   /** Writes `report.html` at the end. Default true; `massgen report` makes one at any time. */
   report?: boolean;

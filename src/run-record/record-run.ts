@@ -25,7 +25,7 @@ export interface RunRecord {
 /** At these the files are brought up to date at once. */
 const DECISIVE: readonly CoordinationEventType[] = [
   ...(["run-start", "epoch-start", "answer", "vote", "vote-void", "consensus", "run-restart", "agent-out", "input-request"] as const),
-  ...(["run-finish", "run-error", "run-abort"] as const),
+  ...(["turn-start", "turn-finish", "turn-interrupt", "turn-error", "run-finish", "run-error", "run-abort"] as const),
 ];
 const decisive = new Set<string>(DECISIVE);
 

@@ -110,11 +110,9 @@ export function statusOf(history: RunHistory, { question, cost, costByAgent }: S
 
 function phaseOf(history: RunHistory): Phase | null {
   if (history.outcome !== "running") return null;
-  if (history.consensus !== undefined) {
-    return history.turns.some(({ phase, end, attempt }) => phase === "review" && end === undefined && attempt === history.attempt)
-      ? "review"
-      : "present";
-  }
+  const open = new Set(history.turns.filter(({ end }) => end === undefined).map(({ phase }) => phase));
+  if (open.has("review")) return "review";
+  if (open.has("present") || history.consensus !== undefined) return "present";
   return history.epoch === 0 ? "draft" : "evaluate";
 }
 

@@ -153,8 +153,12 @@ describe("recordRun", () => {
     const run = new Orchestrator({ agents: [{ id: "a", backend }] }).run("q");
     const record = recordRun(run, { dir, flushMs: 5 });
     const deltas = () => linesOf(join(dir, run.runId)).filter(isDelta);
-    await until(await record.dir, () => deltas().length > 0);
-    expect(run.soFar.usage.inputTokens).toBe(0);
+    await until(await record.dir, () => deltas().length > 0 && existsSync(join(dir, run.runId, "status.json")));
+    expect(jsonOf(await record.dir, "status.json")).toMatchObject({
+      outcome: "running",
+      phase: "present",
+      agents: [{ state: "presenting" }],
+    });
     open();
     await record.done;
     const texts = Object.values(content(deltas()).texts);

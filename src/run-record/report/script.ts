@@ -34,24 +34,33 @@ export const SCRIPT = `"use strict";
       event.preventDefault();
       setZoom(zoom * Math.exp(-event.deltaY / 300), event.clientX - scroll.getBoundingClientRect().left);
     }, { passive: false });
-    const show = (event) => {
-      const target = event.target.closest("[data-tip], [title]");
-      if (!target || !scroll.contains(target)) return void (tip.hidden = true);
-      if (target.title) {
-        target.dataset.tip = target.title;
-        target.removeAttribute("title");
-      }
-      tip.textContent = target.dataset.tip;
-      tip.hidden = false;
-      const at = target.getBoundingClientRect();
-      const left = Math.max(8, Math.min(event.clientX || at.left, innerWidth - tip.offsetWidth - 12));
+    let told;
+    const place = () => {
+      const at = told.getBoundingClientRect();
+      const frame = scroll.getBoundingClientRect();
+      const left = Math.max(at.left, frame.left);
       const below = at.bottom + 8 + tip.offsetHeight < innerHeight;
-      tip.style.left = left + "px";
+      tip.style.left = Math.max(8, Math.min(left, innerWidth - tip.offsetWidth - 12)) + "px";
       tip.style.top = (below ? at.bottom + 8 : at.top - tip.offsetHeight - 8) + "px";
+    };
+    const hide = () => { tip.hidden = true; };
+    const show = (event) => {
+      told = event.target.closest("[data-tip], [title]");
+      if (!told) return hide();
+      if (told.title) {
+        told.dataset.tip = told.title;
+        told.removeAttribute("title");
+      }
+      tip.textContent = told.dataset.tip;
+      tip.hidden = false;
+      place();
     };
     scroll.addEventListener("mouseover", show);
     scroll.addEventListener("focusin", show);
-    for (const over of ["mouseleave", "focusout", "scroll"]) scroll.addEventListener(over, () => { tip.hidden = true; });
+    scroll.addEventListener("mouseleave", hide);
+    scroll.addEventListener("focusout", hide);
+    // Whoever moves on by the keyboard makes it scroll: what is told stays beside its place.
+    for (const moved of [scroll, window]) moved.addEventListener("scroll", () => { if (!tip.hidden) place(); });
   }
   document.getElementById("plain")?.addEventListener("change", (event) => {
     document.body.classList.toggle("plain", event.target.checked);
