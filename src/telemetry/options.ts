@@ -1,6 +1,7 @@
 import { bad, knownKeys, oneOf, required, shown } from "../orchestrator/option-checks.js";
 import { checkRules, type FilterRule, type FilterSource, parseFilter } from "./filter.js";
 import { LOG_LEVELS, type LogThreshold } from "./levels.js";
+import { isSecretName } from "./secret-names.js";
 
 /** What takes the place of pino: pino's own methods, so most loggers fit as they are. */
 export interface Logger {
@@ -140,11 +141,14 @@ export function resolveTracing(
   return { content, tracerProvider, meterProvider, secrets: secretsOf(team) };
 }
 
-/** Keys and header values in the agents' plain configs. */
+/** The keys in the agents' plain configs, those in headers included. */
 function secretsOf(team: readonly { backend?: unknown }[]): string[] {
   return team.flatMap(({ backend }) => {
     const { apiKey, headers } = (backend ?? {}) as { apiKey?: unknown; headers?: unknown };
-    const values = [apiKey, ...Object.values(typeof headers === "object" && headers !== null ? headers : {})];
-    return values.filter((value) => typeof value === "string");
+    const inHeaders = Object.entries(typeof headers === "object" && headers !== null ? headers : {})
+      .filter(([name]) => isSecretName(name))
+      // Without the scheme: `Bearer …`.
+      .map(([, value]: [string, unknown]) => (typeof value === "string" ? value.replace(/^\w+ /, "") : value));
+    return [apiKey, ...inHeaders].filter((value) => typeof value === "string");
   });
 }

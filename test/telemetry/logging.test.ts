@@ -214,7 +214,7 @@ describe("where the log goes", () => {
     expect(log.text()).not.toContain("\x1b");
   });
 
-  it("to stderr of a program, leaving stdout alone", () => {
+  it("to stderr of a program, leaving stdout alone", { timeout: 60_000 }, () => {
     const source = pathToFileURL("src/index.ts").href;
     const testing = pathToFileURL("src/testing/index.ts").href;
     const program = `const { Orchestrator } = await import(${JSON.stringify(source)}); const { scriptedBackend } = await import(${JSON.stringify(testing)});
@@ -235,7 +235,7 @@ describe("where the log goes", () => {
     expect([events[0], events.at(-1)]).toEqual(["run-start", "run-finish"]);
   });
 
-  it("to a file, whole, in a program that ends itself at once", async () => {
+  it("to a file, whole, in a program that ends itself at once", { timeout: 60_000 }, async () => {
     const path = join(folder, "run.log");
     const [source, testing] = ["src/index.ts", "src/testing/index.ts"].map((file) => JSON.stringify(pathToFileURL(file).href));
     const program = `const { Orchestrator } = await import(${source}); const { scriptedBackend } = await import(${testing});
@@ -277,7 +277,13 @@ describe("where the log goes", () => {
 });
 
 describe("the options of logging", () => {
-  const team = [{ id: "gpt", backend: { apiKey: "my own key" } }, { id: "ada" }];
+  const team = [
+    {
+      id: "gpt",
+      backend: { apiKey: "my own key", headers: { "X-Api-Key": "another", Authorization: "Bearer third", "X-Title": "my app" } },
+    },
+    { id: "ada" },
+  ];
   const resolve = (option: LoggingOption | undefined, env = {}) => resolveLogging(option, team, env);
 
   it("are off unless asked for, by the code or the environment", () => {
@@ -298,7 +304,7 @@ describe("the options of logging", () => {
   });
 
   it("know the team's own keys", () => {
-    expect(resolve(true)?.secrets).toEqual(["my own key"]);
+    expect(resolve(true)?.secrets).toEqual(["my own key", "another", "third"]);
   });
 
   it.each<[unknown, string]>([

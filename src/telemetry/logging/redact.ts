@@ -1,3 +1,5 @@
+import { isSecretName } from "../secret-names.js";
+
 /** Takes secrets out of whatever is logged. */
 export interface Redactor {
   /** A copy without secrets, at any depth. */
@@ -21,16 +23,6 @@ const OWN_NAMES: ReadonlySet<string> = new Set(["run", "turn", "step", "phase", 
 const MAX_VALUES = 5_000;
 /** What is looked at beyond `maxText`, so that the cut does not bare half of a secret. */
 const MARGIN = 4_096;
-
-/** Names whose values are secret, written without `_`, `-`, `.` and blanks. Counts of tokens are not among them. */
-const SECRET_NAME =
-  /(?:apikey|secretkey|accesskey|accesskeyid|subscriptionkey|signingkey|encryptionkey|privatekey|password|passwd|passphrase|pwd|secret|credential|credentials|authorization|cookie|cookies|authtoken|accesstoken|refreshtoken|idtoken|sessiontoken|bearertoken|connectionstring)$/;
-
-function isSecretName(name: string): boolean {
-  if (name.length > 128) return false;
-  const plain = name.toLowerCase().replace(/[-_.\s]/g, "");
-  return plain === "token" || SECRET_NAME.test(plain);
-}
 
 /**
  * Shapes of secrets. Each begins with fixed characters and goes on with one class of them, with nothing optional that could match
