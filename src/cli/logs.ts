@@ -121,6 +121,7 @@ function lineOf(event: CoordinationEvent, start: number): string {
 function detail(event: CoordinationEvent): string {
   if (event.type === "answer") return `${event.label}: ${preview(event.content, 200)}`;
   if (event.type === "vote") return `${event.label}: ${oneLine(event.reason)}`;
+  if (event.type === "consensus") return `${event.label} by ${oneLine(event.winner)}, ${event.reason}, of ${event.votes.length} votes`;
   if (event.type === "turn-error" || event.type === "run-error") return oneLine(event.error.message);
   if (event.type === "run-start") return event.agents.map(({ agentId, model }) => `${oneLine(agentId)} (${oneLine(model)})`).join(", ");
   if (isDelta(event)) return oneLine(event.delta);

@@ -84,6 +84,7 @@ describe("massgen logs", () => {
     expect(lines[0]).toBe("Which index?");
     expect(lines).toHaveLength(1 + events.filter(({ type }) => !type.endsWith("-delta")).length);
     expect(lines.at(-1)).toMatch(/^ +\+[\d.]+s {2}- .*run-finish .*reason=consensus/);
+    expect(out).toMatch(/consensus +agent\d\.\d by \w+, consensus, of 3 votes/);
     expect(out).toMatch(/\+[\d.]+s {2}claude +draft +answer +agent2\.1: /);
   });
 

@@ -74,6 +74,17 @@ describe("the report", () => {
     expect(page).toMatch(/class="turn evaluate cut"[^>]*data-tip="\w+ evaluates ✕ interrupted: new-answer/);
   });
 
+  it("counts the votes for an answer as the decision did: without the one of its author", async () => {
+    const { run, events } = await playLively(livelyTeam({ agents: 4, seed: 8 }));
+    const { label, votes, answers } = await run.result;
+    const score = answers.find(({ winner }) => winner)?.score as number;
+    expect(score).toBeLessThan(votes.filter((vote) => vote.label === label).length);
+    const page = renderReport({ history: historyOf(events) });
+    expect(page).toContain(`<b>${score} of ${votes.length} votes</b>`);
+    expect(page).toMatch(new RegExp(`<code>${label}</code> <small>epoch \\d · ${score} votes</small>`));
+    expect(page).toContain("own answer, not counted");
+  });
+
   it("needs nothing from elsewhere", async () => {
     const page = await pageOf({ agents: 12, seed: 4 }, "q");
     expect(page).not.toMatch(/https?:\/\//);

@@ -30,7 +30,9 @@ const isWinner = (history: RunHistory, index: number): boolean => history.agents
 
 function versionBlock(answer: RecordedAnswer, before: RecordedAnswer | undefined, history: RunHistory, newest: boolean): Html {
   const { label, content, lacking, epoch, attempt } = answer;
-  const votes = (history.consensus?.votes ?? []).filter((vote) => vote.label === label).length;
+  const { rule, tally, votes: counted = [] } = history.consensus ?? {};
+  // The score leaves out votes for oneself; under other rules it is no number of votes.
+  const votes = (rule === "plurality" ? tally?.[label] : undefined) ?? counted.filter((vote) => vote.label === label).length;
   const when = [
     `${answer.phase === "draft" ? "draft" : `epoch ${epoch}`}`,
     attempt > 1 && `attempt ${attempt}`,

@@ -46,7 +46,7 @@ ${ledger.length > 0 && html`<td>${number(lost(agentId))}</td>`}<td>${costText(co
   });
   const total = history.usage;
   const byPhase = phases.map(
-    (phase) => html`<td>${tokens(spentIn(phase))}<small>${ledger.length > 0 && costText(costIn(phase))}</small></td>`,
+    (phase) => html`<td>${tokens(spentIn(phase))}${costIn(phase)?.usd != null && html`<small>${costText(costIn(phase))}</small>`}</td>`,
   );
   return html`<section class="wide" aria-labelledby="usage-title"><h2 id="usage-title">Tokens and cost</h2>
 <div class="table" tabindex="0" role="group" aria-labelledby="usage-title"><table class="numbers"><thead><tr><th scope="col">agent</th>${phases.map((phase) => html`<th scope="col"><span class="k ${phase}">${phase}</span></th>`)}<th scope="col">input</th><th scope="col">of it cached</th><th scope="col">output</th>${ledger.length > 0 && html`<th scope="col">came to nothing</th>`}<th scope="col">cost</th><th></th></tr></thead>
