@@ -98,7 +98,7 @@ function targets(exports: Record<string, string | Record<string, string>>): stri
 }
 
 /** A file of the bundle and all it imports from the bundle, statically or later. */
-/** The providers' own wires, the price data, telemetry the writing of records, logging and tracing: what a team that does not use them never loads. */
+/** The providers' own wires, the price data, the writing of records, logging and tracing: what a team that does not use them never loads. */
 const WIRES =
   /[\\/](claude|gemini|openai-responses|azure|grok)([\\/.-]|$)|openai-models|gemini-models|claude-models|price-table|model-table|run-record[\\/]record-run|telemetry[\\/]telemetry\.js/;
 
