@@ -41,6 +41,7 @@ export async function startTelemetry(plan: TelemetryPlan): Promise<Telemetry> {
   // First what may be missing: a log that was opened would stay open.
   const tracing = plan.tracing && (await (await import("./tracing/tracing.js")).startTracing(plan.tracing));
   const logging = plan.logging && (await (await import("./logging/logging.js")).startLogging(plan.logging));
+  let closing: Promise<void> | undefined;
   return {
     watch({ trace }) {
       const caller = callerIds(trace);
@@ -59,7 +60,10 @@ export async function startTelemetry(plan: TelemetryPlan): Promise<Telemetry> {
         inTool: (turnId, toolCallId, work) => spans.inTool(turnId, toolCallId, work),
       };
     },
-    close: async () => logging?.close(),
+    close() {
+      closing ??= logging?.close() ?? Promise.resolve();
+      return closing;
+    },
   };
 }
 

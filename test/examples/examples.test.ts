@@ -19,6 +19,10 @@ const expected: Record<string, RegExp[]> = {
   "custom-backend.ts": [/^(one|two|three): A B-tree, because it keeps its keys in order\.$/m],
   "events.ts": [/answered agent1\.1, \d+ characters/, /consensus on agent\d\.\d:/, /Simulated final answer/, /'run-finish': 1/],
   "abort.ts": [/^finished-early: agent\d\.1 was presented$/m, /^aborted: .*the user has left$/m, /^answers so far: agent\d\.1/m],
+  "logging.ts": [
+    /^\d\d:\d\d:\d\d\.\d{3} INFO {2}\w{6} run started with ada \(simulated-ada\)/m,
+    /^consensus 0af7651916cd43dd8448eb211c80319c agent\d\.1 of \w+ wins/m,
+  ],
   "run-record.ts": [
     /^consensus: \w+ won with agent\d\.\d$/m,
     /^events\.jsonl, report\.html, status\.json/m,

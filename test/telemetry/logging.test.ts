@@ -173,6 +173,7 @@ describe("the log of a run", () => {
     const path = join(folder, "sub/run.log");
     const orchestrator = duo({ destination: path, level: "debug" });
     const run = orchestrator.run("The task");
+    await Promise.all([orchestrator.close(), orchestrator.close()]);
     await orchestrator.close();
     const last = (await readFile(path, "utf8")).trim().split("\n").at(-1) ?? "";
     expect(JSON.parse(last)).toMatchObject({ event: "run-abort", run: run.runId });
@@ -197,9 +198,15 @@ describe("where the log goes", () => {
   it("a file that cannot be opened is a warning of the process, and the run goes on", async () => {
     const warning = new Promise<Error>((resolve) => process.once("warning", resolve));
     await writeFile(join(folder, "file"), "");
+    const warnings: string[] = [];
+    const note = ({ message }: Error) => void warnings.push(message);
+    process.on("warning", note);
     await using orchestrator = duo({ destination: join(folder, "file/x.log") });
     await expect(orchestrator.run("The task").result).resolves.toMatchObject({ winner: "gpt" });
     expect(await warning).toMatchObject({ code: "MASSGEN_LOG", message: expect.stringContaining("the log cannot be written") });
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("warning", note);
+    expect(warnings).toHaveLength(1);
   });
 
   it("as lines for people, which cannot take over a terminal", async () => {
@@ -218,16 +225,18 @@ describe("where the log goes", () => {
     const source = pathToFileURL("src/index.ts").href;
     const testing = pathToFileURL("src/testing/index.ts").href;
     const program = `const { Orchestrator } = await import(${JSON.stringify(source)}); const { scriptedBackend } = await import(${JSON.stringify(testing)});
-      const { text } = await new Orchestrator({ agents: [{ id: "ada", backend: scriptedBackend(["Done."]) }] }).run("x").result; console.log(text);`;
+      const { text } = await new Orchestrator({ agents: [{ id: "ada", backend: scriptedBackend(["Done."]) }] }).run("x").result; console.log(text);
+      const { createRequire } = await import("node:module");
+      console.log("loaded:", Object.keys(createRequire(${JSON.stringify(`${process.cwd()}/x.js`)}).cache).some((file) => /node_modules.(pino|@opentelemetry)/.test(file)));`;
     const run = (env: Record<string, string>) =>
       spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program], {
         encoding: "utf8",
         env: { ...process.env, ...env },
       });
     const off = run({});
-    expect([off.stdout, off.stderr]).toEqual(["Done.\n", ""]);
+    expect([off.stdout, off.stderr]).toEqual(["Done.\nloaded: false\n", ""]);
     const on = run({ MASSGEN_LOG: "info" });
-    expect(on.stdout).toBe("Done.\n");
+    expect(on.stdout).toBe("Done.\nloaded: true\n");
     const events = on.stderr
       .trim()
       .split("\n")

@@ -32,7 +32,8 @@ export function loggerSink(logger: Logger): Sink {
 
 /** pino, as JSON or as lines for people. */
 export function pinoSink({ destination: given, pretty }: LoggingPlan): Sink {
-  const { stream, isTerminal, ready, close } = open(given, reporter("the log cannot be written"));
+  const report = reporter("the log cannot be written");
+  const { stream, isTerminal, ready, close } = open(given, report);
   const colours = isTerminal && process.env.NO_COLOR === undefined;
   const lines: DestinationStream =
     (pretty ?? isTerminal)
@@ -49,7 +50,6 @@ export function pinoSink({ destination: given, pretty }: LoggingPlan): Sink {
     },
     lines,
   );
-  const report = reporter("the log cannot be written");
   return {
     write(level, time, fields, message) {
       now = time;
@@ -63,8 +63,6 @@ export function pinoSink({ destination: given, pretty }: LoggingPlan): Sink {
     close,
   };
 }
-
-const ignore = (): void => {};
 
 interface Opened {
   ready?: Promise<void>;
@@ -86,18 +84,23 @@ function open(given: Destination, onError: (error: unknown) => void): Opened {
   // Written in the background; pino writes out the rest when the process ends.
   const stream = destination({ dest: given, append: true, mkdir: true, sync: false });
   // Open before the first run, so that a program that ends at once loses nothing: pino cannot write out what has no file yet.
-  const ready = Promise.race([once(stream, "ready"), once(stream, "error")]).then(ignore, ignore);
-  let broken = false;
-  stream.on("error", (error: unknown) => {
-    broken = true;
-    onError(error);
-  });
+  let opened: boolean | undefined;
+  const ready = once(stream, "ready").then(
+    () => {
+      opened = true;
+    },
+    () => {
+      opened = false; // told by the listener below
+    },
+  );
+  stream.on("error", onError);
   return {
-    stream,
+    // Without a file the records would pile up in memory.
+    stream: { write: (line) => opened !== false && stream.write(line) },
     isTerminal: false,
     ready,
     async close() {
-      if (broken) return;
+      if (opened === false) return;
       const closed = Promise.race([once(stream, "close"), once(stream, "error")]);
       stream.end();
       await closed.catch(onError);
