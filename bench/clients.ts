@@ -66,6 +66,26 @@ export function scripted(): Pair {
   return { bare, massgen: { name: "massgen on it", args: { client: fileUrl("bench/clients/scripted.mjs"), ...args }, base: bare } };
 }
 
+/** massgen on the scripted backend, with logging to a file and tracing off and on. */
+export function watched(): Client[] {
+  const args = {
+    client: fileUrl("bench/clients/telemetry.mjs"),
+    massgen: fileUrl(`${BUILD}/index.js`),
+    testing: fileUrl(`${BUILD}/testing/index.js`),
+  };
+  const off = standard("off", args);
+  const on = (name: string, more: Record<string, string>): Client => ({ name, args: { ...args, ...more }, base: off });
+  return [
+    off,
+    on("logging `info`", { logging: "info" }),
+    on("logging `debug`", { logging: "debug" }),
+    on("logging `trace`: a record per delta", { logging: "trace" }),
+    on("tracing", { tracing: "on" }),
+    on("tracing with content", { tracing: "content" }),
+    on("tracing and logging `info`", { tracing: "on", logging: "info" }),
+  ];
+}
+
 /** A client that others are compared with. */
 function standard(name: string, args: Client["args"]): Client {
   const client: Omit<Client, "base"> & Partial<Client> = { name, args };

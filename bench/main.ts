@@ -1,5 +1,5 @@
 import { buildPackage } from "./build.js";
-import { aborting, alone, importing, memory, otherWires, type Setting, streaming } from "./measurements.js";
+import { aborting, alone, importing, memory, otherWires, type Setting, streaming, telemetry } from "./measurements.js";
 import { preparePeers } from "./peers.js";
 import { startServer } from "./processes.js";
 import { machine } from "./report.js";
@@ -7,7 +7,7 @@ import { server } from "./server-measurements.js";
 import { snapshots } from "./snapshots.js";
 import { toolCalls } from "./tool-calls.js";
 
-const all = [importing, alone, aborting, memory, streaming, otherWires, snapshots, toolCalls, server];
+const all = [importing, alone, aborting, memory, streaming, otherWires, snapshots, toolCalls, server, telemetry];
 
 /** Prints the tables as Markdown on stdout. Fails only when something breaks, never for a figure. */
 async function main(args: string[]): Promise<void> {

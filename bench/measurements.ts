@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BUILD } from "./build.js";
-import { type Client, newerLine, ours, peers, scripted, wires } from "./clients.js";
+import { type Client, newerLine, ours, peers, scripted, watched, wires } from "./clients.js";
 import { fileUrl, runCase, type Server } from "./processes.js";
 import { number, range, table, target } from "./report.js";
 import { interleaved, median, medianRatio } from "./stats.js";
@@ -93,6 +93,19 @@ export async function alone({ quick }: Setting): Promise<string> {
     return [client.name, number(median(us)), range(us), client === massgen ? target(median(us), 3, " µs") : ""];
   });
   return table(["in one process", "µs CPU per delta", "lowest–highest", "target"], rows);
+}
+
+/** What logging and tracing add, with neither socket nor SDK to hide it. */
+export async function telemetry({ quick }: Setting): Promise<string> {
+  const clients = watched();
+  const load = { concurrency: 1, deltas: 2000, warmups: 20, batches: quick ? 20 : 100 };
+  const results = await interleaved(clients, quick ? 3 : 9, ({ args }) => runCase<StreamResult>("stream", { ...args, ...load }));
+  const rows = clients.map((client) => {
+    const us = results.get(client)!.map((result) => result.usPerDelta);
+    const over = us.map((value, round) => value - results.get(client.base)![round]!.usPerDelta);
+    return [client.name, number(median(us)), range(us), client === client.base ? "" : number(median(over))];
+  });
+  return table(["logging and tracing, in one process", "µs CPU per delta", "lowest–highest", "over off, µs"], rows);
 }
 
 /** Memory of streams that are open and silent. */

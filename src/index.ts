@@ -37,6 +37,9 @@ export { defaultPrompts, escapeData, type Prompts, type ReadableAnswer, type Vot
 export { type FinalAnswer, type PartialResult, type Run, RunError, type RunResult } from "./orchestrator/run.js";
 export { approval, type Ballot, borda, type Candidate, type DecisionRule, plurality, unanimity } from "./orchestrator/voting/rule.js";
 export { type Runtime, systemRuntime } from "./runtime.js";
+export type { FilterRule } from "./telemetry/filter.js";
+export type { Component, LogLevel, LogThreshold } from "./telemetry/levels.js";
+export type { Destination, Logger, LoggingOption, LoggingOptions, TracingOptions } from "./telemetry/options.js";
 export type { Budget } from "./token-manager/budget.js";
 export type { Cost, ModelPrice, PriceOverrides, TokenRates } from "./token-manager/prices.js";
 export type { Usage } from "./token-manager/usage.js";

@@ -137,7 +137,8 @@ function execute(tool: Tool, call: ReplyCall, run: ToolRun): Promise<CallResult>
           ({ input, changed } = granted);
           start();
         }
-        return tool.execute?.(input, context);
+        const { inTool } = run.hooks;
+        return inTool === undefined ? tool.execute?.(input, context) : inTool(toolCallId, () => tool.execute?.(input, context));
       })
       .then((output) => {
         if (!isAsyncIterable(output)) return done(output);

@@ -187,7 +187,9 @@ class Turn implements TurnRun, ReplySink {
       if (sent === undefined) return;
       const step = this.#begin(sent);
       if (this.#over) return;
-      const end = await step.run(this.#request.trace);
+      const { inStep } = this.#hooks;
+      const { trace } = this.#request;
+      const end = await (inStep === undefined ? step.run(trace) : inStep(step.reply.stepId, trace, (own) => step.run(own)));
       if (this.#over || end.type === "stopped") return;
       if (end.type === "failed") {
         await this.#beforeRetry(step.reply, end.error, retry++);

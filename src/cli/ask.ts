@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { ConfigError } from "../errors.js";
 import type { OrchestratorOptions } from "../orchestrator/options.js";
 import { Orchestrator } from "../orchestrator/orchestrator.js";
@@ -61,6 +62,7 @@ export async function ask(words: readonly string[], flags: Flags, io: Io, help: 
     if (flags.timeout !== undefined) {
       job.options = { ...job.options, timeout: { ...job.options.timeout, run: Number(flags.timeout) * 1000 } };
     }
+    if (flags.record !== undefined) job.options = { ...job.options, record: flags.record };
     if (job.notice !== undefined && !flags.quiet) io.stderr.write(`${job.notice}\n\n`);
     await using orchestrator = new Orchestrator(job.options);
     display = displayOf(flags, job.display, question, io);
@@ -95,6 +97,10 @@ export async function ask(words: readonly string[], flags: Flags, io: Io, help: 
   } finally {
     requests?.close();
     display?.close();
+    const { record } = job?.options ?? {};
+    if (run !== undefined && record !== undefined && !flags.quiet && !left) {
+      io.stderr.write(`Recorded in ${join(typeof record === "string" ? record : record.dir, run.runId)}\n`);
+    }
     off();
     await job?.close?.();
     io.stdout.off("error", onOutputError);
@@ -102,11 +108,22 @@ export async function ask(words: readonly string[], flags: Flags, io: Io, help: 
   }
 }
 
-function checkFlags({ config, backend, demo, json, quiet, timeout }: Flags): void {
+function checkFlags(flags: Flags): void {
+  const { config, backend, demo, json, quiet, timeout } = flags;
   const bad = (message: string) => new ConfigError("bad_option", message);
   const sources = [config !== undefined && "--config", backend !== undefined && "--backend", demo && "--demo"].filter(Boolean);
   if (sources.length > 1) throw bad(`${sources.join(" and ")} each name a team. Keep one of them.`);
   if (json && quiet) throw bad("--json and --quiet ask for different output. Keep one of them.");
+  const other = (
+    [
+      ["output", "report"],
+      ["follow", "logs"],
+      ["agent", "logs"],
+      ["type", "logs"],
+      ["phase", "logs"],
+    ] as const
+  ).find(([flag]) => flags[flag] !== undefined);
+  if (other !== undefined) throw bad(`--${other[0]} belongs to \`massgen ${other[1]} <dir>\`, not to a question. Remove it.`);
   if (timeout !== undefined && !(Number(timeout) > 0)) throw bad(`--timeout takes seconds, a number above 0, not "${timeout}".`);
 }
 

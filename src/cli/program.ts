@@ -9,6 +9,12 @@ export interface Flags {
   timeout?: string;
   json?: boolean;
   quiet?: boolean;
+  record?: string;
+  output?: string;
+  follow?: boolean;
+  agent?: string[];
+  type?: string[];
+  phase?: string[];
   /** Commander's name for `--no-color`. */
   color: boolean;
 }
@@ -20,6 +26,9 @@ Examples:
   massgen --backend groq:openai/gpt-oss-120b --backend vllm "…"
   massgen models --backend openrouter
   massgen serve --config team.yaml --port 4000
+  massgen --record runs "…"        write the run down in runs/<runId>
+  massgen logs runs                list records; print one: massgen logs runs/<runId>
+  massgen report runs              make report.html of the latest
   massgen demo
 
 Without --config and --backend it uses the providers whose key is set (OPENAI_API_KEY, ANTHROPIC_API_KEY, …) or a
@@ -44,6 +53,12 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     .option("-t, --timeout <seconds>", "present the best answer so far after this time (exit code 3)")
     .option("--json", "print every event as a line of JSON")
     .option("-q, --quiet", "print the final text only")
+    .option("--record <dir>", "write the run down in a directory of its own in this one")
+    .option("-o, --output <file>", "report: where to write it (-: standard output)")
+    .option("-f, --follow", "logs: go on until the run ends")
+    .option("--agent <id>", "logs: only this agent; may be repeated", collect)
+    .option("--type <event>", "logs: only events of this type; may be repeated", collect)
+    .option("--phase <phase>", "logs: only this phase; may be repeated", collect)
     .option("--no-color", "no colours (also: NO_COLOR)")
     .version(io.version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
@@ -66,6 +81,15 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     if (program.args.length === 1 && program.args[0] === "models") {
       const { printModels } = await import("./models.js");
       return printModels(flags.backend, flags.json === true, io);
+    }
+    const [word, dir] = program.args;
+    if (program.args.length <= 2 && word === "report") {
+      const { writeReport } = await import("./report.js");
+      return await writeReport(dir, flags.output, io);
+    }
+    if (program.args.length <= 2 && word === "logs") {
+      const { showLogs } = await import("./logs.js");
+      return await showLogs(dir, flags, io);
     }
     const { ask } = await import("./ask.js");
     return ask(program.args, flags, io, () => program.helpInformation());

@@ -1,4 +1,5 @@
 import type { AgentConfig, OrchestratorOptions, Timeouts } from "../orchestrator/options.js";
+import type { LoggingOption } from "../telemetry/options.js";
 import { backendConfig } from "./backends.js";
 import { pricesOf } from "./prices.js";
 import type { ConfigFile } from "./schema.js";
@@ -61,8 +62,15 @@ export function toOptions(config: ConfigFile, folder: string): OrchestratorOptio
         onUnknownPrice: budget.on_unknown_price,
       }),
     prices: prices && pricesOf(prices),
+    logging: loggingOf(config.logging),
+    record: rest.record,
   });
   return { agents, ...options, ...teamTools(config, folder) };
+}
+
+/** Its level and filter have been checked. */
+function loggingOf(given: ConfigFile["logging"]): LoggingOption | undefined {
+  return (typeof given === "object" ? defined(given) : given) as LoggingOption | undefined;
 }
 
 function timeouts(given: NonNullable<ConfigFile["timeout_settings"]>): Partial<Timeouts> {

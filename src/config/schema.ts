@@ -84,6 +84,7 @@ const orchestratorSchema = z.strictObject({
     .optional(),
   ...orchestratorToolKeys,
   prices: pricesSchema.optional(),
+  record: text.optional(),
 });
 
 const timeoutSchema = z.strictObject({
@@ -97,6 +98,15 @@ const timeoutSchema = z.strictObject({
 
 const uiSchema = z.strictObject({ display_type: z.enum(["rich_terminal", "terminal", "simple", "silent"]).optional() });
 
+const loggingMapping = z.strictObject({
+  level: text.optional(),
+  filter: text.optional(),
+  destination: text.optional(),
+  pretty: z.boolean().optional(),
+});
+/** On or off, a level or filter, or options. */
+const loggingSchema = z.union([z.boolean(), text, loggingMapping]);
+
 /** The file as a whole. Exactly one of `agents` and `agent` is checked where the file is read. */
 export const configSchema = z.strictObject({
   agents: z.array(agentSchema).min(1).optional(),
@@ -106,6 +116,7 @@ export const configSchema = z.strictObject({
   ui: uiSchema.optional(),
   /** Checked apart, as those of a backend. */
   mcp_servers: z.unknown().optional(),
+  logging: loggingSchema.optional(),
 });
 
 export type ConfigFile = z.infer<typeof configSchema>;
@@ -130,4 +141,5 @@ export const knownKeys: Readonly<Record<string, readonly string[]>> = {
   "agents.backend.custom_tools": Object.keys(customToolSchema.shape),
   "agent.backend.custom_tools": Object.keys(customToolSchema.shape),
   "orchestrator.context_paths": Object.keys(contextPathSchema.shape),
+  logging: Object.keys(loggingMapping.shape),
 };

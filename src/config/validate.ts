@@ -1,5 +1,7 @@
 import type { z } from "zod";
+import { ConfigError } from "../errors.js";
 import { nearest } from "../nearest-key.js";
+import { type LoggingOption, resolveLogging } from "../telemetry/options.js";
 import { backendProblems } from "./backends.js";
 import { defaultId } from "./options.js";
 import { pricesProblems } from "./prices.js";
@@ -32,12 +34,31 @@ function teamProblems(data: Record<string, unknown>): Problem[] {
     const backend = backendSchema.safeParse((entry as { backend?: unknown } | undefined | null)?.backend);
     return [...(first < index ? [twice] : []), ...(backend.success ? backendProblems(backend.data, [...path, "backend"]) : [])];
   });
+  problems.push(...loggingProblems(data.logging, ids));
   const { reviewer, prices } = (data.orchestrator ?? {}) as { reviewer?: unknown; prices?: unknown };
   problems.push(...pricesProblems(prices));
   if (typeof reviewer === "string" && !ids.includes(reviewer)) {
     problems.push({ path: ["orchestrator", "reviewer"], message: `is "${reviewer}", but no agent is. There are ${ids.join(", ")}` });
   }
   return problems;
+}
+
+/** What is wrong with levels and filters. Other mistakes are the schema's to tell. */
+function loggingProblems(given: unknown, ids: readonly unknown[]): Problem[] {
+  const checked = configSchema.shape.logging.safeParse(given);
+  if (!checked.success) return [];
+  try {
+    resolveLogging(
+      checked.data as LoggingOption | undefined,
+      ids.map((id) => ({ id: String(id) })),
+      {},
+    );
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const { path, message } = error;
+    return [{ path: path.split("."), message: `is not right: ${message.slice(path.length + 2)}` }];
+  }
 }
 
 function problemsOf(issue: z.core.$ZodIssue, data: unknown): Problem[] {
@@ -56,6 +77,7 @@ function problemsOf(issue: z.core.$ZodIssue, data: unknown): Problem[] {
 /** Keys that are a switch with a third position. */
 const unions: Readonly<Record<string, string>> = {
   inline_thinking: 'must be true, false or "already-open"',
+  logging: 'must be true, false, a level, a filter like "info,mcp:off", or a mapping of options',
   prompt_caching: 'must be true, false or "1h"',
   command: "must be a program, or a list of it and its arguments",
   function: "must be the name of an export, or a list of them",

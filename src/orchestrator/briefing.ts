@@ -1,6 +1,7 @@
 import type { TurnRequest, TurnUpdate, Verdict } from "../agent/types.js";
 import type { ModelSettings, TraceContext } from "../backends/backend.js";
 import type { ToolChoice, ToolDefinition } from "../formatter/messages.js";
+import type { Telemetry } from "../telemetry/telemetry.js";
 import type { Tool } from "../tools/tool.js";
 import type { ToolTurn } from "../tools/toolkit.js";
 import type { Effect, Offer, TurnOrder } from "./core/types.js";
@@ -22,6 +23,8 @@ export interface RunSpec {
   settings: ModelSettings | undefined;
   context: unknown;
   trace: TraceContext | undefined;
+  /** Logging and tracing, while they are being loaded. */
+  telemetry: Promise<Telemetry> | undefined;
 }
 
 const STREAMED = { toolName: "new_answer", field: "content" };

@@ -2,6 +2,7 @@ import { linkedController } from "../agent/abort.js";
 import { startTurn } from "../agent/turn.js";
 import type { Approval, DecisionPoint, ExternalCall, StepEvent, ToolOutcome } from "../agent/types.js";
 import { type ErrorInfo, errorInfo } from "../errors.js";
+import type { RunWatcher } from "../telemetry/telemetry.js";
 import { limitsSteps } from "../token-manager/budget.js";
 import type { Usage } from "../token-manager/usage.js";
 import type { ToolkitRun } from "../tools/toolkit.js";
@@ -28,6 +29,8 @@ export class Driver implements TurnHost {
   readonly ledger: Ledger;
   /** What code of the caller's threw and ended the run. */
   brokenBy: unknown;
+  /** Logging and tracing, where they are on. Set before the start. */
+  watcher: RunWatcher | undefined;
   readonly #options: ResolvedOptions;
   readonly #spec: RunSpec;
   readonly #log: EventLog;
@@ -92,9 +95,10 @@ export class Driver implements TurnHost {
     });
   }
 
-  /** Starts the run; `early` is what its caller has asked for already. */
-  start(early: Fact[]): void {
-    const stopped = early.find((fact) => fact.type === "abort");
+  /** Starts the run; `early` is what its caller has asked for already, and `broken` what keeps it from starting. */
+  start(early: Fact[], broken?: unknown): void {
+    const failed: Fact[] = broken === undefined ? [] : [{ type: "broken", error: this.#breakage(broken) }];
+    const stopped = [...early, ...failed].find((fact) => fact.type === "abort" || fact.type === "broken");
     this.#inbox.push(...(stopped === undefined ? [{ type: "start" } as const, ...early] : [stopped]));
     // What a listener of this first event asks for comes after the start.
     this.#busy = true;

@@ -9,6 +9,7 @@ import type {
   TurnUpdate,
   Verdict,
 } from "../agent/types.js";
+import type { RunWatcher } from "../telemetry/telemetry.js";
 import { noUsage, type Usage } from "../token-manager/usage.js";
 import type { ToolTurn } from "../tools/toolkit.js";
 import type { Spent, TurnOrder } from "./core/types.js";
@@ -17,6 +18,8 @@ import type { TurnScope } from "./events.js";
 
 /** What a turn under way needs of its driver. */
 export interface TurnHost {
+  /** Logging and tracing, where they are on. */
+  readonly watcher: RunWatcher | undefined;
   feed(fact: Fact): void;
   onStepEvent(turn: LiveTurn, event: StepEvent): void;
   mayStart(turn: LiveTurn, estimate: Usage): boolean | Promise<void>;
@@ -37,6 +40,9 @@ export class LiveTurn implements TurnHooks {
   readonly mayStart: TurnHooks["mayStart"];
   /** Set where toolkits look at calls. */
   check: TurnHooks["check"];
+  /** Set where there is tracing. */
+  readonly inStep: TurnHooks["inStep"];
+  readonly inTool: TurnHooks["inTool"];
   /** The turn itself, once it has started. */
   run: TurnRun | undefined;
   /** News that wait for the next step. */
@@ -63,6 +69,9 @@ export class LiveTurn implements TurnHooks {
     this.order = order;
     this.agentId = agentId;
     this.epoch = order.epoch;
+    const { watcher } = host;
+    this.inStep = watcher?.inStep;
+    this.inTool = watcher?.inTool && ((toolCallId, work) => watcher.inTool!(order.turnId, toolCallId, work));
     this.mayStart = limited ? (estimate) => host.mayStart(this, estimate) : undefined;
   }
 

@@ -4,7 +4,10 @@ import type { Backend, ModelSettings, TraceContext } from "../backends/backend.j
 import { type BackendConfig, createBackend } from "../backends/create-backend.js";
 import { ConfigError } from "../errors.js";
 import type { ToolChoice } from "../formatter/messages.js";
+import { type RecordOptions, resolveRecord } from "../run-record/options.js";
 import { type Runtime, systemRuntime } from "../runtime.js";
+import { type LoggingOption, resolveLogging, resolveTracing, type TracingOptions } from "../telemetry/options.js";
+import type { TelemetryPlan } from "../telemetry/telemetry.js";
 import type { Budget } from "../token-manager/budget.js";
 import type { PriceOverrides } from "../token-manager/prices.js";
 import { RESERVED_TOOL_NAMES, type Tool } from "../tools/tool.js";
@@ -79,6 +82,18 @@ export interface OrchestratorOptions extends ToolkitOptions {
   budget?: Budget;
   /** Prices of your own, in USD per million tokens, by backend type and model id. They go before the built-in ones; `null`: not known. */
   prices?: PriceOverrides;
+  /** Writes every run down in a directory of its own, `<dir>/<runId>`: a directory, or `{ dir, … }`. Default: nothing is written. */
+  record?: string | RecordOptions;
+  /**
+   * Writes a record of each event: `true`, a level (`"debug"`) or filter (`"info,agent=gpt:debug,mcp:off"`), or options. Default: off,
+   * unless the environment sets `MASSGEN_LOG`.
+   */
+  logging?: LoggingOption;
+  /**
+   * Spans and metrics through `@opentelemetry/api`, an optional peer: `true` for the global providers, or options. Default: off. A run
+   * ends with `missing_peer` where the package is not installed.
+   */
+  tracing?: boolean | TracingOptions;
   /** Texts the models read, overridden one by one. */
   prompts?: Partial<Prompts>;
   /** Clock, timers, randomness and ids; replaced in tests. */
@@ -116,6 +131,9 @@ const KNOWN_KEYS: Record<keyof OrchestratorOptions, true> = {
   inputTimeoutMs: true,
   budget: true,
   prices: true,
+  record: true,
+  logging: true,
+  tracing: true,
   prompts: true,
   runtime: true,
 };
@@ -167,6 +185,8 @@ export interface ResolvedOptions {
   /** Nothing, where nobody has any. */
   toolkits: TeamToolkits | undefined;
   planning: PlanningMode | undefined;
+  telemetry: TelemetryPlan | undefined;
+  record: RecordOptions | undefined;
   runtime: Runtime;
 }
 
@@ -190,6 +210,8 @@ export function resolveOptions(options: OrchestratorOptions): ResolvedOptions {
   const agents = resolveAgents(options.agents, ownBackends, Math.max(timeout.firstChunk, timeout.chunk) > NODE_FETCH_LIMIT_MS);
   const count = agents.length;
   const prices = resolvePrices(options.prices);
+  const logging = resolveLogging(options.logging, options.agents);
+  const tracing = resolveTracing(options.tracing, options.agents);
   const reviewer = options.reviewer === undefined ? undefined : agents.findIndex(({ id }) => id === options.reviewer);
   if (reviewer === -1)
     throw bad("reviewer", `no agent has the id "${options.reviewer}"; there are ${agents.map(({ id }) => id).join(", ")}`);
@@ -228,6 +250,8 @@ export function resolveOptions(options: OrchestratorOptions): ResolvedOptions {
     prices,
     toolkits: resolveToolkits(options, agents),
     planning: resolvePlanningMode(options.planningMode, agents),
+    telemetry: logging || tracing ? { logging, tracing } : undefined,
+    record: resolveRecord(options.record),
     runtime: options.runtime ?? systemRuntime,
   };
 }

@@ -1,7 +1,9 @@
 import type { Agent } from "../agent/agent.js";
 
 import { ConfigError } from "../errors.js";
-import type { Message } from "../formatter/messages.js";
+import { type Message, textOf } from "../formatter/messages.js";
+import type { RecordOptions } from "../run-record/options.js";
+import type { Telemetry } from "../telemetry/telemetry.js";
 import { checkRunOptions, type OrchestratorOptions, type ResolvedOptions, type RunOptions, resolveOptions } from "./options.js";
 import { taskOf } from "./prompts/compose.js";
 import { Run } from "./run.js";
@@ -13,6 +15,10 @@ export class Orchestrator implements AsyncDisposable {
   readonly #forget = (run: Run): void => {
     this.#running.delete(run);
   };
+  /** Runs that are being written down. */
+  readonly #recording = new Set<Promise<void>>();
+  /** Loaded with the first run, where it is on. */
+  #telemetry: Promise<Telemetry> | undefined;
   #closed = false;
 
   /** Throws a `ConfigError` that names the option at fault. */
@@ -38,28 +44,40 @@ export class Orchestrator implements AsyncDisposable {
     checkRunOptions(options, this.agents);
     const { signal, system, tools = [], toolChoice, settings, context, trace } = options;
     const runId = this.#options.runtime.newId("run");
-    const run = new Run(
-      this.#options,
-      { runId, task: taskOf(input, this.agents.length === 1), system, tools, toolChoice, settings, context, trace },
-      signal,
-      this.#forget,
-    );
+    const { telemetry: plan } = this.#options;
+    if (plan !== undefined) this.#telemetry ??= import("../telemetry/telemetry.js").then(({ startTelemetry }) => startTelemetry(plan));
+    const task = taskOf(input, this.agents.length === 1);
+    const spec = { runId, task, system, tools, toolChoice, settings, context, trace, telemetry: this.#telemetry };
+    const run = new Run(this.#options, spec, signal, this.#forget);
     this.#running.add(run);
+    if (this.#options.record !== undefined) this.#record(run, input, this.#options.record);
     return run;
   }
 
-  /** Aborts what still runs and closes what was made from configs: backends, workspaces, MCP servers. Toolkits given to it stay open. */
+  #record(run: Run, input: string | Message[], options: RecordOptions): void {
+    const question = typeof input === "string" ? input : textOf(input.at(-1)?.content ?? "");
+    const written = import("../run-record/record-run.js")
+      .then(({ recordRun }) => recordRun(run, { ...options, question }).done)
+      .catch((error: unknown) => process.emitWarning(`Run ${run.runId} is not recorded: ${String(error)}`, { code: "MASSGEN_RECORD" }))
+      .finally(() => this.#recording.delete(written));
+    this.#recording.add(written);
+  }
+
+  /**
+   * Aborts what still runs, closes what was made from configs (backends, workspaces, MCP servers; toolkits given to it stay open), and
+   * waits until records and logs are written.
+   */
   async close(): Promise<void> {
     this.#closed = true;
     const { ownBackends, toolkits } = this.#options;
     const running = [...this.#running];
     for (const run of running) run.abort("the orchestrator was closed");
     const backends = Promise.all(ownBackends.map((backend) => backend.close?.()));
-    if (toolkits !== undefined) {
-      await Promise.allSettled(running.map(({ result }) => result));
-      await Promise.all([backends, toolkits.close()]);
-    }
-    await backends;
+    if (toolkits !== undefined || this.#telemetry !== undefined) await Promise.allSettled(running.map(({ result }) => result));
+    await Promise.all([backends, toolkits?.close(), ...this.#recording]);
+    // What could not be loaded has failed every run already.
+    const telemetry = await this.#telemetry?.catch(() => undefined);
+    await telemetry?.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

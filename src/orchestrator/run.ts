@@ -1,5 +1,6 @@
 import type { FinishReason } from "../backends/backend.js";
 import { MassGenError } from "../errors.js";
+import type { RunWatcher, Telemetry } from "../telemetry/telemetry.js";
 import type { Cost } from "../token-manager/prices.js";
 import type { Usage } from "../token-manager/usage.js";
 import type { RunSpec } from "./briefing.js";
@@ -87,6 +88,8 @@ export class Run implements AsyncIterable<CoordinationEvent> {
   readonly #onOver: (run: Run) => void;
   /** Forgets the caller's signal. */
   #unlink: (() => void) | undefined;
+  /** Logging and tracing, where they are on. */
+  #watcher: RunWatcher | undefined;
 
   /** `onOver` is called at the terminal event. */
   constructor(options: ResolvedOptions, spec: RunSpec, signal: AbortSignal | undefined, onOver: (run: Run) => void) {
@@ -105,12 +108,26 @@ export class Run implements AsyncIterable<CoordinationEvent> {
       // Whoever awaits it sees the error; whoever does not has the terminal event.
     });
     // On a microtask, so that no listener misses anything.
-    queueMicrotask(() => {
-      if (signal !== undefined) this.#link(signal);
-      const early = this.#early ?? [];
-      this.#early = undefined;
-      this.#driver.start(early);
-    });
+    if (spec.telemetry === undefined) queueMicrotask(() => this.#start(signal));
+    else void this.#startWatched(spec, spec.telemetry, signal);
+  }
+
+  #start(signal: AbortSignal | undefined, broken?: unknown): void {
+    if (signal !== undefined) this.#link(signal);
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    this.#driver.start(early, broken);
+  }
+
+  /** Waits for logging and tracing, so that they miss nothing. What cannot be loaded ends the run. */
+  async #startWatched(spec: RunSpec, loading: Promise<Telemetry>, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      this.#watcher = (await loading).watch(spec);
+      this.#driver.watcher = this.#watcher;
+    } catch (error) {
+      return this.#start(signal, error);
+    }
+    this.#start(signal);
   }
 
   #link(signal: AbortSignal): void {
@@ -122,6 +139,7 @@ export class Run implements AsyncIterable<CoordinationEvent> {
 
   /** Notes what the result will need. */
   #observe(event: CoordinationEvent): void {
+    this.#watcher?.onEvent(event);
     switch (event.type) {
       case "consensus":
         this.#consensus = event;
@@ -223,6 +241,11 @@ export class Run implements AsyncIterable<CoordinationEvent> {
    */
   respond(requestId: string, value: unknown): void {
     this.#driver.desk.respond(requestId, value);
+  }
+
+  /** Answers, votes, usage and cost up to now. */
+  get soFar(): PartialResult {
+    return this.#soFar();
   }
 
   #resultOf(event: EventOfType<"run-finish">): RunResult {

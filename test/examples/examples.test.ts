@@ -32,6 +32,15 @@ const expected: Record<string, RegExp[]> = {
     /^presented by (ada|ben)$/m,
   ],
   "server.ts": [/Simulated final answer/, /^after a deliberation$/m, /^mounted: team, massgen-agent-ada, massgen-agent-ben$/m],
+  "logging.ts": [
+    /^\d\d:\d\d:\d\d\.\d{3} INFO {2}\w{6} run started with ada \(simulated-ada\)/m,
+    /^consensus 0af7651916cd43dd8448eb211c80319c agent\d\.1 of \w+ wins/m,
+  ],
+  "run-record.ts": [
+    /^consensus: \w+ won with agent\d\.\d$/m,
+    /^events\.jsonl, report\.html, status\.json/m,
+    /^\d answers, 3 votes, \d+ turns$/m,
+  ],
   "seven_providers.ts": [/Simulated final answer/, /^consensus: \w+ by \d votes$/m, /^gemini: \d+ tokens read, \d+ written$/m],
 };
 

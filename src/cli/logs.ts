@@ -1,0 +1,131 @@
+import { stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { ConfigError } from "../errors.js";
+import { type CoordinationEvent, isDelta } from "../orchestrator/events.js";
+import { FILES } from "../run-record/files.js";
+import { followEvents } from "../run-record/follow.js";
+import { findEvents, listRecords, type RecordSummary, readEvents, readStatus } from "../run-record/read-record.js";
+import { dollars, harmless, oneLine, padded, preview, truncate } from "../terminal-text.js";
+import { EXIT, type Io } from "./io.js";
+import type { Flags } from "./program.js";
+
+type Wanted = (event: CoordinationEvent) => boolean;
+
+/** Lists the records in a directory, or prints or follows the one that `path` is. */
+export async function showLogs(path: string | undefined, flags: Flags, io: Io): Promise<number> {
+  if (path === undefined)
+    throw new ConfigError("bad_option", "Which records? Give a directory of them, or of one run: massgen logs <dir>.");
+  const one = await isRecord(path);
+  if (!one && !flags.follow && !filters(flags)) return list(path, flags.json === true, io);
+  const file = await findEvents(path);
+  const stop = new AbortController();
+  const off = io.onInterrupt(() => stop.abort("interrupted"));
+  try {
+    return await print(file, flags, stop.signal, io);
+  } finally {
+    off();
+  }
+}
+
+const filters = ({ agent, type, phase }: Flags): boolean => agent !== undefined || type !== undefined || phase !== undefined;
+
+async function isRecord(path: string): Promise<boolean> {
+  const info = await stat(path).catch(() => undefined);
+  if (info?.isFile()) return true;
+  return stat(join(path, FILES.events)).then(
+    (events) => events.isFile(),
+    () => false,
+  );
+}
+
+async function list(dir: string, json: boolean, io: Io): Promise<number> {
+  const records = await listRecords(dir);
+  if (json) for (const record of records) io.stdout.write(`${JSON.stringify(record)}\n`);
+  else if (records.length === 0) io.stderr.write(`massgen: there is no record in "${dir}".\n`);
+  else {
+    const width = Math.max(...records.map(({ runId }) => runId.length));
+    const winners = Math.max(6, ...records.map((record) => winnerOf(record).length));
+    const columns = io.stdout.columns ?? Number.POSITIVE_INFINITY;
+    io.stdout.write(
+      `${padded("run", width)}  ${padded("began (UTC)", 19)}  ${padded("outcome", 8)}  ${padded("winner", winners)}  ${padded("cost", 9)}  question\n`,
+    );
+    for (const record of records) io.stdout.write(`${truncate(summaryLine(record, width, winners), columns)}\n`);
+  }
+  return EXIT.ok;
+}
+
+const winnerOf = ({ winner }: RecordSummary): string => oneLine(winner ?? "");
+
+function summaryLine(record: RecordSummary, width: number, winners: number): string {
+  const { runId, startedAt, outcome, reason, cost, question } = record;
+  const began = new Date(startedAt);
+  const when = Number.isNaN(began.getTime()) ? "" : began.toISOString().slice(0, 19).replace("T", " ");
+  const ended = outcome === "finished" && reason !== null && reason !== "consensus" ? ` (${reason})` : "";
+  const cells = [padded(oneLine(runId), width), padded(when, 19), padded(outcome, 8), padded(winnerOf(record), winners)];
+  return `${[...cells, padded((cost && dollars(cost)) || "-", 9)].join("  ")}  ${preview(question ?? "", 120)}${ended}`.trimEnd();
+}
+
+async function print(file: string, flags: Flags, signal: AbortSignal, io: Io): Promise<number> {
+  const wanted = wantedBy(flags);
+  const status = await readStatus(dirname(file));
+  if (!flags.json && status?.question != null) io.stdout.write(`${oneLine(status.question)}\n`);
+  let bad = 0;
+  let start: number | undefined;
+  let ended = false;
+  const events = flags.follow ? followEvents(file, { signal }) : readEvents(file, () => bad++);
+  for await (const event of events) {
+    if (signal.aborted) return EXIT.interrupted;
+    start ??= event.time;
+    ended = event.type === "run-finish" || event.type === "run-error" || event.type === "run-abort";
+    if (!wanted(event)) continue;
+    // Whoever reads slowly is waited for.
+    const line = flags.json ? JSON.stringify(event) : lineOf(event, start);
+    if (!io.stdout.write(`${line}\n`)) await drained(io);
+  }
+  if (signal.aborted) return EXIT.interrupted;
+  if (bad > 0) io.stderr.write(`massgen: ${bad} lines of ${file} are no events and are left out.\n`);
+  if (!ended && !flags.json) io.stderr.write("massgen: the record breaks off here: the run goes on, or its process has ended.\n");
+  return EXIT.ok;
+}
+
+function drained({ stdout }: Io): Promise<void> {
+  return new Promise((resolve) => {
+    const over = () => {
+      for (const type of ["drain", "close", "error"]) stdout.off(type, over);
+      resolve();
+    };
+    for (const type of ["drain", "close", "error"]) stdout.on(type, over);
+  });
+}
+
+/** Without a filter for types the deltas are left out of what is printed as text: answers and the result hold them. */
+function wantedBy({ agent, type, phase, json }: Flags): Wanted {
+  const [agents, types, phases] = [agent, type, phase].map((given) => given?.flatMap((each) => each.split(",")).map((each) => each.trim()));
+  return (event) => {
+    if (types === undefined ? !json && isDelta(event) : !types.includes(event.type)) return false;
+    if (agents !== undefined && !("agentId" in event && agents.includes(event.agentId))) return false;
+    return phases === undefined || ("phase" in event && phases.includes(event.phase));
+  };
+}
+
+/** What a line need not say, or says elsewhere. */
+const COMMON = new Set(["type", "runId", "seq", "time", "agentId", "turnId", "stepId", "phase", "attempt", "epoch", "usage", "fromSeq"]);
+
+function lineOf(event: CoordinationEvent, start: number): string {
+  const time = `+${((event.time - start) / 1000).toFixed(2)}s`.padStart(10);
+  const agent = "agentId" in event ? oneLine(String(event.agentId)) : "-";
+  const phase = "phase" in event ? String(event.phase) : "";
+  return `${time}  ${padded(agent, 12)}  ${padded(phase, 8)}  ${padded(event.type, 17)}  ${detail(event)}`.trimEnd();
+}
+
+function detail(event: CoordinationEvent): string {
+  if (event.type === "answer") return `${event.label}: ${preview(event.content, 200)}`;
+  if (event.type === "vote") return `${event.label}: ${oneLine(event.reason)}`;
+  if (event.type === "consensus") return `${event.label} by ${oneLine(event.winner)}, ${event.reason}, of ${event.votes.length} votes`;
+  if (event.type === "turn-error" || event.type === "run-error") return oneLine(event.error.message);
+  if (event.type === "run-start") return event.agents.map(({ agentId, model }) => `${oneLine(agentId)} (${oneLine(model)})`).join(", ");
+  if (isDelta(event)) return oneLine(event.delta);
+  const rest = Object.entries(event).filter(([key]) => !COMMON.has(key));
+  const text = rest.map(([key, value]) => `${key}=${typeof value === "string" ? oneLine(value) : JSON.stringify(value)}`).join(" ");
+  return truncate(harmless(text), 300);
+}

@@ -1,0 +1,120 @@
+import { once } from "node:events";
+import { type DestinationStream, destination, pino } from "pino";
+import type { LogLevel } from "../levels.js";
+import type { Destination, Logger, LoggingPlan } from "../options.js";
+import { prettyLine } from "./pretty.js";
+
+/** Where records go. */
+export interface Sink {
+  /** Resolves when it can be written to, or is known to be broken. Never rejects. */
+  ready?: Promise<void> | undefined;
+  /** `time`: epoch ms. */
+  write(level: LogLevel, time: number, fields: Record<string, unknown>, message: string): void;
+  /** Writes out what is pending and closes what was opened. */
+  close(): Promise<void>;
+}
+
+/** The user's own logger; what it throws is told once and disturbs no run. */
+export function loggerSink(logger: Logger): Sink {
+  const report = reporter("your logger threw");
+  return {
+    write(level, _time, fields, message) {
+      try {
+        if (level === "trace" && logger.trace === undefined) logger.debug(fields, message);
+        else (logger as Required<Logger>)[level](fields, message);
+      } catch (error) {
+        report(error);
+      }
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** pino, as JSON or as lines for people. */
+export function pinoSink({ destination: given, pretty }: LoggingPlan): Sink {
+  const report = reporter("the log cannot be written");
+  const { stream, isTerminal, ready, close } = open(given, report);
+  const colours = isTerminal && process.env.NO_COLOR === undefined;
+  const lines: DestinationStream =
+    (pretty ?? isTerminal)
+      ? { write: (line) => void stream.write(prettyLine(line, colours)) }
+      : { write: (line) => void stream.write(line) };
+  let now = 0;
+  const logger = pino(
+    {
+      level: "trace",
+      base: null,
+      // A record has the time of its event.
+      timestamp: () => `,"time":"${new Date(now).toISOString()}"`,
+      formatters: { level: (level) => ({ level }) },
+    },
+    lines,
+  );
+  return {
+    write(level, time, fields, message) {
+      now = time;
+      try {
+        logger[level](fields, message);
+      } catch (error) {
+        report(error);
+      }
+    },
+    ready,
+    close,
+  };
+}
+
+interface Opened {
+  ready?: Promise<void>;
+  stream: { write(line: string): unknown };
+  isTerminal: boolean;
+  close(): Promise<void>;
+}
+
+function open(given: Destination, onError: (error: unknown) => void): Opened {
+  if (typeof given !== "string") {
+    return { stream: given, isTerminal: (given as { isTTY?: boolean }).isTTY === true, close: () => Promise.resolve() };
+  }
+  if (given === "stdout" || given === "stderr") {
+    // Written at once: a line comes out before whatever the program prints next.
+    const stream = destination({ dest: given === "stdout" ? 1 : 2, sync: true });
+    stream.on("error", onError);
+    return { stream, isTerminal: (given === "stdout" ? process.stdout : process.stderr).isTTY === true, close: () => Promise.resolve() };
+  }
+  // Written in the background; pino writes out the rest when the process ends.
+  const stream = destination({ dest: given, append: true, mkdir: true, sync: false });
+  // Open before the first run, so that a program that ends at once loses nothing: pino cannot write out what has no file yet.
+  let opened: boolean | undefined;
+  const ready = once(stream, "ready").then(
+    () => {
+      opened = true;
+    },
+    () => {
+      opened = false; // told by the listener below
+    },
+  );
+  stream.on("error", onError);
+  return {
+    // Without a file the records would pile up in memory.
+    stream: { write: (line) => opened !== false && stream.write(line) },
+    isTerminal: false,
+    ready,
+    async close() {
+      if (opened === false) return;
+      const closed = Promise.race([once(stream, "close"), once(stream, "error")]);
+      stream.end();
+      await closed.catch(onError);
+    },
+  };
+}
+
+/** Tells the first error of its kind as a warning of the process: there is no log to tell it to. */
+function reporter(what: string): (error: unknown) => void {
+  let told = false;
+  return (error) => {
+    if (told) return;
+    told = true;
+    const why = error instanceof Error ? error.message : String(error);
+    process.emitWarning(`${what}: ${why}. Further records may be lost.`, { code: "MASSGEN_LOG" });
+  };
+}

@@ -1,0 +1,240 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, it, onTestFinished } from "vitest";
+import type { CoordinationEvent } from "../../src/orchestrator/events.js";
+import { coordinationTable, renderReport } from "../../src/run-record/index.js";
+import { historyOf, type LivelyOptions, livelyTeam, playLively } from "./lively-team.js";
+
+const execute = promisify(execFile);
+const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => existsSync(path));
+const CORPUS = fileURLToPath(new URL("../../../shared/corpora/naughty-strings.json", import.meta.url));
+const MARKER = "<script>document.title = 'EXECUTED'</script><img src=x onerror=\"document.title='EXECUTED'\"></script>\u2028\u2029";
+
+if (CHROMIUM === undefined) console.log("report.test: no Chromium here (Debian: apt-get install chromium); the page is not loaded");
+if (!existsSync(CORPUS)) console.log("report.test: ../shared/corpora/naughty-strings.json is not here; its strings are not tried");
+
+async function pageOf(options: LivelyOptions, question: string): Promise<string> {
+  const { run, events } = await playLively(livelyTeam(options), question);
+  const { cost, costByAgent, usage } = run.soFar;
+  return renderReport({ history: historyOf(events), question, cost, costByAgent, ledger: usage.ledger });
+}
+
+interface Loaded {
+  dom: string;
+  console: string[];
+  ms: number;
+}
+
+/** Loads a page in Chromium; gives the DOM that its script left behind and what was said on the console. */
+async function load(page: string, ...flags: string[]): Promise<Loaded> {
+  const dir = mkdtempSync(join(tmpdir(), "massgen-report-"));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }));
+  const file = join(dir, "report.html");
+  writeFileSync(file, page);
+  const started = performance.now();
+  const { stdout, stderr } = await execute(
+    CHROMIUM as string,
+    [
+      ...["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", `--user-data-dir=${join(dir, "profile")}`],
+      ...[...flags, "--dump-dom", pathToFileURL(file).href],
+    ],
+    { maxBuffer: 1 << 28, timeout: 60_000 },
+  );
+  return { dom: stdout, ms: performance.now() - started, console: stderr.split("\n").filter((line) => line.includes("CONSOLE")) };
+}
+
+/** The page with more code, which its policy then allows too. */
+function withScript(page: string, code: string): string {
+  const hash = (text: string) => createHash("sha256").update(text).digest("base64");
+  const script = page.slice(page.indexOf("<script>") + 8, page.indexOf("</script>"));
+  expect(page).toContain(hash(script));
+  return page.replace(hash(script), () => hash(script + code)).replace(script, () => script + code);
+}
+
+describe("the report", () => {
+  it("says at the top what was asked, who won, with how many votes and why", async () => {
+    const page = await pageOf({ agents: 3, seed: 5 }, "Which index?");
+    const head = page.slice(0, page.indexOf('id="timeline-title"'));
+    expect(head).toContain(">Which index?</h1>");
+    expect(head).toMatch(/<\/span> \w+ won <span class="with">with <code>agent\d\.\d<\/code>/);
+    expect(head).toMatch(/<b>\d of \d votes<\/b>, by consensus/);
+    expect(head).toContain("Final answer");
+    for (const section of ["Timeline", "Answers", "Tokens and cost"]) expect(page).toContain(`>${section}</h2>`);
+  });
+
+  it("marks what a version changed, and what no longer counts", async () => {
+    const page = await pageOf({ agents: 4, seed: 8 }, "q");
+    expect(page).toContain("<ins>");
+    expect(page).toMatch(/\d+ votes that no longer count/);
+    expect(page).toMatch(/class="turn evaluate cut"[^>]*data-tip="\w+ evaluates ✕ interrupted: new-answer/);
+  });
+
+  it("counts the votes for an answer as the decision did: without the one of its author", async () => {
+    const { run, events } = await playLively(livelyTeam({ agents: 4, seed: 8 }));
+    const { label, votes, answers } = await run.result;
+    const score = answers.find(({ winner }) => winner)?.score as number;
+    expect(score).toBeLessThan(votes.filter((vote) => vote.label === label).length);
+    const page = renderReport({ history: historyOf(events) });
+    expect(page).toContain(`<b>${score} of ${votes.length} votes</b>`);
+    expect(page).toMatch(new RegExp(`<code>${label}</code> <small>epoch \\d · ${score} votes</small>`));
+    expect(page).toContain("own answer, not counted");
+  });
+
+  it("needs nothing from elsewhere", async () => {
+    const page = await pageOf({ agents: 12, seed: 4 }, "q");
+    expect(page).not.toMatch(/https?:\/\//);
+    expect(page).not.toMatch(/<(link|iframe|object|embed|base)\b/);
+    expect(page.match(/<script/g)).toHaveLength(1);
+    expect(page).toContain("default-src 'none'");
+  });
+
+  it("shows what there is of a run that never ended, failed, or has no events", async () => {
+    const { events } = await playLively(livelyTeam({ seed: 5 }));
+    for (let length = 0; length < events.length; length += 7) {
+      const page = renderReport({ history: historyOf(events.slice(0, length)) });
+      expect(page).toContain("the question is not in this record");
+      if (!events.slice(0, length).some(({ type }) => type === "consensus"))
+        expect(page).toContain("The record breaks off before a decision.");
+    }
+    const failed = [
+      {
+        type: "run-error",
+        runId: "r",
+        seq: 0,
+        time: 0,
+        error: { name: "E", code: "no_answer", message: "nobody" },
+        usage: { inputTokens: 1, outputTokens: 1 },
+      },
+    ];
+    expect(renderReport({ history: historyOf(failed as unknown as CoordinationEvent[]) })).toContain("nobody (no_answer)");
+  });
+
+  it("leaves no text of a model, question or provider unescaped", async () => {
+    const page = await pageOf({ agents: 3, seed: 5, suffix: MARKER }, MARKER);
+    const { run, events } = await playLively(livelyTeam({ agents: 2, seed: 1 }));
+    const strange = events.map((event) =>
+      JSON.parse(JSON.stringify(event).replaceAll("gpt", "<b onclick=x>").replaceAll("agent1.1", "<i>")),
+    );
+    for (const each of [page, renderReport({ history: historyOf(strange), question: run.runId })]) {
+      expect(each.match(/<script/g)).toHaveLength(1);
+      expect(each).not.toMatch(/<(img|b onclick|i>)/);
+    }
+    const table = coordinationTable(historyOf(strange), "a | b\n<script>", "markdown");
+    expect(table).toContain("a \\| b \\<script\\>");
+  });
+
+  it.skipIf(CHROMIUM === undefined)(
+    "loads in Chromium, in light and dark, without a word on the console",
+    { timeout: 120_000 },
+    async () => {
+      for (const agents of [3, 12]) {
+        const page = await pageOf({ agents, seed: 4 }, "Which index?");
+        for (const flags of [[], ["--blink-settings=preferredColorScheme=0"]]) {
+          const { dom, console } = await load(page, ...flags);
+          expect(console).toEqual([]);
+          // Its script has run: the zoom is offered.
+          expect(dom).toContain('<div class="zoom">');
+          expect(dom.match(/class="row"/g)).toHaveLength(agents);
+        }
+      }
+    },
+  );
+
+  it.skipIf(CHROMIUM === undefined)(
+    "zooms by its buttons and keys, and tells of a turn that has the focus",
+    { timeout: 60_000 },
+    async () => {
+      const page = await pageOf({ agents: 3, seed: 5 }, "Which index?");
+      const plain = await load(withScript(page, ""));
+      expect(plain.dom).not.toContain("--zoom: ");
+      const acts = `
+      document.querySelector('[data-zoom="2"]').click();
+      const scroll = document.querySelector(".scroll");
+      scroll.dispatchEvent(new KeyboardEvent("keydown", { key: "+" }));
+      scroll.dispatchEvent(new KeyboardEvent("keydown", { key: "=" }));
+      scroll.dispatchEvent(new KeyboardEvent("keydown", { key: "-" }));
+      document.querySelector(".turn").dispatchEvent(new FocusEvent("focusin", { bubbles: true }));`;
+      const { dom, console } = await load(withScript(page, acts));
+      expect(console).toEqual([]);
+      expect(dom).toContain('class="plot zoomed" style="--zoom: 4;"');
+      expect(dom).toMatch(/id="tip" role="status"(?! hidden)[^>]*>\w+ drafts → a new answer/);
+    },
+  );
+
+  it.skipIf(CHROMIUM === undefined)("runs nothing that models wrote", { timeout: 120_000 }, async () => {
+    const { dom, console } = await load(await pageOf({ agents: 3, seed: 4, suffix: MARKER }, `${MARKER} asked`));
+    expect(console).toEqual([]);
+    expect(dom).not.toContain("<title>EXECUTED");
+    expect(dom.match(/<script/g)).toHaveLength(1);
+  });
+
+  it.skipIf(CHROMIUM === undefined || !existsSync(CORPUS))("shows every naughty string as it is", { timeout: 120_000 }, async () => {
+    const strings = (JSON.parse(readFileSync(CORPUS, "utf8")) as string[]).filter((text) => text.trim() !== "");
+    const events = strings.map((content, seq) => {
+      const label = `agent1.${seq + 1}`;
+      return {
+        type: "answer",
+        runId: "r",
+        seq,
+        time: seq,
+        agentId: "a",
+        turnId: `t${seq}`,
+        phase: "draft",
+        attempt: 1,
+        epoch: 0,
+        label,
+        content,
+      };
+    }) as CoordinationEvent[];
+    const vote = {
+      type: "vote",
+      runId: "r",
+      seq: events.length,
+      time: events.length,
+      agentId: "a",
+      turnId: "t",
+      phase: "evaluate",
+      attempt: 1,
+      epoch: 1,
+      targetAgentId: "a",
+      label: "agent1.1",
+      reason: strings.join(" "),
+    };
+    const page = renderReport({ history: historyOf([...events, vote as CoordinationEvent]), question: strings.join("\n") });
+    const { dom, console } = await load(page);
+    expect(console).toEqual([]);
+    expect(dom.match(/<script/g)).toHaveLength(1);
+    expect(dom).not.toMatch(/<(img|iframe|svg onload|marquee|body on)/i);
+    // The first answer has no version before it, so it stands there whole; all of them do in the question.
+    const shown = dom.slice(dom.indexOf("<h1"), dom.indexOf("</h1>")).replace(/^<h1[^>]*>/, "");
+    const read = shown
+      .replaceAll("&lt;", "<")
+      .replaceAll("&gt;", ">")
+      .replaceAll("&quot;", '"')
+      .replaceAll("&nbsp;", "\u00a0")
+      .replaceAll("&amp;", "&");
+    for (const text of strings) {
+      if (/[\p{Cc}\p{Cs}]/u.test(text)) continue;
+      expect(read).toContain(text);
+    }
+  });
+});
+
+describe("the coordination table", () => {
+  it("has a column per agent, a row per event, and lines of one width", async () => {
+    const { events } = await playLively(livelyTeam({ agents: 4, seed: 8 }));
+    const history = historyOf(events);
+    const lines = coordinationTable(history, "Which index?\nAnd why?", "text").trimEnd().split("\n").slice(3);
+    expect(new Set(lines.map((line) => [...line].length)).size).toBe(1);
+    expect(lines.find((line) => line.includes("Question"))).toContain("Which index? And why?");
+    for (const { label } of history.answers) expect(lines.some((line) => line.includes(`new answer ${label}`))).toBe(true);
+    const order = ["new answer agent4.1", "epoch 1:", "votes ", "winner: "].map((text) => lines.findIndex((line) => line.includes(text)));
+    expect(order).toEqual([...order].sort((a, b) => a - b));
+    expect(lines.some((line) => line.includes("[void: new"))).toBe(true);
+  });
+});
