@@ -19,8 +19,8 @@ const NO_TOOLS: ReadonlySet<string> = new Set();
 /** What the backend gives its wire. */
 export interface ChatWireOptions {
   config: ResolvedChatConfig;
-  /** The parameters of one request. */
-  params(request: BackendRequest): Record<string, unknown>;
+  /** The parameters of one request. What is said about them goes into `warnings`. */
+  params(request: BackendRequest, warnings: string[]): Record<string, unknown>;
   /** Hears of the server's only model, which stands in for one that the config does not name. */
   onModel(model: ModelInfo): void;
 }
@@ -97,7 +97,7 @@ class ChatWire implements Wire {
 
   private body(request: BackendRequest, model: string, warnings: string[]): Record<string, unknown> {
     const { type, preset, baseUrl, openai } = this.config;
-    const { stream_options, parallel_tool_calls, ...params } = this.options.params(request);
+    const { stream_options, parallel_tool_calls, ...params } = this.options.params(request, warnings);
     const chatTarget = { provider: type, endpoint: baseUrl, model, ...(preset.reasoningBack && { reasoningBack: true }) };
     const body: Record<string, unknown> = {
       ...params,
