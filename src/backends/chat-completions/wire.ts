@@ -134,18 +134,23 @@ class ChatWire implements Wire {
     if (this.found) return this.found;
     if (!this.lookup) {
       const abort = new AbortController();
-      const result = this.findModel(abort.signal).finally(() => {
-        this.lookup = undefined;
-      });
-      result.catch(() => {});
-      this.lookup = { result, abort, waiting: 0 };
+      const started = { result: this.findModel(abort.signal), abort, waiting: 0 };
+      const forget = () => {
+        if (this.lookup === started) this.lookup = undefined;
+      };
+      started.result.then(forget, forget);
+      this.lookup = started;
     }
     const lookup = this.lookup;
     lookup.waiting++;
     try {
       return await untilAborted(lookup.result, signal, () => stepAborted(this.config.type, signal));
     } finally {
-      if (--lookup.waiting === 0) lookup.abort.abort();
+      if (--lookup.waiting === 0) {
+        // Whoever comes now must not wait for what is being aborted.
+        if (this.lookup === lookup) this.lookup = undefined;
+        lookup.abort.abort();
+      }
     }
   }
 
