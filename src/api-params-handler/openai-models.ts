@@ -16,8 +16,10 @@ export interface ModelRule {
   sampling: boolean | "without-reasoning";
   /** Takes `text.verbosity`. */
   verbosity?: true;
-  /** Tuned for short system prompts. */
+  /** Tuned for short system prompts, and served on the Responses API only. */
   codex?: true;
+  /** Takes tools on the Responses API only. */
+  toolsOnResponses?: true;
   contextWindow?: number;
   maxOutputTokens?: number;
 }
@@ -29,7 +31,8 @@ const O_SERIES = { contextWindow: 200_000, maxOutputTokens: 100_000 };
  * Sources (read 2026-11): platform.openai.com/docs/models/<id> (efforts, windows), /docs/guides/latest-model ("Using GPT-5.2":
  * 5.1 and later default to no reasoning; sampling only with effort none), /docs/guides/reasoning (encrypted reasoning),
  * docs.x.ai/docs/guides/reasoning (Grok: no `reasoning_effort` but for the mini models); GPT-6: developers.openai.com/api/docs/guides/
- * latest-model and deployment-checklist (efforts up to `max`; Astra and 6.1 Sol cannot be kept from reasoning).
+ * latest-model and deployment-checklist (efforts up to `max`; Astra and 6.1 Sol cannot be kept from reasoning, and chat completions
+ * take no tools beside it).
  */
 export const modelRules: readonly ModelRule[] = [
   // Chat variants of GPT-5: served without a choice of effort.
@@ -79,6 +82,7 @@ export const modelRules: readonly ModelRule[] = [
     defaultEffort: "medium",
     sampling: false,
     verbosity: true,
+    toolsOnResponses: true,
     contextWindow: 1_050_000,
     maxOutputTokens: 128_000,
   },
@@ -118,7 +122,9 @@ export function modelRule(model: string): ModelRule | undefined {
     .toLowerCase()
     .replace(/^ft:([^:]+):.*$/, "$1")
     .replace(/^(openai|azure|xai|x-ai)[./]/, "")
-    .replace(/-\d{4}-\d{2}-\d{2}$|-\d{4}$/, "");
+    .replace(/-\d{4}-\d{2}-\d{2}$|-\d{4}$/, "")
+    // As Azure spells it.
+    .replace(/^gpt-35(?!\d)/, "gpt-3.5");
   return modelRules.find((rule) => rule.match.test(id));
 }
 

@@ -23,6 +23,11 @@ export function sellerOf(backend: Pick<Backend, "type">): string {
   return preset === "chatcompletion" ? "openai" : (preset ?? backend.type);
 }
 
+/** The model whose list price a backend has: that behind a deployment of Azure, where its config says it; else its own. */
+export function listedModel(backend: Pick<Backend, "model">): string {
+  return (backend as { baseModel?: string }).baseModel ?? backend.model;
+}
+
 /** Who is asked, where, and with whose key: what limits and lists of models are tied to. Holds the key; never show it. */
 export function accountOf(config: { type: string; apiKey?: string }, backend: Backend): string {
   const { baseUrl = "" } = backend as { baseUrl?: string };

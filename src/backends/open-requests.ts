@@ -20,12 +20,21 @@ export class OpenRequests {
 
   /** One step. `send` opens it; what of that may fail goes through `sent`. */
   stream(outer: AbortSignal | undefined, send: (signal: AbortSignal) => Promise<OpenedReply>): AsyncIterableIterator<BackendChunk> {
-    const { signal, begin, close } = this.#request(outer);
+    const { signal, begin, close, abort } = this.#request(outer);
     const open = async () => {
       begin();
       return send(signal);
     };
-    return readReply({ open, signal, failed: (error) => this.#failed(error, signal), close });
+    return readReply({
+      open,
+      signal,
+      failed: (error) => this.#failed(error, signal),
+      close: (whole) => {
+        close();
+        // Nobody waits for the rest, or for an answer that has not begun.
+        if (!whole) abort();
+      },
+    });
   }
 
   /** A request that is no step. */
@@ -60,6 +69,7 @@ export class OpenRequests {
     const onAbort = () => controller.abort(outer?.reason);
     return {
       signal: controller.signal,
+      abort: () => controller.abort(),
       begin: () => {
         if (outer?.aborted) throw stepAborted(this.#origin().provider, outer);
         outer?.addEventListener("abort", onAbort, { once: true });

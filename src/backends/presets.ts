@@ -26,6 +26,8 @@ export interface Preset {
   streamOptions?: false;
   /** Tool-call messages must carry their `reasoning_content` back, or the next request fails. */
   reasoningBack?: true;
+  /** Sells OpenAI's newer models, and takes an effort for them beside tools. */
+  gptEffort?: true;
   /** How `settings.reasoningEffort` is said; default `reasoning_effort`. */
   effort?: (effort: Effort) => Record<string, unknown>;
 }
@@ -165,6 +167,7 @@ export const presets = {
     extras: { thinking_budget: "number", thinking_level: "string" },
     toolChoice: BOTH,
     maxTokens: "max_tokens",
+    gptEffort: true,
   },
   cerebras: {
     label: "Cerebras",
@@ -243,6 +246,7 @@ export const presets = {
     },
     toolChoice: BOTH,
     maxTokens: "max_tokens",
+    gptEffort: true,
     effort: (effort) => ({ reasoning: effort === "none" ? { enabled: false } : { effort } }),
   },
   nebius: {

@@ -2,6 +2,7 @@ import type { BackendChunk } from "./backend.js";
 import { JsonDecoder } from "./json-events.js";
 import { type EventReading, mapEvents } from "./map-events.js";
 import { SseDecoder } from "./sse.js";
+import { UnreadableEvent } from "./wire-fetch.js";
 
 /** Reads the events of one reply. What `take` and `end` throw ends the stream. */
 export interface ReplyReader {
@@ -32,17 +33,26 @@ export interface ReplyRequest {
   failed(error: unknown): unknown;
   /** Aborts what is under way. */
   signal: AbortSignal;
-  /** Comes last, whatever happened. */
-  close(): void;
+  /** Comes last, whatever happened. `whole`: the reply has been read to its end. */
+  close(whole: boolean): void;
 }
 
 /** Gives the chunks of a reply up to `finish`, or throws. */
 export function readReply(request: ReplyRequest): AsyncIterableIterator<BackendChunk> {
-  return mapEvents(async () => readingOf(await request.open(), request), request.close);
+  let whole = false;
+  const open = async () =>
+    readingOf(await request.open(), request, () => {
+      whole = true;
+    });
+  return mapEvents(open, () => request.close(whole));
 }
 
 /** The bytes are read here and not by the SDK, whose reading costs up to two thirds of all time and hides how a stream ended. */
-function readingOf({ response, reader, warnings }: OpenedReply, { failed, signal }: ReplyRequest): EventReading<Uint8Array> {
+function readingOf(
+  { response, reader, warnings }: OpenedReply,
+  { failed, signal }: ReplyRequest,
+  onWhole: () => void,
+): EventReading<Uint8Array> {
   let decoder: JsonDecoder | SseDecoder | undefined;
   let done = false;
   let told: BackendChunk[] = [];
@@ -64,14 +74,27 @@ function readingOf({ response, reader, warnings }: OpenedReply, { failed, signal
       decoder?.end(onEvent);
     } catch (error) {
       // An event that broke off: the reader judges what has come of the reply.
-      if (!(error instanceof SyntaxError)) throw broken(error, out);
+      if (!(error instanceof SyntaxError)) throw broken(unreadable(error), out);
     }
     if (signal.aborted) throw broken(signal.reason, out);
-    reader.end(out, done);
+    conclude(out);
+  }
+
+  function conclude(out: BackendChunk[]): void {
+    try {
+      reader.end(out, done);
+      onWhole();
+    } catch (error) {
+      throw error instanceof TypeError ? failed(unreadable(error)) : error;
+    }
   }
 
   function broken(error: unknown, out: BackendChunk[]): unknown {
-    reader.breakOff(out);
+    try {
+      reader.breakOff(out);
+    } catch {
+      // What cannot be read cannot be told; the error is.
+    }
     return failed(error);
   }
 
@@ -79,16 +102,21 @@ function readingOf({ response, reader, warnings }: OpenedReply, { failed, signal
     events: bytesOf(response.body ?? new Blob([]).stream()),
     first: warnings.map((message) => ({ type: "warning", code: "unsupported_setting", message })),
     take(bytes, out) {
+      if (bytes.length === 0) return;
       told = out;
       decoder ??= isJson(response, bytes) ? new JsonDecoder() : new SseDecoder();
-      decoder.push(bytes, onEvent);
+      try {
+        decoder.push(bytes, onEvent);
+      } catch (error) {
+        throw unreadable(error);
+      }
     },
     end,
     fail(error, out) {
-      if (signal.aborted || !reader.whole()) return broken(error, out);
+      if (signal.aborted || !(done || reader.whole())) return broken(error, out);
       // What breaks after the end breaks nothing.
       try {
-        reader.end(out, done);
+        conclude(out);
         return undefined;
       } catch (thrown) {
         return thrown;
@@ -112,9 +140,18 @@ function bytesOf(body: ReadableStream<Uint8Array>): AsyncIterable<Uint8Array> {
   return { [Symbol.asyncIterator]: () => iterator };
 }
 
-/** Some servers say JSON and send it; some say that it is a stream. No line of a stream begins with a bracket. */
-function isJson({ headers }: Response, bytes: Uint8Array): boolean {
-  return headers.get("content-type")?.includes("application/json") || bytes[0] === 0x7b || bytes[0] === 0x5b;
+/** Some servers say JSON and send it; some say that it is a stream, or the other way round. No line of a stream begins with a bracket. */
+function isJson({ headers }: Response, [first = 0]: Uint8Array): boolean {
+  if (first === 0x7b || first === 0x5b) return true;
+  return Boolean(headers.get("content-type")?.includes("application/json")) && !STREAM.includes(first);
+}
+
+/** How a stream begins: with `data:`, `event:` or a comment. */
+const STREAM: readonly number[] = [0x64, 0x65, 0x3a];
+
+/** A reader stumbles over an event that is not what its API sends. */
+function unreadable(error: unknown): unknown {
+  return error instanceof TypeError ? new UnreadableEvent(error) : error;
 }
 
 function parsed(text: string): unknown {

@@ -16,6 +16,13 @@ class FetchFailure extends Error {
   }
 }
 
+/** An event that is JSON, and not what the API sends. */
+export class UnreadableEvent extends Error {
+  constructor(cause: TypeError) {
+    super(cause.message, { cause });
+  }
+}
+
 /** A fetch for an SDK. What it throws, and what the SDK makes of that, `requestError` understands. */
 export function wireFetch(fetch: Fetch): Fetch {
   return async (input, init) => {
@@ -46,6 +53,9 @@ export function requestError(error: unknown, origin: WireOrigin, signal: AbortSi
   if (failure) return connectionError(failure.thrown, origin);
   const options = { retryable: true, provider, cause: error };
   if (error instanceof SyntaxError) return new BackendError("stream_error", `${label} sent an event that is not JSON.`, options);
+  if (error instanceof UnreadableEvent) {
+    return new BackendError("stream_error", `${label} sent an event that its API does not have (${error.message}).`, options);
+  }
   // What fetch throws: "terminated" when the connection breaks while the reply is read.
   if (error instanceof TypeError) return connectionError(error, origin);
   const message = error instanceof Error ? error.message : String(error);

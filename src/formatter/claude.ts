@@ -1,5 +1,5 @@
 import { BackendError, ConfigError } from "../errors.js";
-import { readFilePart } from "./file-data.js";
+import { readFilePart, unsentFile } from "./file-data.js";
 import type { AssistantMessage, FilePart, Message, ToolChoice, ToolDefinition, ToolResultPart, UserPart } from "./messages.js";
 
 /** A content block as the Messages API spells it. */
@@ -120,7 +120,7 @@ function toolResult(part: ToolResultPart, path: string): ClaudeBlock {
     typeof output === "string"
       ? output
       : output.flatMap((item) =>
-          item.type === "text" ? textBlocks(item.text) : [fileBlock(item, `${path} (result of ${part.toolName})`)],
+          item.type === "text" ? textBlocks(item.text) : [resultFile(item, `${path} (result of ${part.toolName})`)],
         );
   return {
     type: "tool_result",
@@ -128,6 +128,14 @@ function toolResult(part: ToolResultPart, path: string): ClaudeBlock {
     ...(content.length > 0 && { content }),
     ...(part.isError && { is_error: true }),
   };
+}
+
+function resultFile(part: FilePart, path: string): ClaudeBlock {
+  try {
+    return fileBlock(part, path);
+  } catch (error) {
+    return { type: "text", text: unsentFile(error, path) };
+  }
 }
 
 function assistantBlocks({ content }: AssistantMessage, target: ClaudeTarget, path: string): ClaudeBlock[] {

@@ -70,11 +70,20 @@ export function readFilePart(part: FilePart, path: string, schemes = /^https?:/i
   if (schemes.test(data)) return { ...file, url: data, base64: "" };
   const scheme = /^([a-z][a-z\d+.-]*):/i.exec(data.slice(0, 100))?.[1];
   if (scheme === undefined) return { ...file, base64: data };
-  const what = `The ${mediaType} file at ${path} is a ${scheme.toLowerCase()}: URL`;
+  const what = `The ${file.what} file at ${path} is a ${scheme.toLowerCase()}: URL`;
   const why = /^file$/i.test(scheme)
     ? "which no model can open. Read it with filePart() of massgen/formatter"
     : "which this API does not open. Send it as base64";
   throw new BackendError("unsupported", `${what}, ${why}.`);
+}
+
+/**
+ * What a model reads in place of a file of a tool's result that cannot be sent: the result must not fail the turn of whoever called
+ * the tool. Throws every error that is not of this kind. `path` as the message of the error has it.
+ */
+export function unsentFile(error: unknown, path: string): string {
+  if (!(error instanceof BackendError) || error.code !== "unsupported") throw error;
+  return `[A file of this result is not shown. ${error.message.replace(` at ${path}`, "")}]`;
 }
 
 /** A per cent sign that escapes nothing stands for itself. */

@@ -1,5 +1,5 @@
 import { BackendError, ConfigError } from "../errors.js";
-import { readFilePart } from "./file-data.js";
+import { readFilePart, unsentFile } from "./file-data.js";
 import type {
   AssistantMessage,
   AssistantPart,
@@ -200,9 +200,17 @@ function toolResult(part: ToolResultPart, id: string | undefined, path: string, 
     for (const item of part.output) {
       if (item.type === "text") text += item.text;
       else {
+        const at = `${path} (result of ${part.toolName})`;
+        let file: GeminiPart;
+        try {
+          file = filePart(item, at);
+        } catch (error) {
+          text += `${text ? "\n" : ""}${unsentFile(error, at)}`;
+          continue;
+        }
         if (!introduced) attachments.push({ text: `Returned by ${part.toolName} (${part.toolCallId}):` });
         introduced = true;
-        attachments.push(filePart(item, `${path} (result of ${part.toolName})`));
+        attachments.push(file);
       }
     }
     if (introduced) text += `${text ? "\n" : ""}(files follow in the next message)`;

@@ -1,5 +1,5 @@
 import { BackendError, ConfigError } from "../errors.js";
-import { readFilePart } from "./file-data.js";
+import { readFilePart, unsentFile } from "./file-data.js";
 import type {
   AssistantMessage,
   FilePart,
@@ -235,8 +235,16 @@ function toolResult(part: ToolResultPart, path: string): ResponseItem {
   if (part.output.every((item) => item.type === "text")) {
     return { ...base, output: mark(part.output.map((item) => (item as { text: string }).text).join("")) };
   }
-  const output = part.output.map((item) => userPart(item, `${path} (result of ${part.toolName})`));
+  const output = part.output.map((item) => resultPart(item, `${path} (result of ${part.toolName})`));
   return { ...base, output: part.isError ? [{ type: "input_text", text: "Error:" }, ...output] : output };
+}
+
+function resultPart(part: UserPart, path: string): ResponseItem {
+  try {
+    return userPart(part, path);
+  } catch (error) {
+    return { type: "input_text", text: unsentFile(error, path) };
+  }
 }
 
 function plainText(item: ResponseItem): string {

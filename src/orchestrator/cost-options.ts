@@ -1,5 +1,5 @@
 import type { Agent } from "../agent/agent.js";
-import { sellerOf } from "../backends/identity.js";
+import { listedModel, sellerOf } from "../backends/identity.js";
 import { ConfigError } from "../errors.js";
 import { type Budget, limitsDollars } from "../token-manager/budget.js";
 import { type PriceOverrides, priceOf } from "../token-manager/prices.js";
@@ -31,7 +31,8 @@ export function resolveBudget(
 function priced(agents: readonly Agent[], prices: PriceOverrides | undefined): void {
   for (const { id, backend } of agents) {
     // Empty: the server will name it, and its first step decides.
-    if (backend.model === "" || priceOf(backend.type, backend.model, prices, sellerOf(backend)) !== null) continue;
+    if (backend.model === "") continue;
+    if (priceOf(backend.type, backend.model, prices, sellerOf(backend), listedModel(backend)) !== null) continue;
     const mine = `prices: { ${JSON.stringify(backend.type)}: { ${JSON.stringify(backend.model)}: { input: …, output: … } } }`;
     const message =
       `budget: no price is known for the model "${backend.model}" of agent "${id}" (${backend.type}), so its dollars cannot be counted. ` +

@@ -1,5 +1,5 @@
 import type { Backend } from "../backends/backend.js";
-import { sellerOf } from "../backends/identity.js";
+import { listedModel, sellerOf } from "../backends/identity.js";
 import { type Budget, limitsDollars, tokensOf } from "../token-manager/budget.js";
 import { addCost, type Cost, costOf, noCost, type PriceOverrides, priceOf } from "../token-manager/prices.js";
 import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
@@ -164,7 +164,11 @@ export class Ledger {
   #price(agentId: string, usage: Usage): Cost {
     const backend = this.#options.agents.find(({ id }) => id === agentId)?.backend;
     // Looked up at every step: some backends learn their model's name from the server.
-    return costOf(usage, backend === undefined ? null : priceOf(backend.type, backend.model, this.#options.prices, sellerOf(backend)));
+    if (backend === undefined) return costOf(usage, null);
+    const { prices } = this.#options;
+    const seller = sellerOf(backend);
+    const price = priceOf(backend.type, backend.model, prices, seller, listedModel(backend));
+    return costOf(usage, price, (model) => priceOf(backend.type, model, prices, seller));
   }
 
   #spentBy(agentId: string): Amount {

@@ -1,5 +1,5 @@
 import { priceTable } from "./price-table.js";
-import type { Usage } from "./usage.js";
+import { ownUsage, type Usage } from "./usage.js";
 
 export { pricesAsOf } from "./price-table.js";
 
@@ -65,23 +65,38 @@ const DATED = /[-@](\d{4}-\d{2}-\d{2}|\d{8})$/;
 /**
  * The price of a model: by its exact id, by its id without the date at its end, by another name that the table declares; never by
  * likeness. `null`: unknown, which is not free. A server of your own has no price unless `overrides` gives one. `listedAs`: whose list
- * prices count, where that is not `provider`.
+ * prices count, where that is not `provider`; `listedModel`: which model's, where `model` is a name of somebody's own.
  */
-export function priceOf(provider: string, model: string, overrides?: PriceOverrides, listedAs: string = provider): ModelPrice | null {
-  const id = model.replace(/^models\//, "");
-  const undated = id.replace(DATED, "");
+export function priceOf(
+  provider: string,
+  model: string,
+  overrides?: PriceOverrides,
+  listedAs: string = provider,
+  listedModel: string = model,
+): ModelPrice | null {
   const own = overrides && Object.hasOwn(overrides, provider) ? overrides[provider] : undefined;
-  for (const name of [model, id, undated]) if (own && Object.hasOwn(own, name)) return own[name] ?? null;
+  if (own) for (const name of [...spellings(model), ...spellings(listedModel)]) if (Object.hasOwn(own, name)) return own[name] ?? null;
+  const [, id = "", undated = ""] = spellings(listedModel);
   const table = tables().get(providers[listedAs] ?? listedAs);
   if (!table) return null;
   return table.byId.get(id) ?? table.byId.get(undated) ?? table.byAlias.get(id) ?? null;
 }
 
+/** A model's id as it is, without what Google puts before it, and without its date. */
+function spellings(model: string): [string, string, string] {
+  const id = model.replace(/^models\//, "");
+  return [model, id, id.replace(DATED, "")];
+}
+
 /**
  * What one step cost. Sums of several steps must be priced step by step, as long requests may have rates of their own. A step that
- * spent nothing cost nothing, whatever its price.
+ * spent nothing cost nothing, whatever its price. `otherPrice` gives the prices of `usage.otherModels`; without it, they are unknown.
  */
-export function costOf(usage: Usage, price: ModelPrice | null): Cost {
+export function costOf(usage: Usage, price: ModelPrice | null, otherPrice?: (model: string) => ModelPrice | null): Cost {
+  if (usage.otherModels) {
+    const others = Object.entries(usage.otherModels).map(([model, spent]) => costOf(spent, otherPrice?.(model) ?? null));
+    return others.reduce(addCost, costOf(ownUsage(usage), price));
+  }
   const { inputTokens, outputTokens, cachedInputTokens = 0, cacheWrite1hTokens = 0 } = usage;
   const { audioOutputTokens = 0, imageOutputTokens = 0, webSearches = 0 } = usage;
   // Some report only the part that is kept for an hour.

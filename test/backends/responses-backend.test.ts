@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type BackendConfig, createBackend } from "../../src/backends/create-backend.js";
+import { listedModel } from "../../src/backends/identity.js";
 import { OpenAIResponsesBackend } from "../../src/backends/openai-responses/backend.js";
 import { ConfigError } from "../../src/errors.js";
 import type { Message } from "../../src/formatter/messages.js";
@@ -504,6 +505,13 @@ describe("azure", () => {
     expect(last().body.max_tokens).toBe(9);
   });
 
+  test.each(["responses", "chat"] as const)("the model behind a deployment gives its price and its window (%s)", (wire) => {
+    const backend = make({ wire, model: "gpt-4o", baseModel: "gpt-5.2" });
+    expect(listedModel(backend)).toBe("gpt-5.2");
+    expect(backend.capabilities.contextWindow).toBe(400_000);
+    expect(listedModel(make({ wire, model: "gpt-4o" }))).toBe("gpt-4o");
+  });
+
   test("over the emulator, on both wires and with its own words for what is wrong", async () => {
     const config = { type: "azure_openai", model: "dep", baseUrl: emulator.url, apiKey: "secret-key" } as const;
     emulator.reply("one", "two", "three");
@@ -520,7 +528,7 @@ describe("GPT-5.x on chat completions", () => {
   const chat = (model: string, own: Json = {}, fetch?: typeof globalThis.fetch) =>
     createBackend({ type: "chatcompletion", model, apiKey: "k", fetch, ...own } as never);
 
-  test("reasons at medium effort unless told otherwise, at OpenAI and Azure alone", async () => {
+  test("reasons at medium effort unless told otherwise, at OpenAI and Azure, and at no unknown server", async () => {
     const { calls, fetch } = noting({ choices: [{ message: { content: "ok" }, finish_reason: "stop" }] });
     await collect(chat("gpt-5.2", {}, fetch));
     await collect(chat("gpt-5.1-2025-11-13", { params: { reasoningEffort: "none" } }, fetch));
@@ -531,6 +539,50 @@ describe("GPT-5.x on chat completions", () => {
     const azure = { type: "azure_openai", wire: "chat", model: "d", baseModel: "gpt-5.2", baseUrl: "https://r.openai.azure.com" };
     await collect(chat("d", azure, fetch));
     expect(calls.map((call) => call.body.reasoning_effort)).toEqual(["medium", "none", "high", undefined, undefined, undefined, "medium"]);
+  });
+
+  test.each(["gpt-6-astra", "gpt-6.1-sol"])("%s takes tools on the Responses API only", (model) => {
+    const refusal = expect.objectContaining({
+      code: "wrong_wire",
+      message: expect.stringContaining("takes tools on the Responses API only"),
+    });
+    expect(() => chat(model)).toThrow(refusal);
+    const azure = { type: "azure_openai", wire: "chat", baseUrl: "https://r.openai.azure.com" };
+    expect(() => chat("d", { ...azure, baseModel: model })).toThrow(refusal);
+    expect(chat(model, { baseUrl: "https://elsewhere.example/v1" }).model).toBe(model);
+  });
+
+  test("sellers of OpenAI's models ask for the effort that these want, each in its own words", async () => {
+    const { fetch, calls } = noting({ choices: [{ message: { content: "ok" }, finish_reason: "stop" }] });
+    const router = { type: "openrouter" };
+    for (const [model, config, settings] of [
+      ["openai/gpt-5.2:online", router, {}],
+      ["openai/gpt-5", router, {}],
+      ["anthropic/claude-sonnet-4.5", router, {}],
+      ["openai/gpt-5.4", router, { reasoningEffort: "none" }],
+      ["openai/gpt-5.4", { ...router, params: { reasoning: null } }, {}],
+      ["openai/gpt-5.4", { ...router, params: { reasoning: { max_tokens: 9 } } }, {}],
+      ["openai/gpt-5.4", { ...router, params: { reasoning_effort: "low" } }, {}],
+      ["gpt-6-sol", { baseUrl: "https://openrouter.ai/api/v1" }, {}],
+      ["GPT-5.1", { type: "poe" }, {}],
+      ["GPT-5.1", { type: "poe" }, { reasoningEffort: "high" }],
+      ["Claude-Sonnet-4.5", { type: "poe" }, {}],
+    ] as const) {
+      await collect(chat(model, config, fetch), { settings });
+    }
+    expect(calls.map(({ body: { reasoning, reasoning_effort } }) => reasoning ?? reasoning_effort)).toEqual([
+      { effort: "medium" },
+      undefined,
+      undefined,
+      { enabled: false },
+      undefined,
+      { max_tokens: 9 },
+      "low",
+      { effort: "medium" },
+      "medium",
+      "high",
+      undefined,
+    ]);
   });
 
   test("codex models are sent to the Responses API", () => {

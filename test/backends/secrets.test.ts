@@ -17,6 +17,8 @@ test.each<[string, object]>([
   ["a key in a list", { type: "openai", model: "m", apiKey: [SECRET] }],
   ["headers as a text", { type: "claude", model: "m", headers: `x-api-key: ${SECRET}` }],
   ["headers as a list", { type: "gemini", model: "m", headers: [SECRET] }],
+  ["a key in a list, for a chat server", { type: "groq", model: "m", apiKey: [SECRET] }],
+  ["headers as a text, for a chat server", { type: "vllm", model: "m", headers: `x-api-key: ${SECRET}` }],
   ["a password in the URL", { type: "vllm", baseUrl: `http://user:${SECRET}@host/v1` }],
   ["a user in the URL", { type: "vllm", baseUrl: `http://${SECRET}@host/v1` }],
   ["a key in the URL's query", { type: "gemini", model: "m", baseUrl: `https://host/v1?key=${SECRET}` }],

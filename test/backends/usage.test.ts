@@ -25,6 +25,17 @@ test("Claude: what is cached for an hour, of every pass, and searches", () => {
   });
 });
 
+test("Claude: what an advisor spent is in the sum, and apart", () => {
+  const own = { type: "message", input_tokens: 10, output_tokens: 5 };
+  const advisor = { type: "advisor_message", model: "claude-opus-5", input_tokens: 100, output_tokens: 20, cache_read_input_tokens: 7 };
+  expect(claudeUsage({ input_tokens: 10, output_tokens: 5, iterations: [own, advisor, own, advisor] })).toEqual({
+    inputTokens: 234,
+    outputTokens: 50,
+    cachedInputTokens: 14,
+    otherModels: { "claude-opus-5": { inputTokens: 214, outputTokens: 40, cachedInputTokens: 14 } },
+  });
+});
+
 test("Gemini: sounds, pictures and searches", () => {
   const promptTokensDetails = [
     { modality: "TEXT", tokenCount: 3 },

@@ -70,10 +70,21 @@ describe.each(all)("%s", (wire) => {
           expect(sent).toContain(content);
           continue;
         }
-        const place = messages.length === 1 ? "messages[0].content[1]" : "result of look";
+        const named = `${part.mediaType} "${name}"`;
+        if (messages.length > 1) {
+          // A tool's result must not end the turn.
+          const sent = JSON.stringify(format(messages)).replaceAll('\\"', '"');
+          expect(sent).toContain("is not shown");
+          expect(sent).toContain(named);
+          expect(sent).not.toContain("messages[");
+          expect(sent).not.toContain(part.data);
+          expect(sent).not.toContain("follow in the next message");
+          continue;
+        }
+        const place = "messages[0].content[1]";
         expect(() => format(messages)).toThrow(BackendError);
         expect(() => format(messages)).toThrow(expect.objectContaining({ code: "unsupported", message: expect.stringContaining(place) }));
-        expect(() => format(messages)).toThrow(`${part.mediaType} "${name}"`);
+        expect(() => format(messages)).toThrow(named);
       }
     }
   });
@@ -111,11 +122,12 @@ describe.each(all)("%s", (wire) => {
 
   it("does not open files that a message names", () => {
     const part: FilePart = { type: "file", mediaType: "image/png", data: pathToFileURL(file("a.png")).href };
-    for (const messages of [asked(part), returned(part)]) {
-      expect(() => format(messages)).toThrow(
-        expect.objectContaining({ code: "unsupported", message: expect.stringContaining("filePart()") }),
-      );
-    }
+    expect(() => format(asked(part))).toThrow(
+      expect.objectContaining({ code: "unsupported", message: expect.stringContaining("filePart()") }),
+    );
+    const sent = JSON.stringify(format(returned(part)));
+    expect(sent).toContain("which no model can open");
+    expect(sent).not.toContain(BYTES.toString("base64"));
   });
 });
 

@@ -31,6 +31,17 @@ describe("the cost of a run", () => {
     expect(result.cost.usd).toBeCloseTo(5 * STEP, 9);
   });
 
+  it("prices what an advisor spent by its own model", async () => {
+    const advised = { ...usage, otherModels: { adviser: { inputTokens: 1_000, outputTokens: 100 } } };
+    const agents = { ...counted, a: { backend: { usage: advised } } };
+    const adviser = { input: 20, output: 100 };
+    const { result } = await play(team(agree, { agents, prices: { scripted: { ...prices.scripted, adviser } } }));
+    const step = (8_000 * 2 + 900 * 10 + 1_000 * 20 + 100 * 100) / 1e6;
+    expect(result.costByAgent.a).toEqual({ usd: expect.closeTo(3 * step, 9), complete: true });
+    const half = await play(team(agree, { agents, prices }));
+    expect(half.result.costByAgent.a).toEqual({ usd: expect.closeTo((3 * (8_000 * 2 + 900 * 10)) / 1e6, 9), complete: false });
+  });
+
   it("is a lower bound where a price is unknown, and unknown where none is known", async () => {
     const half = await play(team(agree, { agents: counted, prices: { scripted: { "model-a": price } } }));
     expect(half.result.cost).toEqual({ usd: expect.closeTo(3 * STEP, 9), complete: false });

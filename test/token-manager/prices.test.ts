@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { priceTable } from "../../src/token-manager/price-table.js";
 import { addCost, costOf, type ModelPrice, noCost, priceOf, pricesAsOf } from "../../src/token-manager/prices.js";
+import { addUsage, ownUsage } from "../../src/token-manager/usage.js";
 
 describe("priceOf", () => {
   test.each([
@@ -51,6 +52,15 @@ describe("priceOf", () => {
     expect(priceOf("chatcompletion", "gpt-5-mini", own, "openai")).toEqual(priceOf("openai", "gpt-5-mini"));
     expect(priceOf("chatcompletion", "gpt-4o", own, "openai")).toBeNull();
     expect(priceOf("chatcompletion", "gpt-5", own, "openai")).toEqual({ input: 1, output: 2 });
+  });
+
+  test("a deployment costs what its model does, unless its own name has a price", () => {
+    const mine: ModelPrice = { input: 1, output: 2 };
+    const price = (overrides?: Record<string, Record<string, ModelPrice | null>>) =>
+      priceOf("azure_openai", "gpt-4o", overrides, "azure_openai", "gpt-5.2-2025-12-11");
+    expect(price()).toEqual(priceOf("openai", "gpt-5.2"));
+    expect(price({ azure_openai: { "gpt-5.2": mine } })).toBe(mine);
+    expect(price({ azure_openai: { "gpt-4o": null, "gpt-5.2": mine } })).toBeNull();
   });
 
   test("the table has a day, and every line of it reads", () => {
@@ -121,6 +131,20 @@ describe("costOf", () => {
       });
     },
   );
+
+  test("what other models spent has their prices, and is a lower bound without", () => {
+    const advisor = { inputTokens: 500, outputTokens: 20, cachedInputTokens: 100 };
+    const usage = { inputTokens: 1400, outputTokens: 70, cachedInputTokens: 200, otherModels: { adviser: advisor } };
+    // Not a long request: the model's own part of it is not.
+    const own = (800 * 2 + 100 * 0.2 + 50 * 10) / 1e6;
+    const asked = (name: string) => (name === "adviser" ? { input: 5, output: 25, cachedInput: 0.5 } : null);
+    const others = (400 * 5 + 100 * 0.5 + 20 * 25) / 1e6;
+    expect(costOf(usage, price, asked)).toEqual({ usd: expect.closeTo(own + others, 12), complete: true });
+    expect(costOf(usage, price)).toEqual({ usd: expect.closeTo(own, 12), complete: false });
+    const twice = addUsage(addUsage(usage, { inputTokens: 1, outputTokens: 1 }), usage);
+    expect(twice.otherModels).toEqual({ adviser: { inputTokens: 1000, outputTokens: 40, cachedInputTokens: 200 } });
+    expect(ownUsage(usage)).toEqual({ inputTokens: 900, outputTokens: 50, cachedInputTokens: 100 });
+  });
 
   test("Gemini's sounds cost what its text does unless the list says otherwise", () => {
     const usage = { inputTokens: 1e6, audioInputTokens: 1e6, outputTokens: 0 };

@@ -5,6 +5,12 @@ import { modelLimits } from "../model-limits.js";
 import { readersOf } from "../presets.js";
 import { type ChatCompletionsConfig, type ResolvedChatConfig, resolveChatConfig } from "./config.js";
 
+/** How the effort is asked for where nobody names one. */
+function effortParams({ preset, defaultEffort }: ResolvedChatConfig): Record<string, unknown> {
+  if (!defaultEffort) return {};
+  return preset.effort && defaultEffort !== "max" ? preset.effort(defaultEffort) : { reasoning_effort: defaultEffort };
+}
+
 /** One model step over chat completions: OpenAI's own, and every server that speaks it (see `presets.ts`). */
 export class ChatCompletionsBackend implements Backend {
   readonly type: string;
@@ -14,7 +20,7 @@ export class ChatCompletionsBackend implements Backend {
     const { openChat } = await import("./wire.js");
     return openChat({
       config: this.config,
-      params: (request) => this.params(request),
+      params: (request, warnings) => this.params(request, warnings),
       onModel: (model) => {
         this.found = model;
       },
@@ -31,6 +37,11 @@ export class ChatCompletionsBackend implements Backend {
     return this.config.model || (this.found?.id ?? "");
   }
 
+  /** The model behind a deployment of Azure, where the config says it: its price is this one's. */
+  get baseModel(): string | undefined {
+    return this.config.baseModel;
+  }
+
   /** Where requests go. */
   get baseUrl(): string {
     return this.config.baseUrl;
@@ -42,7 +53,7 @@ export class ChatCompletionsBackend implements Backend {
       toolChoice: { ...preset.toolChoice },
       tools: true,
       // Of a server that has no name, only the server knows.
-      ...((type !== "chatcompletion" || openai) && modelLimits(type, this.model)),
+      ...((type !== "chatcompletion" || openai) && modelLimits(type, this.baseModel ?? this.model)),
       ...(this.found?.contextWindow !== undefined && { contextWindow: this.found.contextWindow }),
     };
   }
@@ -61,14 +72,16 @@ export class ChatCompletionsBackend implements Backend {
     return this.wire.close();
   }
 
-  private params(request: BackendRequest): Record<string, unknown> {
-    const { type, preset, params, defaultEffort } = this.config;
-    const target = { ...preset, type, readersOf };
-    const own = request.params ? checkChatParams(request.params, target, "request.params") : {};
-    const body = chatBodyParams(params, request.settings, own, target);
+  private params(request: BackendRequest, warnings: string[]): Record<string, unknown> {
+    const { type, preset, params, rule, model } = this.config;
+    const server = { ...preset, type, readersOf };
+    const own = request.params ? checkChatParams(request.params, server, "request.params") : {};
+    const asked = effortParams(this.config);
     // A null of the user's means: not even the default.
-    const said = [params, own].some((layer) => "reasoning_effort" in layer);
-    if (defaultEffort && !said && !("reasoning_effort" in body)) body.reasoning_effort = defaultEffort;
-    return body;
+    const said = [params, own].some((layer) => "reasoning_effort" in layer || Object.keys(asked).some((key) => key in layer));
+    const defaultEffort = said ? undefined : this.config.defaultEffort;
+    const body = chatBodyParams(params, request.settings, own, { ...server, rule, model, defaultEffort }, warnings);
+    if (said || "reasoning_effort" in body) return body;
+    return { ...asked, ...body };
   }
 }

@@ -1,7 +1,8 @@
 import { type ChatParams, checkChatParams } from "../../api-params-handler/chat-completions.js";
-import { chatDefaultEffort, modelRule } from "../../api-params-handler/openai-models.js";
+import { chatDefaultEffort, type ModelRule, modelRule } from "../../api-params-handler/openai-models.js";
 import { ConfigError } from "../../errors.js";
 import { nearest } from "../../nearest-key.js";
+import { checkConfigKeys, type KeyTable } from "../config-keys.js";
 import { isPrivateHost, normalizeBaseUrl } from "../connection.js";
 import { isPresetType, type Preset, type PresetType, presetAtHost, presets, readersOf, unknownServer } from "../presets.js";
 
@@ -58,9 +59,13 @@ export interface ResolvedChatConfig {
   apiKey?: string | (() => Promise<string>);
   /** Talks to api.openai.com itself. */
   openai: boolean;
+  /** What OpenAI's own model takes; absent: nothing is known of it, and everything is passed on. */
+  rule?: ModelRule;
   /** Asked for where nobody names an effort. */
-  defaultEffort?: string;
+  defaultEffort?: Effort;
   model: string;
+  /** The model behind a deployment of Azure, where the user says it. */
+  baseModel?: string;
   headers: Record<string, string>;
   params: Record<string, unknown>;
   inlineThinking: boolean | "already-open";
@@ -68,14 +73,13 @@ export interface ResolvedChatConfig {
   fetch?: typeof globalThis.fetch;
 }
 
-type Kind = "string" | "boolean" | "object" | "function";
+type Effort = NonNullable<ReturnType<typeof chatDefaultEffort>>;
 
-const keys: Record<string, Kind | undefined> = {
+const keys: KeyTable = {
   type: "string",
   model: "string",
   baseUrl: "string",
   apiKey: "string",
-  provider: "string",
   headers: "object",
   inlineThinking: undefined,
   longWaits: "boolean",
@@ -101,8 +105,10 @@ export function resolveChatConfig(config: ChatCompletionsConfig, env: NodeJS.Pro
   const apiKey = key || (preset.keyless || isPrivateHost(hostname) ? "EMPTY" : undefined);
   const target = { ...preset, type, readersOf };
   const openai = host === "api.openai.com";
-  if (openai) refuseCodex(config.model ?? "");
-  const defaultEffort = openai ? chatDefaultEffort(config.model ?? "") : undefined;
+  const model = config.model ?? "";
+  if (openai) refuseResponsesModel(model);
+  const rule = openai ? modelRule(model) : undefined;
+  const defaultEffort = openai ? chatDefaultEffort(model) : preset.gptEffort ? resoldEffort(model) : undefined;
   return {
     type,
     preset: { ...preset, keyEnv },
@@ -110,8 +116,9 @@ export function resolveChatConfig(config: ChatCompletionsConfig, env: NodeJS.Pro
     baseUrl,
     ...(apiKey !== undefined && { apiKey }),
     openai,
+    ...(rule && { rule }),
     ...(defaultEffort && { defaultEffort }),
-    model: config.model ?? "",
+    model,
     headers: config.headers ?? {},
     params: checkChatParams(config.params ?? {}, target),
     inlineThinking: config.inlineThinking ?? false,
@@ -120,11 +127,18 @@ export function resolveChatConfig(config: ChatCompletionsConfig, env: NodeJS.Pro
   };
 }
 
-/** Codex models are not served on chat completions. */
-export function refuseCodex(model: string): void {
-  if (!modelRule(model)?.codex) return;
-  const message = `"${model}" is served on the Responses API only. Take \`type: "openai"\`, or on Azure \`wire: "responses"\`.`;
+/** Models that OpenAI does not serve on chat completions, or not with tools, which every agent has. */
+export function refuseResponsesModel(model: string): void {
+  const { codex, toolsOnResponses } = modelRule(model) ?? {};
+  if (!codex && !toolsOnResponses) return;
+  const what = codex ? "is served" : "takes tools";
+  const message = `"${model}" ${what} on the Responses API only. Take \`type: "openai"\`, or on Azure \`wire: "responses"\`.`;
   throw new ConfigError("wrong_wire", message, { path: "model" });
+}
+
+/** GPT-5.1 and later think only when asked to. Of another seller's ids what follows a colon is no part of the model's. */
+function resoldEffort(model: string): Effort | undefined {
+  return modelRule(model.replace(/:.*$/, ""))?.defaultEffort;
 }
 
 function presetType(config: ChatCompletionsConfig): PresetType {
@@ -140,18 +154,8 @@ function presetType(config: ChatCompletionsConfig): PresetType {
 }
 
 function checkKeys(config: ChatCompletionsConfig): void {
-  for (const [key, value] of Object.entries(config)) {
-    const known =
-      Object.hasOwn(keys, key) && (key !== "provider" || config.type === "chatcompletion" || config.type === "chat_completions");
-    if (!known) throw unknownKey(key, config.type);
-    const kind = keys[key];
-    const actual = Array.isArray(value) ? "array" : typeof value;
-    if (value != null && kind && actual !== kind) {
-      throw new ConfigError("invalid_value", `"${key}" must be a ${kind}, not ${value === "" ? "empty" : JSON.stringify(value)}.`, {
-        path: key,
-      });
-    }
-  }
+  const generic = config.type === "chatcompletion" || config.type === "chat_completions";
+  checkConfigKeys(config, generic ? { ...keys, provider: "string" } : keys, config.type);
   const { inlineThinking } = config;
   if (inlineThinking !== undefined && typeof inlineThinking !== "boolean" && inlineThinking !== "already-open") {
     throw new ConfigError(
@@ -160,10 +164,4 @@ function checkKeys(config: ChatCompletionsConfig): void {
       { path: "inlineThinking" },
     );
   }
-}
-
-function unknownKey(key: string, type: string): ConfigError {
-  const meant = nearest(key, [...Object.keys(keys), "rateLimits"]);
-  const hint = meant ? `Did you mean "${meant}"?` : "Parameters of the API belong under `params`.";
-  return new ConfigError("unknown_key", `"${key}" is not a key of a ${type} backend. ${hint}`, { path: key });
 }

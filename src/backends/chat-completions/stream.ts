@@ -9,6 +9,7 @@ import { addDetails, replyMessage } from "./provider-state.js";
 import { type ThinkSplitter, thinkSplitter } from "./think-tags.js";
 import { type ToolCallDelta, ToolCalls } from "./tool-calls.js";
 import { type RawUsage, toUsage } from "./usage.js";
+import { WholeMessages } from "./whole-message.js";
 
 type Json = Record<string, unknown>;
 
@@ -38,10 +39,12 @@ export interface ChatChunk {
   id?: string;
   model?: string;
   object?: string;
-  choices?: { index?: number; delta?: Delta | null; finish_reason?: string | null; error?: unknown }[] | null;
+  choices?: { index?: number; delta?: Delta | null; message?: Delta | null; finish_reason?: string | null; error?: unknown }[] | null;
   usage?: RawUsage | null;
   x_groq?: { usage?: RawUsage | null; error?: unknown } | null;
   citations?: (string | Json)[] | null;
+  /** Perplexity: its citations, with their titles. */
+  search_results?: Json[] | null;
   error?: unknown;
 }
 
@@ -69,6 +72,10 @@ export function chatReader(context: ChatReply): ReplyReader {
   let finish: string | undefined;
   let refused = false;
   const audio: string[] = [];
+  let pictures = false;
+  /** Whether any delta came. */
+  let deltas = false;
+  const whole = new WholeMessages();
   let announced = false;
   // Kept only for the `message` chunk.
   const text = new TextBuffer();
@@ -84,6 +91,7 @@ export function chatReader(context: ChatReply): ReplyReader {
     const used = chunk.usage ?? chunk.x_groq?.usage;
     if (used) usage = used;
     if (chunk.error) throw context.errorFrom(chunk);
+    if (chunk.search_results) out.push(...newCitations(chunk.search_results, sources));
     if (chunk.citations) out.push(...newCitations(chunk.citations, sources));
     const choices = chunk.choices;
     if (!choices) {
@@ -93,7 +101,8 @@ export function chatReader(context: ChatReply): ReplyReader {
     for (const choice of choices) {
       if (choice.index) continue;
       if (choice.error) throw context.errorFrom({ error: choice.error });
-      const delta = choice.delta;
+      if (choice.delta) deltas = true;
+      const delta = choice.delta ?? (choice.message && rest(choice.message, out));
       if (delta) {
         const thought = delta.reasoning_content || delta.reasoning;
         if (thought && typeof thought === "string") {
@@ -133,7 +142,10 @@ export function chatReader(context: ChatReply): ReplyReader {
           for (const call of delta.tool_calls ?? [{ index: 0, function: delta.function_call ?? null }]) calls.add(call, out);
         }
         if (delta.annotations) out.push(...newCitations(delta.annotations, sources));
-        if (delta.images) out.push(...files(delta.images));
+        if (delta.images) {
+          pictures = true;
+          out.push(...files(delta.images));
+        }
         if (delta.extra_content != null) extra = delta.extra_content;
         if (delta.audio) {
           // Its id could be sent back for an hour; its words, which are text here, can be for ever.
@@ -147,6 +159,29 @@ export function chatReader(context: ChatReply): ReplyReader {
       }
       if (choice.finish_reason) finish = choice.finish_reason;
     }
+  }
+
+  /** What of a message was not told yet. */
+  function rest(message: Delta, out: BackendChunk[]): Delta {
+    const { content } = message;
+    const plain = deltas && think && typeof content === "string" ? { ...message, ...unwrapped(content) } : message;
+    const told = deltas ? { text: text.toString(), reasoning: reasoning.toString() } : undefined;
+    const fresh: Delta = whole.rest(plain, told, out);
+    // What does not grow comes once.
+    if (calls.size > 0) fresh.tool_calls = fresh.function_call = null;
+    if (pictures) fresh.images = null;
+    if (audio.length > 0) fresh.audio = null;
+    if (refused) fresh.refusal = null;
+    if (details.length > 0) fresh.reasoning_details = null;
+    return fresh;
+  }
+
+  /** A whole text without its `<think>` block, which `reasoning` has. */
+  function unwrapped(content: string): { content: string; reasoning?: string } {
+    const splitter = thinkSplitter(context.inlineThinking === "already-open");
+    const [first, last] = [splitter.push(content), splitter.flush()];
+    const thought = first.reasoning + last.reasoning;
+    return { content: first.text + last.text, ...(thought && { reasoning: thought }) };
   }
 
   function breakOff(out: BackendChunk[]): void {

@@ -19,8 +19,8 @@ const NO_TOOLS: ReadonlySet<string> = new Set();
 /** What the backend gives its wire. */
 export interface ChatWireOptions {
   config: ResolvedChatConfig;
-  /** The parameters of one request. */
-  params(request: BackendRequest): Record<string, unknown>;
+  /** The parameters of one request. What is said about them goes into `warnings`. */
+  params(request: BackendRequest, warnings: string[]): Record<string, unknown>;
   /** Hears of the server's only model, which stands in for one that the config does not name. */
   onModel(model: ModelInfo): void;
 }
@@ -97,7 +97,7 @@ class ChatWire implements Wire {
 
   private body(request: BackendRequest, model: string, warnings: string[]): Record<string, unknown> {
     const { type, preset, baseUrl, openai } = this.config;
-    const { stream_options, parallel_tool_calls, ...params } = this.options.params(request);
+    const { stream_options, parallel_tool_calls, ...params } = this.options.params(request, warnings);
     const chatTarget = { provider: type, endpoint: baseUrl, model, ...(preset.reasoningBack && { reasoningBack: true }) };
     const body: Record<string, unknown> = {
       ...params,
@@ -134,18 +134,23 @@ class ChatWire implements Wire {
     if (this.found) return this.found;
     if (!this.lookup) {
       const abort = new AbortController();
-      const result = this.findModel(abort.signal).finally(() => {
-        this.lookup = undefined;
-      });
-      result.catch(() => {});
-      this.lookup = { result, abort, waiting: 0 };
+      const started = { result: this.findModel(abort.signal), abort, waiting: 0 };
+      const forget = () => {
+        if (this.lookup === started) this.lookup = undefined;
+      };
+      started.result.then(forget, forget);
+      this.lookup = started;
     }
     const lookup = this.lookup;
     lookup.waiting++;
     try {
       return await untilAborted(lookup.result, signal, () => stepAborted(this.config.type, signal));
     } finally {
-      if (--lookup.waiting === 0) lookup.abort.abort();
+      if (--lookup.waiting === 0) {
+        // Whoever comes now must not wait for what is being aborted.
+        if (this.lookup === lookup) this.lookup = undefined;
+        lookup.abort.abort();
+      }
     }
   }
 

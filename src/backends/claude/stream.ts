@@ -17,7 +17,14 @@ interface StopDetails {
 export interface ClaudeEvent {
   type?: string;
   index?: number;
-  message?: { id?: string; model?: string; content?: ClaudeBlock[] | null; stop_reason?: string | null; usage?: RawClaudeUsage | null };
+  message?: {
+    id?: string;
+    model?: string;
+    content?: ClaudeBlock[] | null;
+    stop_reason?: string | null;
+    stop_details?: StopDetails | null;
+    usage?: RawClaudeUsage | null;
+  };
   content_block?: ClaudeBlock;
   delta?: {
     type?: string;
@@ -92,6 +99,7 @@ export function claudeReader(context: ClaudeReply): ReplyReader {
         began = true;
         usage = mergeUsage(usage, message.usage);
         if (message.stop_reason) stop = message.stop_reason;
+        if (message.stop_details) details = message.stop_details;
         out.push({ type: "response-metadata", ...(message.id && { id: message.id }), ...(message.model && { model: message.model }) });
         // A reply that was there already, e.g. a call that code execution had been waiting to make, comes whole.
         message.content?.forEach((block, index) => {

@@ -1,4 +1,4 @@
-import type { Usage } from "../../token-manager/usage.js";
+import { addUsage, type Usage } from "../../token-manager/usage.js";
 
 /** The figures of one pass of the model, as the API reports them. */
 interface RawFigures {
@@ -15,8 +15,8 @@ type Count = Exclude<keyof RawFigures, "cache_creation">;
 export interface RawClaudeUsage extends RawFigures {
   output_tokens_details?: { thinking_tokens?: number | null } | null;
   server_tool_use?: { web_search_requests?: number | null } | null;
-  /** Every pass of a step that took several, e.g. one that compacted first. */
-  iterations?: ({ type?: string } & RawFigures)[] | null;
+  /** Every pass of a step that took several, e.g. one that compacted first, or asked an advisor, which is another model. */
+  iterations?: ({ type?: string; model?: string | null } & RawFigures)[] | null;
 }
 
 /** Later figures over earlier ones; those that a later event leaves out stay. */
@@ -33,6 +33,23 @@ export function mergeUsage(earlier: RawClaudeUsage | undefined, later: RawClaude
  */
 export function toUsage(raw: RawClaudeUsage): Usage {
   const passes = raw.iterations?.length ? raw.iterations : [raw];
+  const usage = sumOf(passes);
+  const advisors: Record<string, Usage> = {};
+  for (const pass of raw.iterations ?? []) {
+    if (pass.type !== "advisor_message") continue;
+    const model = pass.model || "advisor";
+    const spent = sumOf([pass]);
+    advisors[model] = Object.hasOwn(advisors, model) ? addUsage(advisors[model] as Usage, spent) : spent;
+  }
+  if (Object.keys(advisors).length > 0) usage.otherModels = advisors;
+  const searches = raw.server_tool_use?.web_search_requests;
+  if (searches) usage.webSearches = searches;
+  const reasoning = raw.output_tokens_details?.thinking_tokens;
+  if (reasoning != null) usage.reasoningTokens = reasoning;
+  return usage;
+}
+
+function sumOf(passes: readonly RawFigures[]): Usage {
   const sum = (key: Count) => passes.reduce((total, pass) => total + (pass[key] ?? 0), 0);
   const known = (key: Count) => passes.some((pass) => pass[key] != null);
   const cached = sum("cache_read_input_tokens");
@@ -42,10 +59,6 @@ export function toUsage(raw: RawClaudeUsage): Usage {
   if (known("cache_creation_input_tokens")) usage.cacheWriteTokens = written;
   const forAnHour = passes.reduce((total, pass) => total + (pass.cache_creation?.ephemeral_1h_input_tokens ?? 0), 0);
   if (forAnHour > 0) usage.cacheWrite1hTokens = forAnHour;
-  const searches = raw.server_tool_use?.web_search_requests;
-  if (searches) usage.webSearches = searches;
-  const reasoning = raw.output_tokens_details?.thinking_tokens;
-  if (reasoning != null) usage.reasoningTokens = reasoning;
   return usage;
 }
 

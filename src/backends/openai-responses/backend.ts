@@ -20,6 +20,8 @@ export class OpenAIResponsesBackend implements Backend {
   readonly model: string;
   /** Where requests go. */
   readonly baseUrl: string;
+  /** The model behind a deployment of Azure, where the config says it: its price is this one's. */
+  readonly baseModel: string | undefined;
   readonly countTokens?: (request: BackendRequest, options?: CallOptions) => Promise<number>;
   readonly compact?: (request: BackendRequest, options?: CallOptions) => Promise<CompactionResult>;
   private readonly config: ResolvedResponsesConfig;
@@ -35,6 +37,7 @@ export class OpenAIResponsesBackend implements Backend {
     this.type = config.type;
     this.model = config.model;
     this.baseUrl = config.baseUrl;
+    this.baseModel = config.baseModel;
     if (config.counts) {
       this.countTokens = (request, options = {}) => this.wire.call((wire) => wire.countTokens(request, options));
       this.compact = (request, options = {}) => this.wire.call((wire) => wire.compact(request, options));
@@ -50,7 +53,7 @@ export class OpenAIResponsesBackend implements Backend {
       ...(rule?.contextWindow !== undefined && { contextWindow: rule.contextWindow }),
       ...(rule?.maxOutputTokens !== undefined && { maxOutputTokens: rule.maxOutputTokens }),
       // A deployment's name says nothing of its model.
-      ...(this.type !== "azure_openai" && modelLimits(this.type, this.model)),
+      ...((this.type !== "azure_openai" || this.baseModel) && modelLimits(this.type, this.baseModel ?? this.model)),
       ...(rule?.codex && { shortPrompts: true }),
     };
   }

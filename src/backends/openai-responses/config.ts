@@ -4,7 +4,7 @@ import { chatDefaultEffort, type ModelRule, modelRule } from "../../api-params-h
 import { checkResponsesParams, type ResponsesParams } from "../../api-params-handler/openai-responses.js";
 import { ConfigError } from "../../errors.js";
 import type { ResponseItem } from "../../formatter/openai-responses.js";
-import { type ResolvedChatConfig, refuseCodex } from "../chat-completions/config.js";
+import { type ResolvedChatConfig, refuseResponsesModel } from "../chat-completions/config.js";
 import { checkConfigKeys, type KeyTable } from "../config-keys.js";
 import { isPrivateHost, normalizeBaseUrl } from "../connection.js";
 import type { Preset } from "../presets.js";
@@ -70,7 +70,7 @@ interface AzureOptions {
   baseUrl?: string;
   /** `v1`, `preview`, or a dated one such as `2024-10-21`. Default: `AZURE_OPENAI_API_VERSION`, else `v1`. */
   apiVersion?: string;
-  /** The model behind a deployment whose name does not say it: decides what it takes. Default: the deployment's name. */
+  /** The model behind a deployment whose name does not say it: decides what it takes and costs. Default: the deployment's name. */
   baseModel?: string;
   /** Gives a Microsoft Entra token for each request, instead of `apiKey`. */
   tokenProvider?: () => Promise<string>;
@@ -104,6 +104,8 @@ export interface ResolvedResponsesConfig {
   /** Talks to api.openai.com itself. */
   openai: boolean;
   model: string;
+  /** The model behind a deployment of Azure, where the user says it. */
+  baseModel?: string;
   rule: ModelRule | undefined;
   params: Record<string, unknown>;
   builtinTools: ResponseItem[];
@@ -223,6 +225,7 @@ function resolveAzure(
     const resolved: ResolvedResponsesConfig = {
       ...shared(own, false),
       rule: modelRule(config.baseModel ?? config.model),
+      ...(config.baseModel && { baseModel: config.baseModel }),
       label,
       baseUrl,
       keyEnv,
@@ -235,7 +238,8 @@ function resolveAzure(
     return { wire, config: resolved };
   }
   const behind = config.baseModel ?? config.model;
-  refuseCodex(behind);
+  refuseResponsesModel(behind);
+  const rule = modelRule(behind);
   const defaultEffort = chatDefaultEffort(behind);
   const preset: Preset = {
     label,
@@ -257,6 +261,8 @@ function resolveAzure(
       baseUrl,
       params,
       client,
+      ...(rule && { rule }),
+      ...(config.baseModel && { baseModel: config.baseModel }),
       ...(defaultEffort && { defaultEffort }),
       ...(apiKey !== undefined && { apiKey }),
     }),
@@ -265,7 +271,7 @@ function resolveAzure(
 
 function chatConfig(
   config: GrokConfig | AzureConfig,
-  own: Pick<ResolvedChatConfig, "preset" | "label" | "baseUrl" | "params" | "client" | "apiKey" | "defaultEffort">,
+  own: Pick<ResolvedChatConfig, "preset" | "label" | "baseUrl" | "params" | "client" | "apiKey" | "rule" | "baseModel" | "defaultEffort">,
 ): ResolvedChatConfig {
   requireModel(config);
   return {
@@ -320,6 +326,10 @@ function shared(config: OpenAIBackendOptions & ResponsesOptions & { type: string
     if (typeof tool?.type !== "string" || tool.type === "function") {
       const message = "A built-in tool needs the `type` its provider gave it; tools of your own belong under `tools` of the agent.";
       throw new ConfigError("invalid_value", message, { path: `builtinTools[${i}].type` });
+    }
+    if (/^computer(_|$)/.test(tool.type)) {
+      const message = "Nothing here carries out what a model does with a computer, and it must be answered with screenshots. Leave it out.";
+      throw new ConfigError("unsupported_tool", message, { path: `builtinTools[${i}].type` });
     }
     tools.push({ ...tool });
   }

@@ -14,11 +14,18 @@ interface Part {
   finished: boolean;
 }
 
-/** An output item. Proxies change its id from event to event, so `output_index` is what tells items apart. */
+/**
+ * An output item. Proxies change its id from event to event, so `output_index` is what tells items apart; ids count only where several
+ * items share a place, as with proxies that put every item at 0.
+ */
 interface OpenItem {
   index: number;
+  /** How many came before it. */
+  number: number;
   item: ResponseItem;
   parts: Map<string, Part>;
+  /** Whether an event began it. */
+  begun: boolean;
   done: boolean;
   /** Of a function call: the id given out, once it is announced. */
   callId?: string;
@@ -28,7 +35,9 @@ interface OpenItem {
 
 /** The output of one reply, put together from its events. */
 export class OutputItems {
-  private readonly items = new Map<number, OpenItem>();
+  private readonly items: OpenItem[] = [];
+  /** By `output_index`. */
+  private readonly places = new Map<number, OpenItem[]>();
   private readonly ids = new Set<string>();
   private readonly sources = new Set<string>();
   private nextId: number;
@@ -40,17 +49,12 @@ export class OutputItems {
     this.nextId = firstCallId;
   }
 
-  get size(): number {
-    return this.items.size;
-  }
-
-  has(index: number): boolean {
-    return this.items.has(index);
-  }
-
   /** `response.output_item.added`. */
   added(index: number, item: ResponseItem, out: BackendChunk[]): void {
-    const open = this.at(index);
+    let open = this.at(index);
+    // An item begins once: this is the next one at the same place.
+    if ((open.begun || open.done) && !isSame(open.item, item)) open = this.open(index);
+    open.begun = true;
     open.item = item;
     if (isCall(item)) this.announce(open, out);
     else if (isBuiltinCall(item)) {
@@ -60,20 +64,20 @@ export class OutputItems {
   }
 
   /** A piece of a text. Gives the part that it belongs to, for the next piece. */
-  piece(index: number, key: string, delta: string): Part {
-    const part = this.part(this.at(index), key);
+  piece(index: number, key: string, delta: string, id?: unknown): Part {
+    const part = this.part(this.at(index, id), key);
     part.text += delta;
     return part;
   }
 
   /** The end of a text: tells what its deltas left out. */
-  ended(index: number, key: string, text: unknown, out: BackendChunk[]): void {
-    const open = this.at(index);
+  ended(index: number, key: string, text: unknown, out: BackendChunk[], id?: unknown): void {
+    const open = this.at(index, id);
     if (typeof text === "string") this.complete(open, key, text, out);
   }
 
-  arguments(index: number, delta: string, out: BackendChunk[]): void {
-    const open = this.at(index);
+  arguments(index: number, delta: string, out: BackendChunk[], id?: unknown): void {
+    const open = this.at(index, id);
     const part = this.part(open, "arguments");
     // xAI says the arguments once more, after the item that held all of them.
     if (part.finished) return;
@@ -83,7 +87,7 @@ export class OutputItems {
 
   /** `response.output_item.done`: the item as it is, with whatever its events did not tell. */
   finished(index: number, item: ResponseItem, out: BackendChunk[]): void {
-    const open = this.at(index);
+    const open = this.toFinish(index, item);
     open.item = item;
     open.done = true;
     if (isCall(item)) {
@@ -100,6 +104,16 @@ export class OutputItems {
       if (image) out.push(image);
       const nothing = notCarriedOut(item);
       if (nothing) out.push({ type: "warning", code: "unanswered_call", message: nothing });
+    }
+  }
+
+  /** The whole output, as the end of the reply repeats it: tells the items that no event told. */
+  completeFrom(output: readonly ResponseItem[], out: BackendChunk[]): void {
+    const shared = this.places.size < this.items.length;
+    for (const [i, item] of output.entries()) {
+      if (output.length <= this.items.length) return;
+      const told = shared ? this.items.some((open) => isSame(open.item, item)) : this.places.has(i);
+      if (!told) this.finished(shared ? this.items.length : i, item, out);
     }
   }
 
@@ -212,12 +226,29 @@ export class OutputItems {
     if (begun) out.push({ type: "tool-input-delta", toolCallId: open.callId, delta: begun });
   }
 
-  private at(index: number): OpenItem {
-    let open = this.items.get(index);
-    if (!open) {
-      open = { index, item: {}, parts: new Map(), done: false };
-      this.items.set(index, open);
-    }
+  /** The item that an event is about: of several at one place, the one with this id, else the latest that is not done. */
+  private at(index: number, id?: unknown): OpenItem {
+    const there = this.places.get(index);
+    if (there === undefined) return this.open(index);
+    if (there.length === 1) return there[0]!;
+    const named = typeof id === "string" ? there.find(({ item }) => item.id === id) : undefined;
+    return named ?? there.findLast(({ done }) => !done) ?? there.at(-1)!;
+  }
+
+  /** The item that is now done: the same by its id, else one by the same name or of the same type that is not done yet. */
+  private toFinish(index: number, item: ResponseItem): OpenItem {
+    const there = this.places.get(index) ?? [];
+    const left = there.filter(({ done, item: { type } }) => !done && (type === undefined || type === item.type));
+    const same = there.find((open) => isSame(open.item, item));
+    return same ?? left.find((open) => open.item.name === item.name) ?? left[0] ?? this.open(index);
+  }
+
+  private open(index: number): OpenItem {
+    const open: OpenItem = { index, number: this.items.length, item: {}, parts: new Map(), begun: false, done: false };
+    this.items.push(open);
+    const there = this.places.get(index);
+    if (there) there.push(open);
+    else this.places.set(index, [open]);
     return open;
   }
 
@@ -232,7 +263,7 @@ export class OutputItems {
 
   private idOf(open: OpenItem): string {
     // The first id it had: later ones may differ.
-    open.callId ??= typeof open.item.id === "string" && open.item.id ? open.item.id : `builtin_${open.index}`;
+    open.callId ??= typeof open.item.id === "string" && open.item.id ? open.item.id : `builtin_${open.number}`;
     return open.callId;
   }
 
@@ -244,8 +275,14 @@ export class OutputItems {
   }
 
   private inOrder(): OpenItem[] {
-    return [...this.items.values()].sort((a, b) => a.index - b.index);
+    return [...this.items].sort((a, b) => a.index - b.index || a.number - b.number);
   }
+}
+
+/** Whether two versions are of one item, as far as their ids tell. */
+function isSame(a: ResponseItem, b: ResponseItem): boolean {
+  if (a.call_id && b.call_id) return a.call_id === b.call_id;
+  return Boolean(a.id) && a.id === b.id;
 }
 
 /** A call that is the caller's to carry out. */

@@ -68,7 +68,7 @@ export function responsesReader(context: ResponsesReply): ReplyReader {
         const part = event.content_index ?? 0;
         if (current && index === currentIndex && part === currentPart) current.text += delta;
         else {
-          current = items.piece(index, `content${part}`, delta);
+          current = items.piece(index, `content${part}`, delta, event.item_id);
           currentIndex = index;
           currentPart = part;
         }
@@ -81,37 +81,39 @@ export function responsesReader(context: ResponsesReply): ReplyReader {
         const { delta } = event;
         if (typeof delta !== "string" || delta === "") break;
         const summary = event.type === "response.reasoning_summary_text.delta";
-        items.piece(index, summary ? `summary${event.summary_index ?? 0}` : `reasoning${event.content_index ?? 0}`, delta);
+        items.piece(index, summary ? `summary${event.summary_index ?? 0}` : `reasoning${event.content_index ?? 0}`, delta, event.item_id);
         out.push({ type: "reasoning-delta", delta, kind: summary ? "summary" : "raw" });
         break;
       }
       case "response.function_call_arguments.delta":
       case "response.custom_tool_call_input.delta":
-        items.arguments(index, typeof event.delta === "string" ? event.delta : JSON.stringify(event.delta ?? ""), out);
+        items.arguments(index, typeof event.delta === "string" ? event.delta : JSON.stringify(event.delta ?? ""), out, event.item_id);
         break;
       case "response.output_text.done":
-        items.ended(index, `content${event.content_index ?? 0}`, event.text, out);
+        items.ended(index, `content${event.content_index ?? 0}`, event.text, out, event.item_id);
         break;
       case "response.refusal.done":
         items.refused = true;
-        items.ended(index, `content${event.content_index ?? 0}`, event.refusal, out);
+        items.ended(index, `content${event.content_index ?? 0}`, event.refusal, out, event.item_id);
         break;
       case "response.reasoning_summary_text.done":
-        items.ended(index, `summary${event.summary_index ?? 0}`, event.text, out);
+        items.ended(index, `summary${event.summary_index ?? 0}`, event.text, out, event.item_id);
         break;
       case "response.reasoning_text.done":
-        items.ended(index, `reasoning${event.content_index ?? 0}`, event.text, out);
+        items.ended(index, `reasoning${event.content_index ?? 0}`, event.text, out, event.item_id);
         break;
       case "response.function_call_arguments.done":
-        items.ended(index, "arguments", event.arguments, out);
+        items.ended(index, "arguments", event.arguments, out, event.item_id);
         break;
       case "response.custom_tool_call_input.done":
-        items.ended(index, "arguments", event.input, out);
+        items.ended(index, "arguments", event.input, out, event.item_id);
         break;
       case "response.output_item.added":
+        current = undefined;
         if (event.item) items.added(index, event.item, out);
         break;
       case "response.output_item.done":
+        current = undefined;
         if (event.item) items.finished(index, event.item, out);
         break;
       case "response.output_text.annotation.added":
@@ -141,16 +143,14 @@ export function responsesReader(context: ResponsesReply): ReplyReader {
       case "response.completed":
       case "response.incomplete":
         ended = event.response ?? {};
-        for (const [i, item] of (ended.output ?? []).entries()) {
-          // Events may have been left out, or the reply may have come whole.
-          if (!items.has(i) && (ended.output ?? []).length > items.size) items.finished(i, item, out);
-        }
+        // Events may have been left out, or the reply may have come whole.
+        items.completeFrom(ended.output ?? [], out);
         for (const citation of ended.citations ?? []) items.annotation(citation, out);
         break;
       case "response.failed":
       case "response.cancelled": {
         const { error, usage, status } = event.response ?? {};
-        if (usage) out.push({ type: "usage", usage: toResponsesUsage(usage) });
+        if (usage) out.push({ type: "usage", usage: toResponsesUsage(usage, items.toSendBack()) });
         throw context.errorFrom({ error: error ?? { message: `the reply ended as "${status ?? event.type}"` } });
       }
       case "error":
@@ -162,14 +162,16 @@ export function responsesReader(context: ResponsesReply): ReplyReader {
 
   function end(out: BackendChunk[]): void {
     if (!ended) throw truncated(context.provider);
-    if (ended.usage) out.push({ type: "usage", usage: toResponsesUsage(ended.usage, ended.output ?? []) });
+    if (ended.usage)
+      out.push({ type: "usage", usage: toResponsesUsage(ended.usage, ended.output?.length ? ended.output : items.toSendBack()) });
     const sound = audioOf(audio);
     if (sound) out.push(sound);
 
+    const sentBack = items.toSendBack();
+    if (sentBack.some(({ type }) => type === "computer_call")) throw unanswerable(context.provider);
     const incomplete = ended.incomplete_details?.reason;
     const calls = items.calls(incomplete === "max_output_tokens");
     out.push(...calls);
-    const sentBack = items.toSendBack();
     if (sentBack.some(carriesState)) {
       const { provider, endpoint, model } = context;
       const data: ResponsesProviderData = { items: sentBack };
@@ -189,11 +191,14 @@ export function responsesReader(context: ResponsesReply): ReplyReader {
   };
 }
 
+/** What a reply may be other than completed; of one that has not ended yet no event says more. */
+const STATUSES: ReadonlySet<string> = new Set(["failed", "cancelled", "incomplete", "queued", "in_progress"]);
+
 /** A reply that came whole, as the event that would have ended its stream. */
 function ending(body: unknown): unknown {
   const { object, status } = (body ?? {}) as RawResponse & { object?: string };
   if (object !== "response") return body;
-  const type = status === "failed" || status === "cancelled" || status === "incomplete" ? status : "completed";
+  const type = status !== undefined && STATUSES.has(status) ? status : "completed";
   return { type: `response.${type}`, response: body };
 }
 
@@ -201,6 +206,12 @@ function ending(body: unknown): unknown {
 function truncated(provider: string): BackendError {
   const message = `${provider}: the stream ended before the reply did (no response.completed came).`;
   return new BackendError("stream_truncated", message, { retryable: true, provider });
+}
+
+/** Other calls that nobody carries out are told so; this one takes a screenshot for an answer, and the next request would be refused. */
+function unanswerable(provider: string): BackendError {
+  const message = `${provider}: the model used a computer (computer_call), which nothing here carries out. Leave that tool out.`;
+  return new BackendError("unsupported", message, { retryable: false, provider });
 }
 
 const INCOMPLETE: Record<string, FinishReason> = {

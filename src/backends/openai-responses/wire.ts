@@ -108,7 +108,7 @@ export class ResponsesWire implements Wire {
       firstCallId: countToolCalls(request),
       errorFrom: (error) => wireError({ body: error }, originOf(this.config)),
       began: (id) => {
-        // The provider goes on with a background reply that nobody reads.
+        // The provider goes on with a background reply that nobody reads. The signal is aborted whenever it is not read to its end.
         if (body.background !== true) return;
         const cancel = () => {
           responses.cancel(id, { maxRetries: 0, timeout: 10_000 }).catch(() => {});
