@@ -1,12 +1,11 @@
 import { mkdir, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { MassGenError } from "../errors.js";
-import type { Tool } from "../tools/tool.js";
 import type { RunToolkit, Toolkit, ToolkitRun, ToolTurn } from "../tools/toolkit.js";
 import type { AccessRoot, FileAccess } from "./access.js";
 import { type AgentFiles, createAgentFiles } from "./agent-files.js";
 import { type AnswerFiles, createAnswerFiles } from "./answer-files.js";
-import { checkPath, type PathUse } from "./check-path.js";
+import { checkCall } from "./check-call.js";
 import { contextRoots } from "./context-roots.js";
 import { type WorkspaceOptions, type WorkspaceSettings, workspaceSettings } from "./options.js";
 import {
@@ -182,22 +181,5 @@ function runToolkit(open: OpenRun): RunToolkit {
       message: `The snapshot of the workspace is not complete: ${listed.join(", ")}${more}.`,
       agentId,
     });
-  }
-}
-
-/** Tools of others say which of their arguments are paths. What they do with a path afterwards is in their hands. */
-async function checkCall(tool: Tool, input: unknown, access: FileAccess): Promise<void> {
-  const { reads = [], writes = [], deletes = [] } = tool.paths ?? {};
-  const uses: [PathUse, readonly string[]][] = [
-    ["read", reads],
-    ["write", writes],
-    ["delete", deletes],
-  ];
-  for (const [use, names] of uses) {
-    for (const name of names) {
-      const value = typeof input === "object" && input !== null ? (input as Record<string, unknown>)[name] : undefined;
-      if (value === undefined || value === null) continue;
-      for (const path of Array.isArray(value) ? value : [value]) await checkPath(access, path, use);
-    }
   }
 }

@@ -135,12 +135,17 @@ export class RunToolkits {
     return joined(this.#of(agent).map(({ run }) => run.newsNote?.(turn)));
   }
 
-  /** Asks all toolkits about a call. Nothing, if none of them looks at calls. */
-  check(agent: number, turn: ToolTurn): ((call: { tool: Tool; input: unknown }) => Promise<void>) | undefined {
+  /** Asks all toolkits about a call, and gives its arguments as they leave them. Nothing, if none of them looks at calls. */
+  check(agent: number, turn: ToolTurn): ((call: { tool: Tool; input: unknown }) => Promise<unknown>) | undefined {
     const kits = this.#of(agent).filter(({ run }) => run.check !== undefined);
     if (kits.length === 0) return undefined;
-    return async (call) => {
-      for (const { run } of kits) await run.check?.(call, turn);
+    return async ({ tool, input: given }) => {
+      let input = given;
+      for (const { run } of kits) {
+        const checked = await run.check?.({ tool, input }, turn);
+        if (checked) input = checked.input;
+      }
+      return input;
     };
   }
 
