@@ -313,7 +313,7 @@ export class Driver implements TurnHost {
     return this.#brief.news(note, live);
   }
 
-  keep(live: LiveTurn, point: DecisionPoint): Promise<void> | undefined {
+  keep(live: LiveTurn, point: DecisionPoint): Promise<string | undefined> | undefined {
     const outfit = this.#outfit;
     return outfit?.takesHandIns(live.order.agent) === true && this.#mayCount(live, point) ? outfit.handIn(live) : undefined;
   }

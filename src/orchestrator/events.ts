@@ -330,6 +330,7 @@ export type RejectionCode =
   | "not-offered"
   | "blank"
   | "too-long"
+  | "not-kept"
   | "repeat"
   | "near-copy"
   | "promise"

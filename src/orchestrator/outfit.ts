@@ -99,12 +99,14 @@ export class Outfit {
     return this.#toolkits?.takesHandIns(agent) ?? false;
   }
 
-  /** Has toolkits keep what belongs to a decision; `settle` tells them what became of it. */
-  async handIn(live: LiveTurn): Promise<void> {
+  /** Has toolkits keep what belongs to a decision; `settle` tells them what became of it. Returns why it cannot be accepted, if so. */
+  async handIn(live: LiveTurn): Promise<string | undefined> {
     const settle = await this.#toolkits?.handIn(live.order.agent, live.seen, live.signal);
-    if (settle === undefined) return;
+    if (settle === undefined) return undefined;
+    if (typeof settle !== "function") return settle.rejected;
     if (live.signal.aborted) settle(undefined);
     else this.#handedIn.set(live.order.turnId, settle);
+    return undefined;
   }
 
   settle(turnId: string, label: string | undefined): void {

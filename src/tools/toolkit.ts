@@ -63,7 +63,8 @@ export interface RunToolkit {
    * An agent hands in something that may become its answer (or has presented the final one): keep what belongs to it. The
    * returned function is called once: with the label if it became an answer, before the `answer` event; with the label of the
    * voted answer if it is the presentation of that (`turn.phase` is `present`), whose own files stay as they are; else with
-   * `undefined`. It must not throw. If `handIn` itself throws, the turn fails.
+   * `undefined`. It must not throw. If `handIn` itself throws a `MassGenError`, the answer is not accepted, and the model reads the
+   * message and may try again (a presentation fails); if it throws anything else, the turn fails.
    */
   handIn?(turn: ToolTurn, signal: AbortSignal): Promise<(label: string | undefined) => void>;
   /** What is left of the run for its result, asked when it has finished well. */
