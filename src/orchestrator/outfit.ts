@@ -1,5 +1,6 @@
 import { errorInfo } from "../errors.js";
 import { limitsSteps } from "../token-manager/budget.js";
+import type { Tool } from "../tools/tool.js";
 import type { ToolkitRun } from "../tools/toolkit.js";
 import type { Briefing, RunSpec } from "./briefing.js";
 import { aliasOf } from "./core/types.js";
@@ -8,6 +9,7 @@ import type { Ledger, LedgerTurn } from "./ledger.js";
 import type { LiveTurn } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
 import { JUDGING_TURN, judgeTask } from "./planning-judge.js";
+import { namesTools, unmatchedNames } from "./planning-mode.js";
 import type { RunClock } from "./run-clock.js";
 import { RunToolkits, type Settle } from "./toolkits/run-toolkits.js";
 
@@ -22,7 +24,8 @@ export interface OutfitOptions {
 }
 
 /** Whether a run needs one. */
-export const needsOutfit = ({ toolkits, planning }: ResolvedOptions): boolean => toolkits !== undefined || planning?.judge !== undefined;
+export const needsOutfit = ({ toolkits, planning }: ResolvedOptions): boolean =>
+  toolkits !== undefined || planning?.judge !== undefined || (planning !== undefined && namesTools(planning));
 
 /** What a run needs before its first turn and after its last: toolkits, opened and closed; a judgement of its task. */
 export class Outfit {
@@ -65,7 +68,23 @@ export class Outfit {
       this.signal.throwIfAborted();
       brief.toolkits = this.#toolkits;
     }
+    this.#checkNames();
     await this.#judge();
+  }
+
+  /** Planning mode: a name that no tool has protects from nothing. */
+  #checkNames(): void {
+    const { options, publish } = this.#with;
+    if (options.planning === undefined || !namesTools(options.planning)) return;
+    const names = this.#tools("present").map(({ name }) => name);
+    for (const message of unmatchedNames(options.planning, names)) publish({ type: "warning", code: "unknown_tool_name", message });
+  }
+
+  /** The tools of all agents, each name once. */
+  #tools(phase: "draft" | "present"): Tool[] {
+    const { options, brief } = this.#with;
+    const each = options.agents.map(({ id }, index) => brief.tools(index, phase, { agentId: id, turnId: JUDGING_TURN, phase, labels: [] }));
+    return [...new Map(each.flat().map((tool) => [tool.name, tool])).values()];
   }
 
   /** Planning mode: asks a model about the task, where that is wanted. */
@@ -75,10 +94,7 @@ export class Outfit {
     if (judge === undefined) return;
     const agentId = options.agents[judge]!.id;
     const turn: LedgerTurn = { agentId, turnId: JUDGING_TURN, phase: "draft", attempt: 1 };
-    const each = options.agents.map(({ id }, index) =>
-      brief.tools(index, "draft", { agentId: id, turnId: JUDGING_TURN, phase: "draft", labels: [] }),
-    );
-    const tools = [...new Map(each.flat().map((tool) => [tool.name, tool])).values()];
+    const tools = this.#tools("draft");
     const { judgement, usage, error } = await judgeTask(options, spec, judge, tools, this.signal, {
       spent: (spent, ok) => ledger.add(turn, spent, ok),
       ...(limitsSteps(options.budget) && { mayStart: (estimate) => ledger.reserve(turn, estimate) === "ok" }),

@@ -1,4 +1,5 @@
 import type { Agent } from "../agent/agent.js";
+import { nearest } from "../nearest-key.js";
 import type { Tool } from "../tools/tool.js";
 import { bad, given, knownKeys } from "./option-checks.js";
 
@@ -27,8 +28,8 @@ export interface PlanningMode {
   judge: number | undefined;
 }
 
-/** What has been found out of a task. */
-export type Judgement = { irreversible: false } | { irreversible: true; tools: readonly string[] } | undefined;
+/** What has been found out of a task, by the names of the tools that were `known` then. */
+export type Judgement = { known: readonly string[] } & ({ irreversible: false } | { irreversible: true; tools: readonly string[] });
 
 export function resolvePlanningMode(mode: boolean | PlanningModeOptions | undefined, agents: readonly Agent[]): PlanningMode | undefined {
   if (mode === undefined || mode === false) return undefined;
@@ -58,11 +59,28 @@ export function isHarmless({ effects, annotations }: Tool): boolean {
 }
 
 /** Whether calls of the tool are only noted before the answer is presented. */
-export function isHeldBack(tool: Tool, { block, allow }: PlanningMode, judgement: Judgement): boolean {
+export function isHeldBack(tool: Tool, { block, allow }: PlanningMode, judgement: Judgement | undefined): boolean {
   if (matches(tool.name, block)) return true;
-  if (matches(tool.name, allow) || judgement?.irreversible === false) return false;
-  if (judgement !== undefined && judgement.tools.length > 0) return judgement.tools.includes(tool.name);
-  return !isHarmless(tool);
+  if (matches(tool.name, allow)) return false;
+  // Of a tool that has come since, nothing was judged.
+  if (judgement === undefined || !judgement.known.includes(tool.name)) return !isHarmless(tool);
+  if (!judgement.irreversible) return false;
+  return judgement.tools.length > 0 ? judgement.tools.includes(tool.name) : !isHarmless(tool);
+}
+
+/** Whether the options name tools at all. */
+export const namesTools = ({ block, allow }: PlanningMode): boolean => block.length > 0 || allow.length > 0;
+
+/** What is wrong with the names in the options, given those of all tools there are. */
+export function unmatchedNames({ block, allow }: PlanningMode, tools: readonly string[]): string[] {
+  return Object.entries({ block, allow }).flatMap(([key, names]) =>
+    names
+      .filter((name) => !tools.some((tool) => matches(tool, [name])))
+      .map((name) => {
+        const near = nearest(name, tools);
+        return `planningMode.${key}: no tool is called "${name}"${near === undefined ? "" : `; did you mean "${near}"?`}`;
+      }),
+  );
 }
 
 function matches(name: string, patterns: readonly string[]): boolean {
