@@ -38,7 +38,7 @@ export interface ToolTurn {
 }
 
 /** What became of a check: nothing, or other arguments for the call. */
-export type Checked = { input: unknown } | undefined;
+export type CheckedCall = { input: unknown } | undefined;
 
 export interface RunToolkit {
   /** The tools of a turn, asked once when it starts. Names must be unique among all tools of the agent. */
@@ -58,7 +58,7 @@ export interface RunToolkit {
    * Asked before every call of any tool of the turn, its own included, and again when a call that had to be approved is made.
    * Throws a `MassGenError` that says why the call is refused; may return the arguments it is to be made with instead.
    */
-  check?(call: { tool: Tool; input: unknown }, turn: ToolTurn): Checked | Promise<Checked>;
+  check?(call: { tool: Tool; input: unknown }, turn: ToolTurn): CheckedCall | Promise<CheckedCall>;
   /**
    * An agent hands in something that may become its answer (or has presented the final one): keep what belongs to it. The
    * returned function is called once: with the label if it became an answer, before the `answer` event; with the label of the

@@ -6,3 +6,4 @@ export { loadConfig } from "massgen/config";
 export { filePart, toClaudeMessages } from "massgen/formatter";
 export { scriptedBackend, simulatedTeam, startEmulator } from "massgen/testing";
 export { costOf, countTokens, priceOf } from "massgen/token-manager";
+export { createMemory, createTaskPlanning } from "massgen/tools";
