@@ -143,8 +143,9 @@ function execute(tool: Tool, call: ReplyCall, run: ToolRun): Promise<CallResult>
       })
       .then((output) => {
         if (!isAsyncIterable(output)) return done(output);
-        lastValue(output, controller.signal, (value) => emit({ type: "tool-progress", output: jsonSafe(value) })).then(done, failed);
-      }, failed);
+        return lastValue(output, controller.signal, (value) => emit({ type: "tool-progress", output: jsonSafe(value) })).then(done);
+      })
+      .catch(failed);
   });
 }
 
