@@ -94,7 +94,7 @@ async function openRun(
   }
 }
 
-/** What a turn may touch: who drafts sees no answer, and only who presents writes to context paths. */
+/** What a turn may touch: who drafts sees no answer, who reviews what was presented, and only who presents writes to context paths. */
 function turnAccess(
   workspace: string,
   { phase, labels }: ToolTurn,
@@ -105,7 +105,7 @@ function turnAccess(
   const shown = phase === "draft" ? [] : labels;
   const roots: AccessRoot[] = [{ path: workspace, permission: "write", kind: "workspace" }];
   for (const name of shown) {
-    const path = answers.path(name);
+    const path = answers.path(name, phase === "review");
     if (path !== undefined) roots.push({ path, permission: "read", kind: "answer", name });
   }
   for (const context of contexts) roots.push(phase === "present" ? context : { ...context, permission: "read" });
@@ -135,7 +135,7 @@ function runToolkit(open: OpenRun): RunToolkit {
     return agent;
   };
   const accessFor = (turn: ToolTurn) => accessOf(agentOf(turn.agentId).workspace, turn);
-  const note = (turn: ToolTurn) => noteText(accessFor(turn), answers.count);
+  const note = (turn: ToolTurn) => noteText(accessFor(turn), (label) => answers.count(label, turn.phase === "review"));
 
   return {
     tools: (turn) => agentOf(turn.agentId).begin(turn),

@@ -70,6 +70,22 @@ describe("a run", () => {
     expect(await readdir(one)).toEqual([]);
   });
 
+  it("shows who reviews the files that were presented, and others those of the answer", async () => {
+    const { kit } = await opened();
+    await answer(kit, "gpt-secret", "agent1.1", "as voted");
+    const presenting = turn("gpt-secret", "present", ["agent1.1"]);
+    const play = playing(kit, presenting);
+    await play("read_file", { path: "main.txt" });
+    await play("write_file", { path: "main.txt", content: "as presented" });
+    await play("write_file", { path: "more.txt", content: "more" });
+    (await kit.handIn!(presenting, signal))("agent1.1");
+    const reads = (phase: ToolTurn["phase"]) =>
+      playing(kit, turn("claude-secret", phase, ["agent1.1"]))("read_file", { path: "agent1.1/main.txt" });
+    expect(await reads("review")).toBe("as presented");
+    expect(kit.note!(turn("claude-secret", "review", ["agent1.1"]), {})).toContain("agent1.1/ (2 files)");
+    expect(await reads("evaluate")).toBe("as voted");
+  });
+
   it("leaves the winner's files, and nothing else", async () => {
     const { kit, root, toolkit } = await opened();
     await answer(kit, "gpt-secret", "agent1.1", "first");
