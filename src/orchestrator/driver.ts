@@ -8,6 +8,7 @@ import type { ToolkitRun } from "../tools/toolkit.js";
 import { Briefing, type RunSpec } from "./briefing.js";
 import { initialState, step } from "./core/step.js";
 import type { CoreInput, CoreState, Effect, Transition, TurnOrder } from "./core/types.js";
+import { CoreTimers } from "./core-timers.js";
 import type { EventLog } from "./event-log/event-log.js";
 import type { CoordinationEvent, CoordinationEventBody, TurnScope } from "./events.js";
 import { InputDesk } from "./input-desk.js";
@@ -38,7 +39,7 @@ export class Driver implements TurnHost {
   /** What has been asked for while the run is being prepared. */
   #waiting: Fact[] | undefined;
   #turns: LiveTurn[] = [];
-  #timers: { timer: string; cancel: () => void }[] = [];
+  readonly #timers: CoreTimers;
   /** Made with the first question. */
   #desk: InputDesk | undefined;
   readonly #inbox: Fact[] = [];
@@ -52,6 +53,7 @@ export class Driver implements TurnHost {
     this.#brief = new Briefing(options, spec);
     this.ledger = new Ledger(options);
     this.#clock = new RunClock(options.runtime);
+    this.#timers = new CoreTimers(this.#clock, (timer) => this.feed({ type: "timer", timer }));
     if (needsOutfit(options)) this.#outfit = this.#makeOutfit();
     const agents = options.agents.map((agent, index) => ({
       agentId: agent.id,
@@ -247,23 +249,10 @@ export class Driver implements TurnHost {
           turn.update = this.#brief.update(effect.order);
         });
       case "set-timer":
-        return this.#setTimer(effect.timer, effect.ms);
+        return this.#timers.set(effect.timer, effect.ms);
       case "clear-timer":
-        return this.#clearTimer(effect.timer);
+        return this.#timers.clear(effect.timer);
     }
-  }
-
-  #setTimer(timer: string, ms: number): void {
-    const cancel = this.#clock.setTimer(ms, () => {
-      this.#timers = this.#timers.filter((other) => other.timer !== timer);
-      this.feed({ type: "timer", timer });
-    });
-    this.#timers.push({ timer, cancel });
-  }
-
-  #clearTimer(timer: string): void {
-    this.#timers.find((other) => other.timer === timer)?.cancel();
-    this.#timers = this.#timers.filter((other) => other.timer !== timer);
   }
 
   #turn(turnId: string): LiveTurn | undefined {
@@ -314,17 +303,7 @@ export class Driver implements TurnHost {
   }
 
   keep(live: LiveTurn, point: DecisionPoint): Promise<string | undefined> | undefined {
-    const outfit = this.#outfit;
-    return outfit?.takesHandIns(live.order.agent) === true && this.#mayCount(live, point) ? outfit.handIn(live) : undefined;
-  }
-
-  /** Whether the decision may become an answer, or is the presentation. */
-  #mayCount({ order: { agent, phase } }: LiveTurn, { calls }: DecisionPoint): boolean {
-    if (phase === "present") return calls.length === 0;
-    if (calls.some(({ toolName }) => toolName === "new_answer")) return true;
-    const { config, agents } = this.#state;
-    // The text of a draft that has used up its retries is taken as it is.
-    return phase === "draft" && calls.length === 0 && (agents[agent]?.turn?.rejections ?? 0) >= config.maxDecisionRetries;
+    return this.#outfit?.keep(live, point, this.#state);
   }
 
   /** A toolkit's question. The clocks of whom it may be about stand still meanwhile. */
@@ -400,8 +379,7 @@ export class Driver implements TurnHost {
   dispose(): void {
     for (const turn of this.#turns) turn.abort("error");
     this.#turns = [];
-    for (const { cancel } of this.#timers) cancel();
-    this.#timers = [];
+    this.#timers.clearAll();
     this.#desk?.close();
   }
 }

@@ -1,9 +1,10 @@
+import type { DecisionPoint } from "../agent/types.js";
 import { errorInfo } from "../errors.js";
 import { limitsSteps } from "../token-manager/budget.js";
 import type { Tool } from "../tools/tool.js";
 import type { ToolkitRun } from "../tools/toolkit.js";
 import type { Briefing, RunSpec } from "./briefing.js";
-import { aliasOf } from "./core/types.js";
+import { aliasOf, type CoreState } from "./core/types.js";
 import type { CoordinationEventBody } from "./events.js";
 import type { Ledger, LedgerTurn } from "./ledger.js";
 import type { LiveTurn } from "./live-turn.js";
@@ -110,13 +111,16 @@ export class Outfit {
     });
   }
 
-  /** Whether something has to be kept before the agent's decision is put to the core. */
-  takesHandIns(agent: number): boolean {
-    return this.#toolkits?.takesHandIns(agent) ?? false;
+  /**
+   * Has toolkits keep what belongs to a decision before it is put to the core, and gives why it cannot be accepted, if so; `settle`
+   * tells them what became of it. Nothing, where nothing has to be kept.
+   */
+  keep(live: LiveTurn, point: DecisionPoint, state: CoreState): Promise<string | undefined> | undefined {
+    const takes = this.#toolkits?.takesHandIns(live.order.agent) === true;
+    return takes && mayCount(live, point, state) ? this.#handIn(live) : undefined;
   }
 
-  /** Has toolkits keep what belongs to a decision; `settle` tells them what became of it. Returns why it cannot be accepted, if so. */
-  async handIn(live: LiveTurn): Promise<string | undefined> {
+  async #handIn(live: LiveTurn): Promise<string | undefined> {
     const settle = await this.#toolkits?.handIn(live.order.agent, live.seen, live.signal);
     if (settle === undefined) return undefined;
     if (typeof settle !== "function") return settle.rejected;
@@ -142,4 +146,12 @@ export class Outfit {
     this.abort(new DOMException("The run is over.", "AbortError"));
     await this.#toolkits?.close();
   }
+}
+
+/** Whether the decision may become an answer, or is the presentation. */
+function mayCount({ order: { agent, phase } }: LiveTurn, { calls }: DecisionPoint, { config, agents }: CoreState): boolean {
+  if (phase === "present") return calls.length === 0;
+  if (calls.some(({ toolName }) => toolName === "new_answer")) return true;
+  // The text of a draft that has used up its retries is taken as it is.
+  return phase === "draft" && calls.length === 0 && (agents[agent]?.turn?.rejections ?? 0) >= config.maxDecisionRetries;
 }
