@@ -3,7 +3,7 @@ import { configDefaults, defineConfig } from "vitest/config";
 
 const newest = (name: string) => fileURLToPath(new URL(`./test/sdk-lines/node_modules/${name}`, import.meta.url));
 
-// `vitest run` runs all three; `--project <name>` one of them. The second and third prepare what they need themselves.
+// `vitest run` runs all of them; `--project <name>` one. Those after the first prepare what they need themselves.
 export default defineConfig({
   test: {
     maxWorkers: 2,
@@ -13,7 +13,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: [...configDefaults.exclude, "test/package/**"],
+          exclude: [...configDefaults.exclude, "test/package/**", "test/clients/**"],
         },
       },
       {
@@ -23,6 +23,15 @@ export default defineConfig({
           name: "newest-sdks",
           include: ["test/backends/**/*.test.ts"],
           globalSetup: "test/sdk-lines/setup.ts",
+        },
+      },
+      {
+        // The server as other people's client libraries see it.
+        test: {
+          name: "clients",
+          include: ["test/clients/*.test.ts"],
+          globalSetup: "test/clients/setup.ts",
+          testTimeout: 30_000,
         },
       },
       {

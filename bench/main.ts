@@ -3,10 +3,11 @@ import { aborting, alone, importing, memory, otherWires, type Setting, streaming
 import { preparePeers } from "./peers.js";
 import { startServer } from "./processes.js";
 import { machine } from "./report.js";
+import { server } from "./server-measurements.js";
 import { snapshots } from "./snapshots.js";
 import { toolCalls } from "./tool-calls.js";
 
-const all = [importing, alone, aborting, memory, streaming, otherWires, snapshots, toolCalls];
+const all = [importing, alone, aborting, memory, streaming, otherWires, snapshots, toolCalls, server];
 
 /** Prints the tables as Markdown on stdout. Fails only when something breaks, never for a figure. */
 async function main(args: string[]): Promise<void> {
@@ -20,8 +21,8 @@ async function main(args: string[]): Promise<void> {
     throw new Error(`Unknown option "${unknown}". There are --quick and --only=${all.map(({ name }) => name).join(",")}.`);
   await buildPackage();
   const peers = preparePeers();
-  const server = await startServer();
-  const setting: Setting = { quick, server, peers };
+  const upstream = await startServer();
+  const setting: Setting = { quick, server: upstream, peers };
   try {
     console.log(`${machine()}${quick ? ", `--quick`: too few rounds to rely on" : ""}`);
     for (const measure of all) {
@@ -30,7 +31,7 @@ async function main(args: string[]): Promise<void> {
       console.log(`\n${await measure(setting)}`);
     }
   } finally {
-    server.stop();
+    upstream.stop();
   }
 }
 

@@ -27,6 +27,23 @@ export async function startServer(): Promise<Server> {
   return { ...urls, stop: () => child.kill() };
 }
 
+/** A server under test. */
+export interface ServerUnderTest {
+  url: string;
+  /** Tells its CPU time and memory. */
+  controlUrl: string;
+  stop(): void;
+}
+
+export async function startProxy(file: string, args: object): Promise<ServerUnderTest> {
+  const child = spawn(process.execPath, ["--expose-gc", `bench/servers/${file}.mjs`, JSON.stringify(args)], {
+    env,
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
+  const [urls] = (await Promise.race([once(child, "message"), died(child)])) as [Omit<ServerUnderTest, "stop">];
+  return { ...urls, stop: () => child.kill() };
+}
+
 async function died(child: ChildProcess): Promise<never> {
   const [code] = await once(child, "exit");
   throw new Error(`The benchmark's server ended with code ${code} before it was ready.`);

@@ -11,6 +11,8 @@ const WORD = "word ";
 const silent = { text: WORD.repeat(2), chunkSize: WORD.length, fault: { type: "stall", afterChunks: 1 }, reuse: true };
 /** @type {Reply} */
 const endless = { text: WORD.repeat(2_000), chunkSize: WORD.length, delayMs: 5, reuse: true };
+/** @type {Reply} */
+const vote = { toolCalls: [{ name: "vote", input: { agent_id: "agent1", reason: "It says everything." } }] };
 /** Texts by their number of deltas, many deltas per write. @type {Map<number, Reply>} */
 const texts = new Map();
 
@@ -43,18 +45,29 @@ const emulator = await startEmulator({
   /**
    * `text-2000`: that many deltas. `idle`: one delta, then silence. `endless-<id>`: a delta every 5 ms. `improver-<id>` and
    * `peer-<id>` answer at first; asked to evaluate, the one improves on what it reads after 400 ms, the other streams text
-   * without end.
+   * without end. `team-<n>` drafts, votes for the first, and presents 200 deltas; `later-<n>` does so after 20 ms each time.
    */
   respond({ model, tools }, { signal }) {
     const [kind, detail] = model.split("-");
     if (kind === "text") return textOf(Number(detail));
     if (kind === "idle") return silent;
+    if (kind === "team") return inTeam(tools);
+    if (kind === "later") return { ...inTeam(tools), firstByteDelayMs: 20 };
     if (kind !== "endless" && !tools.some(({ name }) => name === "vote")) return answer(model);
     if (kind === "improver") return { firstByteDelayMs: 400, ...answer(`${model}, improved`) };
     watchClosing(model, signal);
     return endless;
   },
 });
+
+/**
+ * @param {readonly { name: string }[]} tools
+ * @returns {Reply}
+ */
+function inTeam(tools) {
+  if (tools.some(({ name }) => name === "vote")) return vote;
+  return tools.length > 0 ? { ...answer("the question"), framing: { bytesPerWrite: 16_384 } } : textOf(200);
+}
 
 /**
  * @param {string} topic

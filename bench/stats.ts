@@ -5,6 +5,12 @@ export function median(values: number[]): number {
   return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
 }
 
+/** The value that `percent` of them do not exceed (nearest rank). */
+export function percentile(values: number[], percent: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)]!;
+}
+
 /** The median of what each round's value is to the same round's base: what slows the machine down slows both. */
 export function medianRatio(values: number[], base: number[]): number {
   return median(values.map((value, round) => value / base[round]!));

@@ -18,7 +18,7 @@ it("a text buffer gives back all that was added, in order, however often it is a
 
 it("a reply's parts are whole whenever they are read, and each delta is in its own part", () => {
   const reply = newReply("turn_1.1");
-  const sink = { emit: () => {}, writing: () => {}, streamed: undefined, usedIds: new Set<string>() };
+  const sink = { emit: () => {}, writing: () => {}, streamed: undefined, usedIds: [] };
   for (const delta of pieces) takeChunk(reply, { type: "reasoning-delta", delta }, sink);
   for (const delta of pieces.slice(0, 500)) takeChunk(reply, { type: "text-delta", delta }, sink);
   expect(replyText(reply)).toBe(pieces.slice(0, 500).join(""));

@@ -5,25 +5,31 @@ import type { TurnTimeouts } from "./types.js";
 
 export type Limit = "turn" | "step" | "firstChunk" | "chunk";
 
+/** The limit of one tool call. */
+interface CallLimit {
+  /** The turn's running time at which it is passed. */
+  at: number;
+  expire: () => void;
+}
+
+const NONE: readonly CallLimit[] = [];
+
 /**
- * Watches one turn and the step that it is in, with one timer. Calls `expire` when the turn has run too long, or the step as a
- * whole, its first chunk or its next chunk is overdue; whoever hears it ends the turn or the step. A chunk costs one clock reading:
- * the timer runs on and, when it fires, looks how long ago the last one came.
+ * Watches one turn, the step that it is in and the tool calls that it waits for, with one timer. Calls `expire` when the turn has run
+ * too long, or the step as a whole, its first chunk or its next chunk is overdue; whoever hears it ends the turn or the step. A chunk
+ * costs one clock reading: the timer runs on and, when it fires, looks how long ago the last one came. A pause stops the time of the
+ * turn and of its tool calls, not that of a step: nobody but its provider keeps it waiting.
  */
 export class TurnClock {
   readonly #runtime: Runtime;
   readonly #limits: TurnTimeouts;
   readonly #expire: (limit: Limit) => void;
-  /** Running time that the turn has left. */
-  #left: number;
+  /** Running time of the turn, up to `#since`. */
+  #ran = 0;
   /** When the turn last began to run. */
-  #since = 0;
-  #running = false;
-  #stopped = false;
-  /** How often it has been paused and not resumed. */
-  #pauses = 1;
-  /** Limits of tool calls, which stand still with the turn's. */
-  #calls: Set<CallLimit> | undefined;
+  #since: number;
+  #pauses = 0;
+  #calls = NONE;
   /** When the step began. */
   #started = 0;
   /** When something last arrived. */
@@ -38,47 +44,31 @@ export class TurnClock {
     this.#runtime = runtime;
     this.#limits = limits;
     this.#expire = expire;
-    this.#left = limits.turn;
-    this.resume();
+    this.#since = runtime.now();
+    this.#arm();
   }
 
-  /** The turn's time, and that of its tool calls, stands still until each pause has been resumed. */
+  /** The turn's time stands still until each pause has been resumed. */
   pause(): void {
-    if (this.#pauses++ > 0 || this.#stopped) return;
-    const ran = this.#runtime.now() - this.#since;
-    this.#left = Math.max(0, this.#left - ran);
-    this.#running = false;
+    if (this.#pauses++ > 0) return;
+    this.#ran += Math.max(0, this.#runtime.now() - this.#since);
     this.#arm();
-    if (this.#calls !== undefined) for (const call of this.#calls) haltCall(call, this.#runtime);
   }
 
   resume(): void {
-    if (--this.#pauses > 0 || this.#stopped) return;
+    if (--this.#pauses > 0) return;
     this.#since = this.#runtime.now();
-    this.#running = true;
     this.#arm();
-    if (this.#calls !== undefined) for (const call of this.#calls) this.#armCall(call);
   }
 
-  /** Calls `expire` once, after `ms` of running time; `Infinity` never. The returned function cancels. */
+  /** Watches a tool call: calls `expire` once, after `ms` of the turn's running time; `Infinity` never. The returned function cancels. */
   limitCall(ms: number, expire: () => void): () => void {
-    if (ms === Number.POSITIVE_INFINITY || this.#stopped) return () => {};
-    const call: CallLimit = { left: ms, since: 0, expire, cancel: undefined };
-    this.#calls ??= new Set();
-    this.#calls.add(call);
-    if (this.#pauses === 0) this.#armCall(call);
-    return () => {
-      call.cancel?.();
-      this.#calls?.delete(call);
-    };
-  }
-
-  #armCall(call: CallLimit): void {
-    call.since = this.#runtime.now();
-    call.cancel = this.#runtime.setTimer(call.left, () => {
-      this.#calls?.delete(call);
-      call.expire();
-    });
+    if (ms === Number.POSITIVE_INFINITY) return () => {};
+    const elapsed = this.#pauses > 0 ? this.#ran : this.#ran + this.#runtime.now() - this.#since;
+    const call = { at: elapsed + ms, expire };
+    this.#calls = this.#calls.concat(call);
+    if (this.#nextDue() < this.#due) this.#arm();
+    return () => this.#drop(call);
   }
 
   beginStep(): void {
@@ -100,14 +90,11 @@ export class TurnClock {
     this.#step = "none";
   }
 
-  /** For good: a late `resume` arms nothing. */
+  /** For good: a pause that nobody resumes. */
   stop(): void {
-    this.#stopped = true;
-    if (this.#calls !== undefined) for (const call of this.#calls) call.cancel?.();
-    this.#calls = undefined;
-    this.#left = Number.POSITIVE_INFINITY;
-    this.#running = false;
+    this.#pauses++;
     this.#step = "none";
+    this.#calls = NONE;
     this.#arm();
   }
 
@@ -115,7 +102,7 @@ export class TurnClock {
   #dueOf(limit: Limit): number {
     switch (limit) {
       case "turn":
-        return this.#running ? this.#since + this.#left : Number.POSITIVE_INFINITY;
+        return this.#whenRan(this.#limits.turn);
       case "step":
         return this.#step === "none" ? Number.POSITIVE_INFINITY : this.#started + this.#limits.step;
       case "firstChunk":
@@ -125,8 +112,15 @@ export class TurnClock {
     }
   }
 
+  /** When the turn will have run for `ms`. */
+  #whenRan(ms: number): number {
+    return this.#pauses > 0 ? Number.POSITIVE_INFINITY : this.#since + ms - this.#ran;
+  }
+
   #nextDue(): number {
-    return Math.min(this.#dueOf("turn"), this.#dueOf("step"), this.#dueOf("firstChunk"), this.#dueOf("chunk"));
+    let due = Math.min(this.#dueOf("turn"), this.#dueOf("step"), this.#dueOf("firstChunk"), this.#dueOf("chunk"));
+    for (const { at } of this.#calls) due = Math.min(due, this.#whenRan(at));
+    return due;
   }
 
   #arm(): void {
@@ -140,22 +134,18 @@ export class TurnClock {
     this.#cancel = undefined;
     const now = this.#runtime.now();
     const overdue = LIMITS.find((limit) => this.#dueOf(limit) <= now);
+    const call = this.#calls.find(({ at }) => this.#whenRan(at) <= now);
     if (overdue !== undefined) this.#expire(overdue);
+    else if (call !== undefined) {
+      this.#drop(call);
+      call.expire();
+    }
     if (this.#cancel === undefined) this.#arm();
   }
-}
 
-/** The time that one tool call has left. */
-interface CallLimit {
-  left: number;
-  since: number;
-  expire: () => void;
-  cancel: (() => void) | undefined;
-}
-
-function haltCall(call: CallLimit, runtime: Runtime): void {
-  call.cancel?.();
-  call.left = Math.max(0, call.left - (runtime.now() - call.since));
+  #drop(call: CallLimit): void {
+    this.#calls = this.#calls.filter((other) => other !== call);
+  }
 }
 
 const LIMITS: readonly Limit[] = ["turn", "step", "firstChunk", "chunk"];

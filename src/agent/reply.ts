@@ -60,7 +60,7 @@ export interface ReplySink {
   /** The decision argument to stream, if it is offered now. */
   streamed: { toolName: string; field: string } | undefined;
   /** Tool call ids taken in this turn. */
-  usedIds: Set<string>;
+  usedIds: string[];
 }
 
 export function newReply(stepId: string): Reply {
@@ -157,10 +157,10 @@ function takeBuiltin(reply: Reply, chunk: BuiltinChunk, sink: ReplySink): void {
   sink.emit({ type: "tool-result", stepId, toolCallId, toolName, output: chunk.output ?? null, isError, builtin: true });
 }
 
-function claimId(reply: Reply, sentId: string, used: Set<string>): string {
+function claimId(reply: Reply, sentId: string, used: string[]): string {
   let id = sentId;
-  for (let n = 1; id === "" || used.has(id); n++) id = `call_${n}`;
-  used.add(id);
+  for (let n = 1; id === "" || used.includes(id); n++) id = `call_${n}`;
+  used.push(id);
   reply.claimed.push(id);
   return id;
 }

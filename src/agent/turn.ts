@@ -1,33 +1,29 @@
 import type { BackendRequest } from "../backends/backend.js";
 import { errorInfo, MassGenError } from "../errors.js";
-import type { ToolResultPart } from "../formatter/messages.js";
 import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
 import { wait } from "./abort.js";
+import { refusals, runCalls, tellCalls, tellNotRun } from "./called-tools.js";
 import { type Limit, TurnClock, timeoutError } from "./clocks.js";
 import {
-  addMessage,
-  addNote,
+  addNews,
+  addReply,
   addResults,
   addToLastMessage,
   type Conversation,
+  forgetIds,
   isOffered,
-  offer,
   offeredNames,
   openConversation,
   relaxToolChoice,
   stepRequest,
 } from "./conversation.js";
-import { newReply, partialText, type Reply, type ReplyCall, type ReplySink, replyMessage, replyText } from "./reply.js";
+import { newReply, partialText, type Reply, type ReplySink, replyText } from "./reply.js";
 import { isRetryable, retryDelay } from "./retry.js";
 import { Step } from "./step.js";
 import { stepEstimate, stepUsage } from "./step-usage.js";
-import { runToolCalls, type ToolRun } from "./tool-calls.js";
-import type { StepEvent, TurnHooks, TurnRequest, TurnResult, TurnRun, Verdict } from "./types.js";
+import type { StepEvent, TurnHooks, TurnRequest, TurnResult, TurnRun } from "./types.js";
 
 type StepStatus = Extract<StepEvent, { type: "step-finish" }>["status"];
-
-const NOT_RUN =
-  "Not run: it was sent together with a decision. If it is still needed, call it again first and decide after reading its result.";
 
 /**
  * Starts one turn: model steps, with tool calls between them, until `hooks.decide` says that it is over. The first step
@@ -116,7 +112,7 @@ class Turn implements TurnRun, ReplySink {
     return streamedArgument !== undefined && isOffered(this.#conversation, streamedArgument.toolName) ? streamedArgument : undefined;
   }
 
-  get usedIds(): Set<string> {
+  get usedIds(): string[] {
     return this.#conversation.ids;
   }
 
@@ -208,7 +204,7 @@ class Turn implements TurnRun, ReplySink {
       if (paused) {
         this.#finishStep("ok");
         this.#setWriting(false);
-        this.#addReply(reply);
+        addReply(this.#conversation, reply);
       } else if (reply.calls.length > 0 && !reply.calls.some((call) => this.#isDecision(call.toolName))) {
         if (!(await this.#work(reply))) return;
       } else if (await this.#decide(reply)) {
@@ -222,7 +218,8 @@ class Turn implements TurnRun, ReplySink {
   /** The request of the next step. Nothing, if the turn is over or may not go on; a promise, if it has to wait. */
   #prepare(paused: boolean): BackendRequest | Promise<void> | undefined {
     if (this.#over) return undefined;
-    if (this.#stepNumber > 0 && !paused) this.#takeUpdate();
+    const news = this.#stepNumber > 0 && !paused ? this.#hooks.takeUpdate() : undefined;
+    if (news !== undefined) addNews(this.#conversation, news);
     if (this.#over) return undefined;
     const sent = stepRequest(this.#conversation, this.#request);
     const may = this.#hooks.mayStart?.(stepEstimate(sent, this.#request.backend.type)) ?? true;
@@ -264,7 +261,7 @@ class Turn implements TurnRun, ReplySink {
       ...(error !== undefined && { error: errorInfo(error) }),
     });
     if (status === "ok") return;
-    for (const id of reply.claimed) this.#conversation.ids.delete(id);
+    forgetIds(this.#conversation, reply);
     if (status !== "interrupted") this.#lastReply = undefined; // void; of an interrupted one the driver wants the text
     this.#setWriting(false);
   }
@@ -273,11 +270,11 @@ class Turn implements TurnRun, ReplySink {
 
   /** Runs the step's tools and ends it. False, if the turn is over. */
   async #work(reply: Reply): Promise<boolean> {
-    for (const call of reply.calls) this.#emitCall(reply, call);
+    const { stepId, calls } = reply;
+    tellCalls(calls, stepId, this);
     if (this.#over) return false;
-    const { stepId } = reply;
     this.#stops ??= new Set();
-    const run: ToolRun = {
+    const parts = await runCalls(calls, {
       request: this.#request,
       hooks: this.#hooks,
       clock: this.#clock,
@@ -286,19 +283,11 @@ class Turn implements TurnRun, ReplySink {
       stepId,
       emit: (event) => this.emit(event),
       offered: offeredNames(this.#conversation),
-    };
-    const parts: ToolResultPart[] = [];
-    for (const [index, pending] of runToolCalls(reply.calls, run).entries()) {
-      const { text, value, isError, ...more } = await pending;
-      const call = reply.calls[index];
-      if (this.#over || call === undefined) return false;
-      const { toolCallId, toolName } = call;
-      this.emit({ type: "tool-result", stepId, toolCallId, toolName, output: value, isError, ...more });
-      parts.push({ type: "tool-result", toolCallId, toolName, output: text, ...(isError && { isError }) });
-    }
+    });
+    if (this.#over) return false;
     this.#finishStep("ok");
     if (this.#over) return false;
-    this.#addReply(reply);
+    addReply(this.#conversation, reply);
     addResults(this.#conversation, parts);
     relaxToolChoice(this.#conversation);
     this.#worked = true;
@@ -310,12 +299,8 @@ class Turn implements TurnRun, ReplySink {
   /** Puts the step to the caller; true, if it ends the turn. */
   async #decide(reply: Reply): Promise<boolean> {
     const calls = reply.calls.filter((call) => this.#isDecision(call.toolName));
-    for (const call of reply.calls) {
-      if (calls.includes(call)) continue;
-      this.#emitCall(reply, call);
-      const { toolCallId, toolName } = call;
-      this.emit({ type: "tool-result", stepId: reply.stepId, toolCallId, toolName, output: NOT_RUN, isError: true });
-    }
+    const others = reply.calls.filter((call) => !calls.includes(call));
+    tellNotRun(others, reply.stepId, this);
     if (this.#over) return false;
     this.#finishStep("ok");
     if (this.#over) return false;
@@ -332,39 +317,11 @@ class Turn implements TurnRun, ReplySink {
     if (this.#over) return false;
     if (verdict.type === "end") return true;
     this.#setWriting(false);
-    this.#goOn(reply, verdict);
+    addReply(this.#conversation, reply);
+    const results = refusals(reply.calls, this.#conversation.decisionNames, verdict.results);
+    if (results.length > 0) addResults(this.#conversation, results);
+    addNews(this.#conversation, verdict);
     return false;
-  }
-
-  #goOn(reply: Reply, verdict: Extract<Verdict, { type: "continue" }>): void {
-    this.#addReply(reply);
-    const told = new Map(verdict.results.map((result) => [result.toolCallId, result.text]));
-    if (reply.calls.length > 0) {
-      const parts = reply.calls.map(({ toolCallId, toolName }): ToolResultPart => {
-        const refusal = this.#isDecision(toolName) ? "Not accepted." : NOT_RUN;
-        return { type: "tool-result", toolCallId, toolName, output: told.get(toolCallId) ?? refusal, isError: true };
-      });
-      addResults(this.#conversation, parts);
-    }
-    if (verdict.note !== undefined) addNote(this.#conversation, verdict.note);
-    offer(this.#conversation, verdict.decisions, verdict.toolChoice);
-  }
-
-  #takeUpdate(): void {
-    const update = this.#hooks.takeUpdate();
-    if (update === undefined) return;
-    addNote(this.#conversation, update.note);
-    offer(this.#conversation, update.decisions, update.toolChoice);
-  }
-
-  #addReply(reply: Reply): void {
-    const message = replyMessage(reply);
-    if (message !== undefined) addMessage(this.#conversation, message);
-  }
-
-  #emitCall(reply: Reply, call: ReplyCall): void {
-    const { toolCallId, toolName, input, invalid } = call;
-    this.emit({ type: "tool-call", stepId: reply.stepId, toolCallId, toolName, input, ...(invalid !== undefined && { invalid }) });
   }
 
   #isDecision(toolName: string): boolean {

@@ -182,6 +182,8 @@ function settingsParams(settings: ModelSettings, target: ChatParamsTarget): Reco
   if (settings.topP !== undefined) params.top_p = settings.topP;
   if (settings.stop?.length) params.stop = settings.stop;
   if (settings.seed !== undefined) params.seed = settings.seed;
+  if (settings.presencePenalty !== undefined) params.presence_penalty = settings.presencePenalty;
+  if (settings.frequencyPenalty !== undefined) params.frequency_penalty = settings.frequencyPenalty;
   if (settings.responseFormat?.type === "json") params.response_format = { type: "json_object" };
   if (settings.responseFormat?.type === "json-schema") {
     const { name = "response", schema } = settings.responseFormat;

@@ -175,6 +175,7 @@ function settingsParams(
   if (settings.maxOutputTokens !== undefined) params.max_tokens = settings.maxOutputTokens;
   if (settings.stop?.length) params.stop_sequences = settings.stop;
   if (settings.seed !== undefined) warnings.push("The Messages API has no seed; the setting was left out.");
+  if (settings.presencePenalty || settings.frequencyPenalty) warnings.push("The Messages API has no penalties; they were left out.");
   const format = settings.responseFormat;
   if (format?.type === "json") warnings.push("The Messages API has no JSON mode without a schema; the response format was left out.");
   if (format?.type === "json-schema") params.output_config = { format: { type: "json_schema", schema: format.schema } };

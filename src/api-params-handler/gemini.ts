@@ -149,12 +149,14 @@ function mergeThinking(before: Record<string, unknown>, later: Record<string, un
 
 function settingsParams(settings: ModelSettings, rule: GeminiRule, warnings: string[]): Record<string, unknown> {
   const params: Record<string, unknown> = {};
-  const { maxOutputTokens, temperature, topP, stop, seed, responseFormat, reasoningEffort } = settings;
+  const { maxOutputTokens, temperature, topP, stop, seed, presencePenalty, frequencyPenalty, responseFormat, reasoningEffort } = settings;
   if (maxOutputTokens !== undefined) params.maxOutputTokens = maxOutputTokens;
   if (temperature !== undefined) params.temperature = temperature;
   if (topP !== undefined) params.topP = topP;
   if (stop?.length) params.stopSequences = stop;
   if (seed !== undefined) params.seed = seed;
+  if (presencePenalty !== undefined) params.presencePenalty = presencePenalty;
+  if (frequencyPenalty !== undefined) params.frequencyPenalty = frequencyPenalty;
   if (responseFormat && responseFormat.type !== "text") params.responseMimeType = "application/json";
   if (responseFormat?.type === "json-schema") params.responseJsonSchema = responseFormat.schema;
   if (reasoningEffort !== undefined) {

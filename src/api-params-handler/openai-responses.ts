@@ -176,6 +176,7 @@ function settingsParams(settings: ModelSettings, warnings: string[]): Record<str
   if (topP !== undefined) params.top_p = topP;
   if (stop?.length) warnings.push("The Responses API has no stop sequences; `stop` was left out.");
   if (seed !== undefined) warnings.push("The Responses API has no `seed`; it was left out.");
+  if (settings.presencePenalty || settings.frequencyPenalty) warnings.push("The Responses API has no penalties; they were left out.");
   if (responseFormat?.type === "json") params.text = { format: { type: "json_object" } };
   if (responseFormat?.type === "json-schema") {
     const { name = "response", schema } = responseFormat;

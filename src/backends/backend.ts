@@ -82,6 +82,10 @@ export interface ModelSettings {
   stop?: string[];
   responseFormat?: { type: "text" } | { type: "json" } | { type: "json-schema"; name?: string; schema: Record<string, unknown> };
   seed?: number;
+  /** -2 to 2; where an API has none, it is left out with a warning. */
+  presencePenalty?: number;
+  /** -2 to 2; where an API has none, it is left out with a warning. */
+  frequencyPenalty?: number;
   reasoningEffort?: "none" | "minimal" | "low" | "medium" | "high" | "xhigh";
 }
 

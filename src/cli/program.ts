@@ -19,6 +19,7 @@ Examples:
   massgen --config team.yaml "…"
   massgen --backend groq:openai/gpt-oss-120b --backend vllm "…"
   massgen models --backend openrouter
+  massgen serve --config team.yaml --port 4000
   massgen demo
 
 Without --config and --backend it uses the providers whose key is set (OPENAI_API_KEY, ANTHROPIC_API_KEY, …) or a
@@ -28,6 +29,8 @@ Exit codes: 0 ok, 1 configuration, 2 execution, 3 timeout, 4 interrupted.`;
 
 /** Runs the program; resolves with its exit code. */
 export async function main(args: readonly string[], io: Io): Promise<number> {
+  // An unquoted question that begins with this word goes on with another word.
+  if (args[0] === "serve" && (args[1] === undefined || args[1].startsWith("-"))) return told(io, () => serveTeams(args.slice(1), io));
   const collect = (value: string, before: string[] = []) => [...before, value];
   const program = new Command("massgen")
     .usage('[options] "question"')
@@ -57,18 +60,30 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.config;
     throw error;
   }
-  try {
+  return told(io, async () => {
     const flags = program.opts<Flags>();
     // An unquoted question that begins with this word is longer.
     if (program.args.length === 1 && program.args[0] === "models") {
       const { printModels } = await import("./models.js");
-      return await printModels(flags.backend, flags.json === true, io);
+      return printModels(flags.backend, flags.json === true, io);
     }
     const { ask } = await import("./ask.js");
-    return await ask(program.args, flags, io, () => program.helpInformation());
+    return ask(program.args, flags, io, () => program.helpInformation());
+  });
+}
+
+async function serveTeams(args: readonly string[], io: Io): Promise<number> {
+  const { serveCommand } = await import("./serve.js");
+  return serveCommand(args, io);
+}
+
+/** The exit code; an error goes to standard error. */
+async function told(io: Io, job: () => Promise<number>): Promise<number> {
+  try {
+    return await job();
   } catch (error) {
-    const told = error instanceof MassGenError ? error.message : error instanceof Error ? error.stack : String(error);
-    io.stderr.write(`massgen: ${told}\n`);
+    const why = error instanceof MassGenError ? error.message : error instanceof Error ? error.stack : String(error);
+    io.stderr.write(`massgen: ${why}\n`);
     return error instanceof ConfigError ? EXIT.config : EXIT.execution;
   }
 }

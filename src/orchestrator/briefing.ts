@@ -1,5 +1,5 @@
 import type { TurnRequest, TurnUpdate, Verdict } from "../agent/types.js";
-import type { ModelSettings } from "../backends/backend.js";
+import type { ModelSettings, TraceContext } from "../backends/backend.js";
 import type { ToolChoice, ToolDefinition } from "../formatter/messages.js";
 import type { Tool } from "../tools/tool.js";
 import type { ToolTurn } from "../tools/toolkit.js";
@@ -15,10 +15,13 @@ import type { RunToolkits } from "./toolkits/run-toolkits.js";
 export interface RunSpec {
   runId: string;
   task: Task;
+  /** For every agent, after its own system message. */
+  system: string | undefined;
   tools: Tool[];
   toolChoice: ToolChoice | undefined;
   settings: ModelSettings | undefined;
   context: unknown;
+  trace: TraceContext | undefined;
 }
 
 const STREAMED = { toolName: "new_answer", field: "content" };
@@ -60,7 +63,7 @@ export class Briefing {
     const planned = presents ? undefined : this.heldBack(all);
     const prompt = composeTurn(
       this.#composer,
-      { systemMessage: agent.systemMessage, short: agent.backend.capabilities.shortPrompts },
+      { systemMessage: joined(agent.systemMessage, spec.system), short: agent.backend.capabilities.shortPrompts },
       order,
     );
     return {
@@ -84,6 +87,7 @@ export class Briefing {
       // What has been streamed as final cannot be unsaid: the voted answer takes over instead.
       retryAfterOutput: !presents,
       context: spec.context,
+      ...(spec.trace !== undefined && { trace: spec.trace }),
       runtime: options.runtime,
     };
   }
@@ -138,4 +142,8 @@ export class Briefing {
     const toolChoice = onlyVote ? { toolName: "vote" } : decisions.length > 0 ? forced : undefined;
     return { decisions, ...(toolChoice !== undefined && { toolChoice }) };
   }
+}
+
+function joined(own: string | undefined, common: string | undefined): string | undefined {
+  return own === undefined || common === undefined ? (own ?? common) : `${own}\n\n${common}`;
 }

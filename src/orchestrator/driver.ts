@@ -8,14 +8,14 @@ import type { ToolkitRun } from "../tools/toolkit.js";
 import { Briefing, type RunSpec } from "./briefing.js";
 import { initialState, step } from "./core/step.js";
 import type { CoreInput, CoreState, Effect, Transition, TurnOrder } from "./core/types.js";
-import { CoreTimers } from "./core-timers.js";
 import type { EventLog } from "./event-log/event-log.js";
 import type { CoordinationEvent, CoordinationEventBody, TurnScope } from "./events.js";
 import { InputDesk } from "./input-desk.js";
 import { Ledger, type LedgerTurn } from "./ledger.js";
 import { LiveTurn, labelsOf, type TurnHost } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
-import { needsOutfit, Outfit } from "./outfit.js";
+import type { Outfit } from "./outfit.js";
+import { needsTools } from "./planning-mode.js";
 import { RunClock } from "./run-clock.js";
 
 type Unstamped<T> = T extends unknown ? Omit<T, "time"> : never;
@@ -35,11 +35,11 @@ export class Driver implements TurnHost {
   readonly #brief: Briefing;
   /** Stands still while the caller is asked something. */
   readonly #clock: RunClock;
-  readonly #outfit: Outfit | undefined;
+  /** Loaded by the runs that need one. */
+  #outfit: Outfit | undefined;
   /** What has been asked for while the run is being prepared. */
   #waiting: Fact[] | undefined;
   #turns: LiveTurn[] = [];
-  readonly #timers: CoreTimers;
   /** Made with the first question. */
   #desk: InputDesk | undefined;
   readonly #inbox: Fact[] = [];
@@ -53,8 +53,6 @@ export class Driver implements TurnHost {
     this.#brief = new Briefing(options, spec);
     this.ledger = new Ledger(options);
     this.#clock = new RunClock(options.runtime);
-    this.#timers = new CoreTimers(this.#clock, (timer) => this.feed({ type: "timer", timer }));
-    if (needsOutfit(options)) this.#outfit = this.#makeOutfit();
     const agents = options.agents.map((agent, index) => ({
       agentId: agent.id,
       hasTools: this.#brief.tools(index, "draft").length > 0 || options.toolkits?.has(index) === true,
@@ -78,7 +76,10 @@ export class Driver implements TurnHost {
     return this.#outfit?.workspace;
   }
 
-  #makeOutfit(): Outfit {
+  async #makeOutfit(): Promise<Outfit> {
+    const code = import("./outfit.js");
+    this.#options.runtime.loading?.(code);
+    const { Outfit } = await code;
     return new Outfit({
       options: this.#options,
       spec: this.#spec,
@@ -108,20 +109,21 @@ export class Driver implements TurnHost {
       })),
     });
     this.#busy = false;
-    if (this.#outfit !== undefined) {
+    const { toolkits, planning } = this.#options;
+    if (toolkits !== undefined || (planning !== undefined && needsTools(planning))) {
       const stop = this.#inbox.find((fact) => fact.type === "abort");
       const asked = this.#inbox.splice(0);
       if (stop !== undefined) this.#inbox.push(stop);
       else {
         this.#waiting = asked;
-        void this.#prepare(this.#outfit);
+        void this.#prepare();
       }
     }
     this.#work();
   }
 
   /** Opens what the run needs before its first turn; the deadline counts from here on. Never rejects. */
-  async #prepare(outfit: Outfit): Promise<void> {
+  async #prepare(): Promise<void> {
     const { run: limit } = this.#options.timeout;
     const started = this.#clock.now();
     const message = `The deadline came before the first turn: opening the toolkits took longer than timeout.run (${limit} ms).`;
@@ -129,7 +131,11 @@ export class Driver implements TurnHost {
     const cancel = limit === Number.POSITIVE_INFINITY ? () => {} : this.#clock.setTimer(limit, late);
     let failure: ErrorInfo | undefined;
     try {
-      await outfit.open();
+      const outfit = await this.#makeOutfit();
+      if (this.#state.stage !== "ended") {
+        this.#outfit = outfit;
+        await outfit.open();
+      }
     } catch (error) {
       if (this.#state.stage !== "ended") failure = this.#breakage(error);
     }
@@ -249,10 +255,14 @@ export class Driver implements TurnHost {
           turn.update = this.#brief.update(effect.order);
         });
       case "set-timer":
-        return this.#timers.set(effect.timer, effect.ms);
+        return this.#setTimer(effect.timer, effect.ms);
       case "clear-timer":
-        return this.#timers.clear(effect.timer);
+        return this.#clock.clearTimer(effect.timer);
     }
+  }
+
+  #setTimer(timer: string, ms: number): void {
+    this.#clock.setTimer(ms, () => this.feed({ type: "timer", timer }), timer);
   }
 
   #turn(turnId: string): LiveTurn | undefined {
@@ -379,7 +389,7 @@ export class Driver implements TurnHost {
   dispose(): void {
     for (const turn of this.#turns) turn.abort("error");
     this.#turns = [];
-    this.#timers.clearAll();
+    this.#clock.stop();
     this.#desk?.close();
   }
 }

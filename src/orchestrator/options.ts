@@ -1,6 +1,6 @@
 import { Agent, type AgentOptions } from "../agent/agent.js";
 import type { TurnTimeouts } from "../agent/types.js";
-import type { Backend, ModelSettings } from "../backends/backend.js";
+import type { Backend, ModelSettings, TraceContext } from "../backends/backend.js";
 import { type BackendConfig, createBackend } from "../backends/create-backend.js";
 import { ConfigError } from "../errors.js";
 import type { ToolChoice } from "../formatter/messages.js";
@@ -119,13 +119,25 @@ const KNOWN_KEYS: Record<keyof OrchestratorOptions, true> = {
   prompts: true,
   runtime: true,
 };
-const SETTING_KEYS = ["maxOutputTokens", "temperature", "topP", "stop", "responseFormat", "seed", "reasoningEffort"];
-const RUN_KEYS = ["signal", "tools", "toolChoice", "settings", "context"];
+const SETTING_KEYS = [
+  "maxOutputTokens",
+  "temperature",
+  "topP",
+  "stop",
+  "responseFormat",
+  "seed",
+  "presencePenalty",
+  "frequencyPenalty",
+  "reasoningEffort",
+];
+const RUN_KEYS = ["signal", "system", "tools", "toolChoice", "settings", "context", "trace"];
 const AGENT_KEYS = ["id", "systemMessage", "backend", "tools", "mcpServers", "toolkits", "workspace", "settings", "params"];
 
 export interface RunOptions {
   /** Aborts the run, down to every socket. */
   signal?: AbortSignal;
+  /** Told to every agent of the run, after its own system message. */
+  system?: string;
   /** Tools for this run. Those without `execute` belong to you: only the presenter calls them, and you answer its `input-request`. */
   tools?: Tool[];
   /** For the presentation. */
@@ -134,6 +146,8 @@ export interface RunOptions {
   settings?: ModelSettings;
   /** Handed to every tool as it is. */
   context?: unknown;
+  /** W3C trace context, sent with every request to a provider. */
+  trace?: TraceContext;
 }
 
 /** Everything a run needs to know, checked and with the defaults filled in. */
@@ -274,6 +288,8 @@ export function checkRunOptions(options: RunOptions, agents: readonly Agent[]): 
   if (signal !== undefined && typeof signal?.addEventListener !== "function") {
     throw bad("signal", "must be an AbortSignal; of an AbortController, pass `controller.signal`");
   }
+  if (options.system !== undefined && typeof options.system !== "string")
+    throw bad("system", `must be a text, not ${shown(options.system)}`);
   knownKeys(settings, SETTING_KEYS, "settings");
   const names = tools.map(({ name }) => name);
   for (const [i, name] of names.entries()) {

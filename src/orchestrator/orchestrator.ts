@@ -24,13 +24,26 @@ export class Orchestrator implements AsyncDisposable {
     return this.#options.agents;
   }
 
-  /** Starts a run, on the next microtask. `input` is a text, or a conversation that ends with a user message. */
+  /** Whether a result may be sent back: its text counts only once it is accepted. */
+  get reviews(): boolean {
+    return this.#options.core.maxRestarts > 0;
+  }
+
+  /**
+   * Starts a run, on the next microtask. `input` is a text, or a conversation that ends with a user message; with one agent
+   * it may also end with the results of its tool calls.
+   */
   run(input: string | Message[], options: RunOptions = {}): Run {
     if (this.#closed) throw new ConfigError("closed", "run(): this orchestrator is closed; make a new one");
     checkRunOptions(options, this.agents);
-    const { signal, tools = [], toolChoice, settings, context } = options;
+    const { signal, system, tools = [], toolChoice, settings, context, trace } = options;
     const runId = this.#options.runtime.newId("run");
-    const run = new Run(this.#options, { runId, task: taskOf(input), tools, toolChoice, settings, context }, signal, this.#forget);
+    const run = new Run(
+      this.#options,
+      { runId, task: taskOf(input, this.agents.length === 1), system, tools, toolChoice, settings, context, trace },
+      signal,
+      this.#forget,
+    );
     this.#running.add(run);
     return run;
   }

@@ -10,7 +10,8 @@ import type { Ledger, LedgerTurn } from "./ledger.js";
 import type { LiveTurn } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
 import { JUDGING_TURN, judgeTask } from "./planning-judge.js";
-import { namesTools, unmatchedNames } from "./planning-mode.js";
+import { needsTools } from "./planning-mode.js";
+import { unmatchedNames } from "./planning-names.js";
 import type { RunClock } from "./run-clock.js";
 import { RunToolkits, type Settle } from "./toolkits/run-toolkits.js";
 
@@ -23,10 +24,6 @@ export interface OutfitOptions {
   publish(event: CoordinationEventBody): void;
   ask: ToolkitRun["ask"];
 }
-
-/** Whether a run needs one. */
-export const needsOutfit = ({ toolkits, planning }: ResolvedOptions): boolean =>
-  toolkits !== undefined || planning?.judge !== undefined || (planning !== undefined && namesTools(planning));
 
 /** What a run needs before its first turn and after its last: toolkits, opened and closed; a judgement of its task. */
 export class Outfit {
@@ -73,10 +70,10 @@ export class Outfit {
     await this.#judge();
   }
 
-  /** Planning mode: a name that no tool has protects from nothing. */
+  /** Planning mode: tells of names that no tool has. */
   #checkNames(): void {
     const { options, publish } = this.#with;
-    if (options.planning === undefined || !namesTools(options.planning)) return;
+    if (options.planning === undefined || !needsTools(options.planning)) return;
     const names = this.#tools("present").map(({ name }) => name);
     for (const message of unmatchedNames(options.planning, names)) publish({ type: "warning", code: "unknown_tool_name", message });
   }

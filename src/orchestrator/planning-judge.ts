@@ -6,6 +6,7 @@ import type { Tool } from "../tools/tool.js";
 import type { RunSpec } from "./briefing.js";
 import type { ResolvedOptions } from "./options.js";
 import type { Judgement } from "./planning-mode.js";
+import { partsOf } from "./prompts/compose.js";
 
 /** A judgement that takes longer is none. */
 const LIMIT_MS = 60_000;
@@ -38,7 +39,7 @@ export async function judgeTask(
   const { before, after } = options.prompts.task();
   const { message, history } = spec.task;
   const question = options.prompts.judgeTask({ tools: tools.map(({ name, description }) => ({ name, description })) });
-  const parts = typeof message.content === "string" ? [{ type: "text" as const, text: message.content }] : message.content;
+  const parts = message === undefined ? [] : partsOf(message);
   const content = [{ type: "text" as const, text: before }, ...parts, { type: "text" as const, text: `${after}\n\n${question}` }];
   const controller = new AbortController();
   let usage = noUsage;

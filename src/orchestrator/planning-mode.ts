@@ -1,5 +1,4 @@
 import type { Agent } from "../agent/agent.js";
-import { nearest } from "../nearest-key.js";
 import type { Tool } from "../tools/tool.js";
 import { bad, given, knownKeys } from "./option-checks.js";
 
@@ -68,22 +67,10 @@ export function isHeldBack(tool: Tool, { block, allow }: PlanningMode, judgement
   return judgement.tools.length > 0 ? judgement.tools.includes(tool.name) : !isHarmless(tool);
 }
 
-/** Whether the options name tools at all. */
-export const namesTools = ({ block, allow }: PlanningMode): boolean => block.length > 0 || allow.length > 0;
+/** Whether a run has to look at its tools before its first turn: to have the task judged, or for names that none of them has. */
+export const needsTools = ({ block, allow, judge }: PlanningMode): boolean => judge !== undefined || block.length + allow.length > 0;
 
-/** What is wrong with the names in the options, given those of all tools there are. */
-export function unmatchedNames({ block, allow }: PlanningMode, tools: readonly string[]): string[] {
-  return Object.entries({ block, allow }).flatMap(([key, names]) =>
-    names
-      .filter((name) => !tools.some((tool) => matches(tool, [name])))
-      .map((name) => {
-        const near = nearest(name, tools);
-        return `planningMode.${key}: no tool is called "${name}"${near === undefined ? "" : `; did you mean "${near}"?`}`;
-      }),
-  );
-}
-
-function matches(name: string, patterns: readonly string[]): boolean {
+export function matches(name: string, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => (pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern));
 }
 

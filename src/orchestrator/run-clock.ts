@@ -1,16 +1,17 @@
 import type { Runtime } from "../runtime.js";
 
 interface Timer {
-  left: number;
-  since: number;
+  name: string | undefined;
+  /** When it fires, in the run's time. */
+  at: number;
   fn: () => void;
-  cancel: () => void;
+  cancel: (() => void) | undefined;
 }
 
 /** The time of one run, which stands still while somebody is asked something. */
 export class RunClock {
   readonly #runtime: Runtime;
-  readonly #timers = new Set<Timer>();
+  #timers: Timer[] = [];
   #holds = 0;
   #heldSince = 0;
   /** How long it has stood still in all. */
@@ -25,25 +26,28 @@ export class RunClock {
     return (this.#holds > 0 ? this.#heldSince : this.#runtime.now()) - this.#held;
   }
 
-  /** Calls `fn` once after `ms` of its time; the returned function cancels. */
-  setTimer(ms: number, fn: () => void): () => void {
-    const timer: Timer = { left: ms, since: 0, fn, cancel: () => {} };
-    this.#timers.add(timer);
+  /** Calls `fn` once after `ms` of its time; the returned function cancels, as `clearTimer` does with its name. */
+  setTimer(ms: number, fn: () => void, name?: string): () => void {
+    const timer: Timer = { name, at: this.now() + ms, fn, cancel: undefined };
+    this.#timers = this.#timers.concat(timer);
     if (this.#holds === 0) this.#arm(timer);
-    return () => {
-      this.#timers.delete(timer);
-      timer.cancel();
-    };
+    return () => this.#clear(timer);
+  }
+
+  clearTimer(name: string): void {
+    for (const timer of this.#timers) if (timer.name === name) this.#clear(timer);
+  }
+
+  /** Clears all timers. */
+  stop(): void {
+    for (const timer of this.#timers) this.#clear(timer);
   }
 
   /** Stands still until the returned function has been called, for every hold. */
   hold(): () => void {
     if (this.#holds++ === 0) {
       this.#heldSince = this.#runtime.now();
-      for (const timer of this.#timers) {
-        timer.cancel();
-        timer.left = Math.max(0, timer.left - (this.#heldSince - timer.since));
-      }
+      for (const timer of this.#timers) timer.cancel?.();
     }
     let released = false;
     return () => {
@@ -56,10 +60,14 @@ export class RunClock {
   }
 
   #arm(timer: Timer): void {
-    timer.since = this.#runtime.now();
-    timer.cancel = this.#runtime.setTimer(timer.left, () => {
-      this.#timers.delete(timer);
+    timer.cancel = this.#runtime.setTimer(Math.max(0, timer.at - this.now()), () => {
+      this.#clear(timer);
       timer.fn();
     });
+  }
+
+  #clear(timer: Timer): void {
+    this.#timers = this.#timers.filter((other) => other !== timer);
+    timer.cancel?.();
   }
 }

@@ -204,6 +204,24 @@ describe("a turn's note", () => {
     }
   });
 
+  it("leaves the messages of the request as they are", async () => {
+    const messages = [{ role: "user" as const, content: "task" }];
+    await startTurn(requestOf(backendOf([[stop]]), { note: async () => "Files: agent1.1/", messages }), recorder()).done;
+    expect(messages).toEqual([{ role: "user", content: "task" }]);
+  });
+
+  it("is not asked for where the turn is aborted before it begins", async () => {
+    let asked = false;
+    const note = async () => {
+      asked = true;
+      return "";
+    };
+    const turn = startTurn(requestOf(backendOf([[stop]]), { note }), recorder());
+    turn.abort("no");
+    await settle();
+    expect([asked, (await turn.done).status]).toEqual([false, "aborted"]);
+  });
+
   it("that fails fails the turn; one that hangs is stopped with it", async () => {
     const failing = startTurn(requestOf(backendOf([[stop]]), { note: async () => Promise.reject(new Error("no disk")) }), recorder());
     await expect(failing.done).rejects.toThrow("no disk");

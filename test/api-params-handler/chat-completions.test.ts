@@ -111,6 +111,10 @@ describe("the body", () => {
     });
   });
 
+  test("penalties", () => {
+    expect(body({}, { presencePenalty: 0.5, frequencyPenalty: -1 })).toEqual({ presence_penalty: 0.5, frequency_penalty: -1 });
+  });
+
   test("there is one limit on output tokens", () => {
     expect(body({ max_tokens: 5 }, { maxOutputTokens: 7 }, {}, { ...vllm, maxTokens: "max_completion_tokens" } as never)).toEqual({
       max_completion_tokens: 7,

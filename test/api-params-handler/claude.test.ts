@@ -109,6 +109,8 @@ describe("settings", () => {
     expect(body.stop_sequences).toEqual(["x"]);
     expect(warnings).toEqual([expect.stringContaining("seed")]);
     expect(params("m", { responseFormat: { type: "json" } }).warnings).toHaveLength(1);
+    expect(params("m", { presencePenalty: 1, frequencyPenalty: 0 })).toMatchObject({ warnings: [expect.stringContaining("penalties")] });
+    expect(params("m", { presencePenalty: 0 }).warnings).toEqual([]);
   });
 });
 

@@ -78,8 +78,19 @@ describe("merging", () => {
 
   test("all settings", () => {
     const schema = { type: "object" };
-    expect(merge("gemma-3", { topP: 0.5, stop: ["x"], seed: 4, responseFormat: { type: "json-schema", schema } })).toEqual({
+    expect(
+      merge("gemma-3", {
+        topP: 0.5,
+        stop: ["x"],
+        seed: 4,
+        presencePenalty: 1,
+        frequencyPenalty: 0.5,
+        responseFormat: { type: "json-schema", schema },
+      }),
+    ).toEqual({
       topP: 0.5,
+      presencePenalty: 1,
+      frequencyPenalty: 0.5,
       stopSequences: ["x"],
       seed: 4,
       responseMimeType: "application/json",

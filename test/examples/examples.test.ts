@@ -31,6 +31,7 @@ const expected: Record<string, RegExp[]> = {
     /^(ada|ben) asks to call "book_room", Sala Azul for 450 euros: yes$/m,
     /^presented by (ada|ben)$/m,
   ],
+  "server.ts": [/Simulated final answer/, /^after a deliberation$/m, /^mounted: team, massgen-agent-ada, massgen-agent-ben$/m],
   "seven_providers.ts": [/Simulated final answer/, /^consensus: \w+ by \d votes$/m, /^gemini: \d+ tokens read, \d+ written$/m],
 };
 

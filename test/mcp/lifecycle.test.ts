@@ -99,9 +99,11 @@ describe("a server killed at any moment of a call", () => {
 
   it("leaves calls of other servers alone", async () => {
     const log = join(scratch(), "log");
-    const { call } = await open({ one: raw("late", { env: { LOG: log } }), two: raw("late") });
+    const { call } = await open({ one: raw("hangs", { env: { LOG: log } }), two: raw("late") });
     const other = call("mcp__two__call");
     const lost = call("mcp__one__call");
+    lost.catch(() => {});
+    await until(() => lines(log).includes("call call"), "the call at the server");
     process.kill(pidOf(starts(log)[0]), "SIGKILL");
     await expect(lost).rejects.toMatchObject({ code: "mcp_call_lost" });
     expect(await other).toMatch(/^call done/);

@@ -254,6 +254,8 @@ describe("the clock of a run", () => {
     const fired: string[] = [];
     clock.setTimer(100, () => fired.push("first"));
     const cancel = clock.setTimer(150, () => fired.push("never"));
+    clock.setTimer(10, () => fired.push("never either"), "named");
+    clock.clearTimer("named");
     await runtime.runFor(60);
     const [one, two] = [clock.hold(), clock.hold()];
     clock.setTimer(50, () => fired.push("second"));
@@ -271,6 +273,9 @@ describe("the clock of a run", () => {
     expect([clock.now() - start, fired]).toEqual([100, ["first"]]);
     await runtime.runFor(10);
     expect([clock.now() - start, fired]).toEqual([110, ["first", "second"]]);
+    expect(runtime.pending).toBe(0);
+    clock.setTimer(10, () => fired.push("after all"));
+    clock.stop();
     expect(runtime.pending).toBe(0);
   });
 });

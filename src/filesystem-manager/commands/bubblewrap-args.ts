@@ -37,9 +37,10 @@ export function bubblewrapArgs(layout: SandboxLayout, noNamespaces: boolean): st
   const args = [...SEPARATION];
   if (noNamespaces) args.push("--disable-userns");
   if (process.getuid?.() === 0) args.push("--uid", "1000", "--gid", "1000"); // a name of root without its powers confuses programs
+  args.push("--bind", join(scratch, "tmp"), "/tmp");
   for (const path of [...SYSTEM, ...ETC, ...(network ? ETC_NETWORK : []), ...layout.systemPaths]) args.push("--ro-bind-try", path, path);
   for (const path of SYSTEM_LINKS) args.push(...systemLink(path));
-  args.push("--proc", "/proc", "--dev", "/dev", "--bind", join(scratch, "tmp"), "/tmp");
+  args.push("--proc", "/proc", "--dev", "/dev");
   if (!network) args.push("--ro-bind", join(scratch, "hosts"), "/etc/hosts");
   const sealed: string[] = [];
   for (const { kind, source, target } of mounts) {
@@ -51,8 +52,8 @@ export function bubblewrapArgs(layout: SandboxLayout, noNamespaces: boolean): st
       sealed.push(target);
     }
   }
-  // /proc too: where this program runs as root, /proc/sys could be written to, capabilities or not.
-  for (const path of [...sealed, "/proc", "/"]) args.push("--remount-ro", path); // else what is written there would be lost without a word
+  // What is written to an empty place would be lost without a word. And /proc/sys belongs to root, whatever its capabilities are.
+  for (const path of [...sealed, "/proc", "/"]) args.push("--remount-ro", path);
   args.push("--chdir", cwd);
   return args;
 }

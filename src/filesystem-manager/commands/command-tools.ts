@@ -171,7 +171,7 @@ function commandToolList(settings: CommandSettings, executor: Executor, execute:
     },
     {
       name: "start_job",
-      description: `Starts a command that goes on in the background, as execute_command would run it, and gives its job_id. At most ${settings.maxBackgroundJobs} run at once. Jobs end when you hand in your answer or vote, at the latest.${limits}`,
+      description: `Starts a command that goes on in the background, as execute_command would run it, and gives its job_id. At most ${settings.maxBackgroundJobs} run at once. Jobs end when your turn does, at the latest.${limits}`,
       inputSchema: schema({ command, cwd, stdin }, ["command"]),
       ...runs,
       execute: execute.start_job,

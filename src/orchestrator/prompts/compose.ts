@@ -8,12 +8,15 @@ import type { Prompts, VotingSensitivity } from "./prompts.js";
 /** What the caller asked: the message to work on, and the conversation before it. */
 export interface Task {
   history: Message[];
-  message: UserMessage;
+  /** None where one agent goes on from tool results. */
+  message: UserMessage | undefined;
 }
 
-export function taskOf(input: string | Message[]): Task {
+/** `alone`: there is one agent, which may go on from tool results. */
+export function taskOf(input: string | Message[], alone = false): Task {
   const messages: Message[] = typeof input === "string" ? [{ role: "user", content: input }] : Array.isArray(input) ? input : [];
   const message = messages.at(-1);
+  if (alone && message?.role === "tool") return { history: messages, message: undefined };
   if (message?.role !== "user" || !(message.content?.length > 0)) {
     throw new ConfigError("bad_input", "run(input): give a text that is not empty, or messages of which the last is from the user", {
       path: "input",
@@ -49,13 +52,15 @@ export function composeTurn(composer: Composer, { systemMessage, short = false }
   const sentBack = order.rejected === undefined ? [] : [prompts.sentBack(order.rejected)];
   if (order.phase === "present" && order.candidate?.alone === true) {
     // Nobody to compare with: the model gets the conversation as it is.
-    const message = sentBack.length === 0 ? task.message : userMessage([...partsOf(task.message), text(`\n\n${sentBack[0]}`)]);
-    return { ...(systemMessage !== undefined && { system: systemMessage }), messages: task.history.concat(message) };
+    const asked = task.message === undefined ? [] : [task.message];
+    const added = sentBack.map((feedback) => text(`\n\n${feedback}`));
+    const last = added.length === 0 ? asked : [userMessage([...asked.flatMap(partsOf), ...added])];
+    return { ...(systemMessage !== undefined && { system: systemMessage }), messages: task.history.concat(last) };
   }
   const team = prompts.system({ callerTools, short });
   const { before, after } = prompts.task();
   const rest = [...sentBack, instructionsFor(composer, order)].join("\n\n");
-  const message = userMessage([text(before), ...partsOf(task.message), text(`${after}\n\n${rest}`)]);
+  const message = userMessage([text(before), ...(task.message === undefined ? [] : partsOf(task.message)), text(`${after}\n\n${rest}`)]);
   return { system: systemMessage === undefined ? team : `${systemMessage}\n\n${team}`, messages: task.history.concat(message) };
 }
 
@@ -104,7 +109,7 @@ const readable = (order: TurnOrder) => order.answers.map(({ agent, content }) =>
 
 const text = (value: string): UserPart => ({ type: "text", text: value });
 
-const partsOf = ({ content }: UserMessage): UserPart[] => (typeof content === "string" ? [text(content)] : content);
+export const partsOf = ({ content }: UserMessage): UserPart[] => (typeof content === "string" ? [text(content)] : content);
 
 /** Neighbouring texts become one, and a message of text alone stays a plain string. */
 function userMessage(parts: UserPart[]): UserMessage {

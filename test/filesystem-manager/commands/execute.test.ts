@@ -90,10 +90,18 @@ describe.each<CommandOptions>([{ sandbox: "required" }, { sandbox: "none" }])("e
     await using place = await scene();
     await using commands = await commandsIn(place, options);
 
-    const result = await commands.run({ command: "trap '' TERM; while :; do sleep 0.1; done", timeout_ms: 100 });
+    const controller = new AbortController();
+    const fifo = join(place.workspace, "fifo");
 
-    expect(result.timed_out).toBe(true);
-    expect(result.duration_ms).toBeGreaterThanOrEqual(2_000);
+    const command = "mkfifo fifo; trap '' TERM; echo begun > fifo; while :; do sleep 0.1; done";
+    const running = commands.run({ command }, { signal: controller.signal });
+    running.catch(() => {});
+    await until(() => readFile(fifo, "utf8"));
+    const asked = performance.now();
+    controller.abort();
+
+    await expect(running).rejects.toMatchObject({ code: "aborted" });
+    expect(performance.now() - asked).toBeGreaterThanOrEqual(1_900); // it had its two seconds
     expect(runningIn(place.workspace)).toEqual([]);
   });
 

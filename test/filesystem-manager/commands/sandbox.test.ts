@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile, symlink } from "node:fs/promises";
+import { chmod, mkdir, readFile, symlink } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -220,10 +220,35 @@ describe("a command in the sandbox", () => {
   it("can write to nothing of the system, also where this program is root", async () => {
     await using place = await scene();
     await using commands = await commandsIn(place, REQUIRED);
-    const command =
-      "find / -xdev -writable 2>/dev/null; find /proc /etc /usr /bin/ /lib/ /dev -writable -not -type l 2>/dev/null | grep -v '^/dev/'; true";
-    const { stdout } = await commands.run({ command });
-    expect(stdout).toBe("");
+    const { stdout } = await commands.run({ command: "find / -xdev -writable; find /proc /etc /usr /bin/ /lib/ -writable -not -type l" });
+    expect(stdout.trim().split("\n").sort()).toEqual(["/dev", "/tmp"]); // both made for the sandbox
+  });
+
+  it("does not see a context path of which too much would have to be hidden, and says so once", async () => {
+    await using place = await scene();
+    for (let n = 0; n <= 500; n++) await place.write(`project/${n}/.env`, "secret");
+    await place.write("project/code.txt", "code");
+    const project = join(place.directory, "project");
+    place.access.roots.push({ path: project, permission: "read", kind: "context", hiddenNames: [".env"] });
+    await using commands = await commandsIn(place, REQUIRED);
+
+    for (let n = 0; n < 2; n++) expect((await commands.run({ command: ["ls", project] })).exit_code).not.toBe(0);
+
+    expect(commands.warnings).toEqual([{ code: "context_path_left_out", message: expect.stringContaining(project) }]);
+  });
+
+  it("reads further directories of the machine where that is wanted", async () => {
+    await using place = await scene();
+    const tool = await place.write("toolchain/bin/a-tool", "#!/bin/sh\necho it works\n");
+    await chmod(tool, 0o755);
+    const toolchain = join(place.directory, "toolchain");
+    const host = { ...process.env, PATH: `${toolchain}/bin:${process.env.PATH}` };
+    await using without = await commandsIn(place, REQUIRED, host);
+    await using commands = await commandsIn(place, { ...REQUIRED, systemPaths: [toolchain] }, host);
+
+    expect((await without.run({ command: "a-tool" })).exit_code).toBe(127);
+    expect((await commands.run({ command: "a-tool; touch $(command -v a-tool)" })).stdout).toBe("it works\n");
+    expect((await commands.run({ command: `touch ${tool}` })).stderr).toContain("Read-only");
   });
 
   it("is not led outside by symbolic links or a working directory", async () => {

@@ -4,6 +4,7 @@ export { Agent, type Backend, createBackend, MassGenError, Orchestrator, tool } 
 export { checkClaudeParams, modelRule } from "massgen/api-params-handler";
 export { loadConfig } from "massgen/config";
 export { filePart, toClaudeMessages } from "massgen/formatter";
+export { createServer, type ServeOptions, serve } from "massgen/server";
 export { scriptedBackend, simulatedTeam, startEmulator } from "massgen/testing";
 export { costOf, countTokens, priceOf } from "massgen/token-manager";
 export { createMemory, createTaskPlanning } from "massgen/tools";

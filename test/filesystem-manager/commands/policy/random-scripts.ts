@@ -73,13 +73,13 @@ export function randomScripts(count: number): string[] {
  * end with it.
  */
 export async function startedBy(commands: Commands, scripts: readonly string[]): Promise<string[][]> {
-  const functions = Array.from({ length: PROGRAMS }, (_, n) => `p${n + 1}() { echo p${n + 1} >&9; }`).join("\n");
+  // Each says whose it is, as what one script leaves in the background may still be running during the next ones.
+  const functions = Array.from({ length: PROGRAMS }, (_, n) => `p${n + 1}() { echo "$OF p${n + 1}" >&9; }`).join("\n");
   const prelude = `exec 9>&1 >/dev/null 2>&1 </dev/null\nx=\n${functions}\neval "$1"`;
   const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
-  const each = scripts.map((script) => `timeout -s KILL 0.3 sh -c "$PRELUDE" sh ${quoted(script)} 2>/dev/null; echo =`);
+  const each = scripts.map((script, n) => `OF=${n} timeout -s KILL 0.3 sh -c "$PRELUDE" sh ${quoted(script)} 2>/dev/null`);
   const { stdout } = await commands.run({ command: `PRELUDE=${quoted(prelude)}\n${each.join("\n")}` });
-  return stdout
-    .split("=\n")
-    .slice(0, scripts.length)
-    .map((part) => [...new Set(part.split("\n").filter((line) => /^p\d+$/.test(line)))]);
+  const started = scripts.map(() => new Set<string>());
+  for (const [, of, program] of stdout.matchAll(/^(\d+) (p\d+)$/gm)) started[Number(of)]?.add(program ?? "");
+  return started.map((programs) => [...programs]);
 }

@@ -1,0 +1,89 @@
+import { BackendError, ConfigError, MassGenError } from "../errors.js";
+
+export interface HttpErrorOptions {
+  /** OpenAI's error type, e.g. `invalid_request_error`. Default: what fits the status. */
+  type?: string;
+  code?: string;
+  /** The field of the request at fault. */
+  param?: string;
+  /** Seconds, for the header `Retry-After`. */
+  retryAfter?: number;
+  cause?: unknown;
+}
+
+/** What a client is told, in OpenAI's envelope. */
+export class HttpError extends Error {
+  readonly status: number;
+  readonly type: string;
+  readonly code: string | null;
+  readonly param: string | null;
+  readonly retryAfter: number | undefined;
+
+  constructor(status: number, message: string, options: HttpErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "HttpError";
+    this.status = status;
+    this.type = options.type ?? typeOf(status);
+    this.code = options.code ?? null;
+    this.param = options.param ?? null;
+    this.retryAfter = options.retryAfter;
+  }
+}
+
+/** A 400 that names the field at fault. */
+export function badRequest(param: string, message: string, code = "invalid_value"): HttpError {
+  return new HttpError(400, message, { param, code });
+}
+
+export interface ErrorEnvelope {
+  error: { message: string; type: string; param: string | null; code: string | null };
+}
+
+export function envelope({ message, type, param, code }: HttpError): ErrorEnvelope {
+  return { error: { message, type, param, code } };
+}
+
+/** Any error as a client may see it. What is nobody's business (a bug's message) stays here. */
+export function asHttpError(error: unknown): HttpError {
+  if (error instanceof HttpError) return error;
+  if (error instanceof ConfigError) {
+    const param = error.path === "" ? undefined : error.path;
+    return new HttpError(400, error.message, { code: error.code, ...(param !== undefined && { param }), cause: error });
+  }
+  if (error instanceof MassGenError) return fromRun(error);
+  return new HttpError(500, "The server failed. Its log says why.", { code: "internal_error", cause: error });
+}
+
+const STATUS_OF: Record<string, number> = {
+  context_overflow: 400,
+  bad_request: 400,
+  content_filter: 400,
+  unsupported: 400,
+  rate_limit: 429,
+  quota: 429,
+  overloaded: 503,
+  closed: 503,
+  timeout: 504,
+  deadline: 504,
+  aborted: 503,
+};
+const CODE_OF: Record<string, string> = { context_overflow: "context_length_exceeded" };
+
+/** A run that failed: mostly the fault of a provider behind it. */
+function fromRun(error: MassGenError): HttpError {
+  const cause = error instanceof BackendError ? error : undefined;
+  const status = STATUS_OF[error.code] ?? 502;
+  const retryAfter = cause?.retryAfterMs === undefined ? undefined : Math.ceil(cause.retryAfterMs / 1000);
+  return new HttpError(status, error.message, {
+    code: CODE_OF[error.code] ?? error.code,
+    ...(retryAfter !== undefined && { retryAfter }),
+    cause: error,
+  });
+}
+
+function typeOf(status: number): string {
+  if (status === 401) return "authentication_error";
+  if (status === 403) return "permission_error";
+  if (status === 429) return "rate_limit_error";
+  return status < 500 ? "invalid_request_error" : "server_error";
+}

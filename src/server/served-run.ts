@@ -1,0 +1,202 @@
+import { MassGenError } from "../errors.js";
+import type { CoordinationEvent, EventOfType } from "../orchestrator/events.js";
+import { isTerminal } from "../orchestrator/events.js";
+import type { Run, RunResult } from "../orchestrator/run.js";
+import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
+import type { ConformityCheck } from "./conformity.js";
+import { Narrator } from "./narrator.js";
+import type { ClientTool, RunRequest } from "./requests/run-request.js";
+import { StopSequences } from "./stop-sequences.js";
+import type { NamedTools } from "./tool-names.js";
+
+/** A call of a client's tool, as it goes to the client. */
+export interface ClientCall {
+  id: string;
+  tool: ClientTool;
+  /** JSON; the text itself where the tool takes free text. */
+  arguments: string;
+}
+
+/** What a reply is made of, whichever API spells it. */
+export type Output =
+  | { type: "progress"; delta: string }
+  | { type: "text"; delta: string }
+  /** The text so far is void, other text follows. */
+  | { type: "void" }
+  /** Last: the client has to carry these out. The usage is what was spent since the reply before. */
+  | { type: "tool-calls"; calls: ClientCall[]; usage: Usage }
+  /** Last. */
+  | { type: "finish"; result: RunResult; usage: Usage };
+
+interface Pending {
+  requestId: string;
+  call: ClientCall;
+}
+
+export interface ServedRunOptions {
+  /** The request that it answers first. */
+  request: RunRequest;
+  tools: NamedTools;
+  /** Nothing final is said before it is accepted. */
+  reviewed: boolean;
+  /** Whether the final text is what was asked for. */
+  check: ConformityCheck | undefined;
+  /** The id under which the n-th call of the run goes out. */
+  callId(n: number, agentId: string): string;
+}
+
+/** A run as its client sees it: what is said, and the calls it has to carry out. Read once per reply, by one reader. */
+export class ServedRun {
+  readonly run: Run;
+  readonly #options: ServedRunOptions;
+  readonly #events: AsyncIterator<CoordinationEvent, undefined>;
+  readonly #narrator = new Narrator();
+  /** Calls of the client's tools in the step under way, by their ids in the run. */
+  readonly #expected = new Set<string>();
+  /** Calls asked and not answered, those out first. */
+  #pending: Pending[] = [];
+  /** The code of each agent's last failure. */
+  readonly #failures = new Map<string, string>();
+  #out = 0;
+  #asked = 0;
+  #usage: Usage = noUsage;
+  readonly #stop: readonly string[];
+  /** The next text begins a reply. */
+  #fresh = true;
+
+  constructor(run: Run, options: ServedRunOptions) {
+    this.run = run;
+    this.#options = options;
+    this.#stop = options.request.settings.stop ?? [];
+    this.#events = run[Symbol.asyncIterator]();
+  }
+
+  /** Ids of the calls that are out and wait for their results. */
+  get waitingFor(): string[] {
+    return this.#pending.slice(0, this.#out).map(({ call }) => call.id);
+  }
+
+  /**
+   * Whether it can go on to answer a later request: its tools, their choice and the format are fixed. A choice that was forced
+   * has had its effect.
+   */
+  answers(request: RunRequest): boolean {
+    const free = request.toolChoice === undefined || request.toolChoice === "auto";
+    return free && fixed(request) === fixed(this.#options.request);
+  }
+
+  /** Gives the results of the calls that are out. Throws `unknown_request` when the run has gone on without them. */
+  resume(resultOf: (callId: string) => unknown): void {
+    const answered = this.#pending.splice(0, this.#out);
+    this.#out = 0;
+    for (const { requestId, call } of answered) this.run.respond(requestId, resultOf(call.id));
+    this.#fresh = true;
+  }
+
+  /** One reply. Throws what `run.result` rejects with. `onWait` is told before the client gets calls to carry out. */
+  async *reply(onWait: () => void): AsyncGenerator<Output, void> {
+    if (this.#pending.length > 0) return yield this.#hand(onWait);
+    let stops = new StopSequences(this.#stop);
+    /** What this reply has said: a call of a client's tool may have parted it from earlier words of the result. */
+    let text = "";
+    for (;;) {
+      const { done, value: event } = await this.#events.next();
+      if (done) break;
+      if (event.type === "text-delta" && event.phase === "present") {
+        if (this.#options.reviewed) continue;
+        const delta = stops.push(this.#fresh ? event.delta.replace(/^\n+/, "") : event.delta);
+        if (delta === "") continue;
+        this.#fresh = false;
+        text += delta;
+        yield { type: "text", delta };
+        continue;
+      }
+      if (event.type === "input-request" && this.#take(event)) {
+        if (this.#expected.size > 0) continue;
+        const rest = stops.end();
+        if (rest !== "") yield { type: "text", delta: rest };
+        return yield this.#hand(onWait);
+      }
+      if (event.type === "tool-call") this.#expect(event);
+      else if (event.type === "step-finish") {
+        this.#usage = addUsage(this.#usage, event.usage);
+        this.#expected.clear();
+      } else if (event.type === "turn-error") this.#failures.set(event.agentId, event.error.code);
+      const said = this.#narrator.tell(event);
+      if (said !== "") yield { type: "progress", delta: said };
+      if (isVoid(event)) {
+        stops = new StopSequences(this.#stop);
+        text = "";
+        yield { type: "void" };
+      }
+      if (isTerminal(event)) break;
+    }
+    const result = await this.run.result.catch((error) => {
+      throw this.#blamed(error);
+    });
+    const rest = (this.#options.reviewed ? stops.push(result.text) : "") + stops.end();
+    text += rest;
+    if (this.#options.reviewed) this.#options.check?.(text);
+    if (rest !== "") yield { type: "text", delta: rest };
+    if (!this.#options.reviewed) this.#options.check?.(text);
+    yield { type: "finish", result, usage: this.#usage };
+  }
+
+  /** Stops it, if it still goes on. */
+  abort(reason: string): void {
+    this.run.abort(reason);
+    void this.#events.return?.();
+  }
+
+  /** Where no agent got anywhere, and all for one reason, that reason: a client must not ask again for what is too long. */
+  #blamed(error: unknown): unknown {
+    const [code, ...others] = new Set(this.#failures.values());
+    if (!(error instanceof MassGenError) || error.code !== "no_answer" || code === undefined || others.length > 0) return error;
+    return new MassGenError(code, error.message, { cause: error });
+  }
+
+  #expect({ toolCallId, toolName, invalid, builtin, phase }: EventOfType<"tool-call">): void {
+    if (phase !== "present" || builtin || invalid !== undefined || this.#options.tools.clientTool(toolName) === undefined) return;
+    this.#expected.add(toolCallId);
+  }
+
+  #take(event: EventOfType<"input-request">): boolean {
+    const tool = event.toolName === undefined ? undefined : this.#options.tools.clientTool(event.toolName);
+    if (event.kind !== "tool-result" || tool === undefined) {
+      // Nobody sits at the other end of this API who could answer.
+      const nobody = new Error("There is nobody to ask on this server.");
+      this.run.respond(event.requestId, event.kind === "approval" ? false : event.kind === "question" ? undefined : nobody);
+      return false;
+    }
+    this.#expected.delete(event.toolCallId ?? "");
+    const id = this.#options.callId(this.#asked++, event.agentId ?? "");
+    this.#pending.push({ requestId: event.requestId, call: { id, tool, arguments: argumentsOf(tool, event.input) } });
+    return true;
+  }
+
+  #hand(onWait: () => void): Output {
+    this.#out = this.#options.request.parallelToolCalls ? this.#pending.length : 1;
+    const usage = this.#usage;
+    this.#usage = noUsage;
+    onWait();
+    return { type: "tool-calls", calls: this.#pending.slice(0, this.#out).map(({ call }) => call), usage };
+  }
+}
+
+function fixed({ tools, settings, parallelToolCalls }: RunRequest): string {
+  return JSON.stringify([tools.map(({ name }) => name).sort(), settings.responseFormat ?? null, parallelToolCalls]);
+}
+
+function argumentsOf(tool: ClientTool, input: unknown): string {
+  if (tool.freeText !== undefined && typeof input === "object" && input !== null && "input" in input && typeof input.input === "string") {
+    return input.input;
+  }
+  return JSON.stringify(input ?? {});
+}
+
+/** Presented text was taken back: its step failed or its turn did, or a review sent it back. */
+function isVoid(event: CoordinationEvent): boolean {
+  if (event.type === "run-restart") return true;
+  if (event.type === "step-finish") return event.phase === "present" && event.status !== "ok";
+  return (event.type === "turn-error" || event.type === "turn-interrupt") && event.phase === "present";
+}

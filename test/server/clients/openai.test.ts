@@ -1,0 +1,4 @@
+import OpenAI from "openai";
+import { openaiSdkTests } from "./openai-sdk.js";
+
+openaiSdkTests(OpenAI);
