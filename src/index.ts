@@ -53,4 +53,4 @@ export {
   type ToolPaths,
   tool,
 } from "./tools/tool.js";
-export type { RunToolkit, Toolkit, ToolkitRun, ToolTurn } from "./tools/toolkit.js";
+export type { CheckedCall, RunToolkit, Toolkit, ToolkitRun, ToolTurn } from "./tools/toolkit.js";

@@ -3,7 +3,7 @@ import type { Tool, ToolContext, ToolLogger } from "../tools/tool.js";
 import type { TurnClock } from "./clocks.js";
 import { isAsyncIterable, lastValue } from "./last-value.js";
 import type { ReplyCall } from "./reply.js";
-import { permit } from "./tool-permission.js";
+import { type Granted, permit } from "./tool-permission.js";
 import { type CallResult, failure, jsonSafe, messageOf, toolResult } from "./tool-result.js";
 import type { StepEvent, ToolOutcome, TurnHooks, TurnRequest } from "./types.js";
 
@@ -48,12 +48,13 @@ export function runToolCalls(calls: ReplyCall[], run: ToolRun): Promise<CallResu
 }
 
 async function checkAndAsk(tool: Tool, call: ReplyCall, run: ToolRun): Promise<CallResult> {
+  let { input } = call;
   try {
-    await run.hooks.check?.({ tool, input: call.input });
+    if (run.hooks.check !== undefined) input = await run.hooks.check({ tool, input });
   } catch (error) {
     return failure(messageOf(error), error);
   }
-  return answerTo(call, await askCaller([call], run), 0);
+  return answerTo(call, await askCaller([{ ...call, input }], run), 0);
 }
 
 function answerTo(call: ReplyCall, outcomes: ToolOutcome[] | string, n: number): CallResult {
@@ -117,10 +118,11 @@ function execute(tool: Tool, call: ReplyCall, run: ToolRun): Promise<CallResult>
       cancel = run.clock.limitCall(limit, onTimeout);
     };
     let { input } = call;
-    let changed = false;
+    let approved: Granted["approved"];
     const done = (output: unknown) => {
       const result = toolResult(output, false, tool.name);
-      settle(changed ? withChangedInput(result, input) : result);
+      const told = approved === undefined ? result : withChangedInput(result, approved.input);
+      settle(input === call.input ? told : { ...told, input });
     };
     const failed = (error: unknown) =>
       settle(failure(error instanceof MassGenError ? error.message : `Tool "${tool.name}" failed: ${messageOf(error)}`, error));
@@ -134,7 +136,7 @@ function execute(tool: Tool, call: ReplyCall, run: ToolRun): Promise<CallResult>
         if (signal.aborted) return undefined;
         if (granted !== undefined) {
           if ("refusal" in granted) return settle(granted.refusal);
-          ({ input, changed } = granted);
+          ({ input, approved } = granted);
           start();
         }
         const { inTool } = run.hooks;
@@ -142,8 +144,9 @@ function execute(tool: Tool, call: ReplyCall, run: ToolRun): Promise<CallResult>
       })
       .then((output) => {
         if (!isAsyncIterable(output)) return done(output);
-        lastValue(output, controller.signal, (value) => emit({ type: "tool-progress", output: jsonSafe(value) })).then(done, failed);
-      }, failed);
+        return lastValue(output, controller.signal, (value) => emit({ type: "tool-progress", output: jsonSafe(value) })).then(done);
+      })
+      .catch(failed);
   });
 }
 
@@ -161,7 +164,7 @@ function loggerTo(emit: (event: ToolEvent) => void): ToolLogger {
 function withChangedInput(result: CallResult, input: unknown): CallResult {
   const note = `(The user changed the arguments of this call to ${JSON.stringify(input)}.)`;
   const { text } = result;
-  return { ...result, input, text: typeof text === "string" ? `${note}\n${text}` : [{ type: "text", text: note }, ...text] };
+  return { ...result, text: typeof text === "string" ? `${note}\n${text}` : [{ type: "text", text: note }, ...text] };
 }
 
 function onlyNoted(name: string): CallResult {

@@ -8,7 +8,7 @@ export interface CallResult {
   isError: boolean;
   /** What the tool threw, or why it was not run. */
   error?: ErrorInfo;
-  /** The arguments it was run with, where an approval changed them. */
+  /** The arguments it was run with, where a check or an approval changed them. */
   input?: unknown;
   /** It was only noted. */
   planned?: true;

@@ -172,8 +172,8 @@ export interface TurnHooks {
   takeUpdate(): TurnUpdate | undefined;
   /** Carries out calls that belong to the caller; the turn's and step's clocks stand still meanwhile. */
   external(calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]>;
-  /** Asked before every call of a tool; throws what the model is told if the call is refused. */
-  check?: ((call: { tool: Tool; input: unknown }) => void | Promise<void>) | undefined;
+  /** Asked before every call of a tool; gives the arguments to make it with. Throws what the model is told if the call is refused. */
+  check?: ((call: { tool: Tool; input: unknown }) => Promise<unknown>) | undefined;
   /** Asks the caller to allow a call; the turn's clock stands still meanwhile. */
   approve?(call: ExternalCall, signal: AbortSignal): Promise<Approval>;
 }

@@ -11,10 +11,10 @@ const LABEL = /^[A-Za-z0-9][\w.-]*$/;
 
 /** The files that go with the answers of one run. */
 export interface AnswerFiles {
-  /** Real paths, by label. */
-  path(label: string): string | undefined;
+  /** Where the files of an answer are; real. @param presented what was presented of it instead, if anything was */
+  path(label: string, presented?: boolean): string | undefined;
   /** How many files there are. */
-  count(label: string): number;
+  count(label: string, presented?: boolean): number;
   /** Takes a snapshot of an agent's workspace. `settle` is called once, with what became of it. */
   take(agentId: string, workspace: string, options: Omit<SnapshotOptions, "previous">): Promise<Taken>;
   /** What the winner presented, else the files of the answer it won with: made writable, and forgotten here. */
@@ -51,9 +51,12 @@ export function createAnswerFiles(directory: string): AnswerFiles {
     answers.set(label, snapshot);
   }
 
+  const filesOf = (label: string, asPresented = false): Snapshot | undefined =>
+    asPresented && presented?.label === label ? presented.snapshot : answers.get(label);
+
   return {
-    path: (label) => answers.get(label)?.path,
-    count: (label) => answers.get(label)?.files ?? 0,
+    path: (label, asPresented) => filesOf(label, asPresented)?.path,
+    count: (label, asPresented) => filesOf(label, asPresented)?.files ?? 0,
     async take(agentId, workspace, options) {
       const previous = latest.get(agentId);
       const snapshot = await takeSnapshot(workspace, join(directory, randomName()), { ...options, previous });
@@ -71,7 +74,7 @@ export function createAnswerFiles(directory: string): AnswerFiles {
       };
     },
     async release(label) {
-      const snapshot = presented?.label === label ? presented.snapshot : answers.get(label);
+      const snapshot = filesOf(label, true);
       if (snapshot === undefined) return undefined;
       if (answers.get(label) === snapshot) answers.delete(label);
       await makeWritable(snapshot.path);

@@ -1,12 +1,11 @@
 import { mkdir, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { MassGenError } from "../errors.js";
-import type { Tool } from "../tools/tool.js";
 import type { RunToolkit, Toolkit, ToolkitRun, ToolTurn } from "../tools/toolkit.js";
 import type { AccessRoot, FileAccess } from "./access.js";
 import { type AgentFiles, createAgentFiles } from "./agent-files.js";
 import { type AnswerFiles, createAnswerFiles } from "./answer-files.js";
-import { checkPath, type PathUse } from "./check-path.js";
+import { checkCall } from "./check-call.js";
 import { contextRoots } from "./context-roots.js";
 import { type WorkspaceOptions, type WorkspaceSettings, workspaceSettings } from "./options.js";
 import {
@@ -95,7 +94,7 @@ async function openRun(
   }
 }
 
-/** What a turn may touch: who drafts sees no answer, and only who presents writes to context paths. */
+/** What a turn may touch: who drafts sees no answer, who reviews what was presented, and only who presents writes to context paths. */
 function turnAccess(
   workspace: string,
   { phase, labels }: ToolTurn,
@@ -106,7 +105,7 @@ function turnAccess(
   const shown = phase === "draft" ? [] : labels;
   const roots: AccessRoot[] = [{ path: workspace, permission: "write", kind: "workspace" }];
   for (const name of shown) {
-    const path = answers.path(name);
+    const path = answers.path(name, phase === "review");
     if (path !== undefined) roots.push({ path, permission: "read", kind: "answer", name });
   }
   for (const context of contexts) roots.push(phase === "present" ? context : { ...context, permission: "read" });
@@ -136,7 +135,7 @@ function runToolkit(open: OpenRun): RunToolkit {
     return agent;
   };
   const accessFor = (turn: ToolTurn) => accessOf(agentOf(turn.agentId).workspace, turn);
-  const note = (turn: ToolTurn) => noteText(accessFor(turn), answers.count);
+  const note = (turn: ToolTurn) => noteText(accessFor(turn), (label) => answers.count(label, turn.phase === "review"));
 
   return {
     tools: (turn) => agentOf(turn.agentId).begin(turn),
@@ -182,22 +181,5 @@ function runToolkit(open: OpenRun): RunToolkit {
       message: `The snapshot of the workspace is not complete: ${listed.join(", ")}${more}.`,
       agentId,
     });
-  }
-}
-
-/** Tools of others say which of their arguments are paths. What they do with a path afterwards is in their hands. */
-async function checkCall(tool: Tool, input: unknown, access: FileAccess): Promise<void> {
-  const { reads = [], writes = [], deletes = [] } = tool.paths ?? {};
-  const uses: [PathUse, readonly string[]][] = [
-    ["read", reads],
-    ["write", writes],
-    ["delete", deletes],
-  ];
-  for (const [use, names] of uses) {
-    for (const name of names) {
-      const value = typeof input === "object" && input !== null ? (input as Record<string, unknown>)[name] : undefined;
-      if (value === undefined || value === null) continue;
-      for (const path of Array.isArray(value) ? value : [value]) await checkPath(access, path, use);
-    }
   }
 }

@@ -10,12 +10,24 @@ export interface ReadOptions {
   redact(text: string): string;
 }
 
+/** Characters of base64 in all that a result may show, as much as the strictest provider takes of one picture. */
+const MAX_SHOWN = 5_000_000;
+
 type Block = CallToolResult["content"][number];
 
 /** A result as a model reads it: text alone, or parts. */
 export async function readResult(result: CallToolResult, options: ReadOptions): Promise<string | UserPart[]> {
   const parts: UserPart[] = [];
-  for (const block of result.content) parts.push(await readBlock(block, options));
+  let shown = 0;
+  for (const block of result.content) {
+    const part = await readBlock(block, options);
+    const size = part.type === "file" ? part.data.length : 0;
+    if (shown + size > MAX_SHOWN) parts.push(await tooMuch(part as FilePart, options));
+    else {
+      parts.push(part);
+      shown += size;
+    }
+  }
   const structured = result.structuredContent;
   if (structured !== undefined && !repeats(parts, structured)) parts.push(text(JSON.stringify(structured)));
   const redacted = parts.map((part) => (part.type === "text" ? text(options.redact(part.text)) : part));
@@ -60,6 +72,14 @@ async function readBlock(block: Block, { keep }: ReadOptions): Promise<UserPart>
   }
 }
 
+async function tooMuch({ mediaType, data, filename }: FilePart, { keep }: ReadOptions): Promise<UserPart> {
+  const bytes = Buffer.from(data, "base64");
+  const extension = extensionOf(filename) ?? mediaType.replace(/^.*\/(?:x-)?/, "");
+  return text(`[a file of type ${mediaType}, ${bytes.length} bytes, too large to be shown. ${await keep(bytes, extension)}]`);
+}
+
+const extensionOf = (name = "") => /\.([a-z0-9]{1,8})$/i.exec(name)?.[1];
+
 /** What models can be shown; anything else is kept as a file. */
 const SHOWN = /^(image\/(png|jpeg|gif|webp)|audio\/(wav|x-wav|mpeg|mp3)|application\/pdf)$/;
 
@@ -68,8 +88,7 @@ async function file(data: string, mediaType: string, filename: string | undefine
   if (SHOWN.test(type)) return { type: "file", mediaType: type, data, ...(filename !== undefined && { filename }) };
   const bytes = Buffer.from(data, "base64");
   if (/^text\/|[/+]json$|[/+]xml$/.test(type)) return text(bytes.toString("utf8"));
-  const extension = /\.([a-z0-9]{1,8})$/i.exec(filename ?? "")?.[1] ?? "bin";
-  return text(`[a file of type ${type}, ${bytes.length} bytes. ${await keep(bytes, extension)}]`);
+  return text(`[a file of type ${type}, ${bytes.length} bytes. ${await keep(bytes, extensionOf(filename) ?? "bin")}]`);
 }
 
 function nameOf(uri: string): string | undefined {

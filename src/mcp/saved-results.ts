@@ -19,6 +19,7 @@ export interface SavedResults {
 
 export function savedResults(toolName: string): SavedResults {
   let directory: Promise<string> | undefined;
+  let closed = false;
   let count = 0;
   const kept = new Map<string, { path: string; agentId: string }>();
 
@@ -45,6 +46,7 @@ export function savedResults(toolName: string): SavedResults {
       try {
         if (context.saveFile) return `The whole is in the file ${await context.saveFile(id, data)}.`;
         if (typeof data !== "string") return "It is not kept: this agent has no workspace.";
+        if (closed) return "It is not kept: the run is over.";
         directory ??= mkdtemp(join(tmpdir(), "massgen-mcp-"));
         const path = join(await directory, String(count));
         await writeFile(path, data, { mode: 0o600 });
@@ -55,6 +57,7 @@ export function savedResults(toolName: string): SavedResults {
       }
     },
     async close() {
+      closed = true;
       kept.clear();
       const made = await directory?.catch(() => undefined);
       if (made !== undefined) await rm(made, { recursive: true, force: true });

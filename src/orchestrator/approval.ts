@@ -17,8 +17,19 @@ export function readApproval(value: unknown): Approval {
   const { approved, reason, input } = value as { approved?: unknown; reason?: unknown; input?: unknown };
   if (typeof approved !== "boolean") throw bad(`and \`approved\` is ${shown(approved)}`);
   if (reason !== undefined && typeof reason !== "string") throw bad(`and \`reason\` is ${shown(reason)}`);
-  if (approved) return { approved, ...(input !== undefined && { input }) };
+  if (approved) return { approved, ...(input !== undefined && { input: jsonOf(input) }) };
   return { approved, ...(reason !== undefined && { reason }) };
+}
+
+/** A copy, so that what was approved stays what it was. */
+function jsonOf(input: unknown): unknown {
+  try {
+    const json = JSON.stringify(input);
+    if (json !== undefined) return JSON.parse(json);
+  } catch {
+    // the same as what JSON leaves out
+  }
+  throw bad("and `input` has no JSON form");
 }
 
 function bad(problem: string): MassGenError {

@@ -39,7 +39,7 @@ export class Briefing {
   /** Once they are open; nothing, where there are none. */
   toolkits: RunToolkits | undefined;
   /** What planning mode knows of the task. */
-  judgement: Judgement;
+  judgement: Judgement | undefined;
 
   constructor(options: ResolvedOptions, spec: RunSpec) {
     this.#options = options;

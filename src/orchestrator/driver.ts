@@ -16,6 +16,7 @@ import { Ledger, type LedgerTurn } from "./ledger.js";
 import { LiveTurn, labelsOf, type TurnHost } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
 import type { Outfit } from "./outfit.js";
+import { needsTools } from "./planning-mode.js";
 import { RunClock } from "./run-clock.js";
 
 type Unstamped<T> = T extends unknown ? Omit<T, "time"> : never;
@@ -113,7 +114,7 @@ export class Driver implements TurnHost {
     });
     this.#busy = false;
     const { toolkits, planning } = this.#options;
-    if (toolkits !== undefined || planning?.judge !== undefined) {
+    if (toolkits !== undefined || (planning !== undefined && needsTools(planning))) {
       const stop = this.#inbox.find((fact) => fact.type === "abort");
       const asked = this.#inbox.splice(0);
       if (stop !== undefined) this.#inbox.push(stop);
@@ -315,18 +316,8 @@ export class Driver implements TurnHost {
     return this.#brief.news(note, live);
   }
 
-  keep(live: LiveTurn, point: DecisionPoint): Promise<void> | undefined {
-    const outfit = this.#outfit;
-    return outfit?.takesHandIns(live.order.agent) === true && this.#mayCount(live, point) ? outfit.handIn(live) : undefined;
-  }
-
-  /** Whether the decision may become an answer, or is the presentation. */
-  #mayCount({ order: { agent, phase } }: LiveTurn, { calls }: DecisionPoint): boolean {
-    if (phase === "present") return calls.length === 0;
-    if (calls.some(({ toolName }) => toolName === "new_answer")) return true;
-    const { config, agents } = this.#state;
-    // The text of a draft that has used up its retries is taken as it is.
-    return phase === "draft" && calls.length === 0 && (agents[agent]?.turn?.rejections ?? 0) >= config.maxDecisionRetries;
+  keep(live: LiveTurn, point: DecisionPoint): Promise<string | undefined> | undefined {
+    return this.#outfit?.keep(live, point, this.#state);
   }
 
   /** A toolkit's question. The clocks of whom it may be about stand still meanwhile. */

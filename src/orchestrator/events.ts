@@ -245,7 +245,7 @@ export interface ToolResultEvent extends StepScope {
   isError: boolean;
   /** What the tool threw, or why it was not run: `tool_timeout`, `not_approved`, the code of a refusal. */
   error?: ErrorInfo;
-  /** The arguments it was run with, where an approval changed them. */
+  /** The arguments it was run with, where an approval changed them, or a check made paths absolute. */
   input?: unknown;
   /** Not done, only noted: planning mode. */
   planned?: true;
@@ -330,6 +330,7 @@ export type RejectionCode =
   | "not-offered"
   | "blank"
   | "too-long"
+  | "not-kept"
   | "repeat"
   | "near-copy"
   | "promise"

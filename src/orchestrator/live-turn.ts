@@ -9,6 +9,7 @@ import type {
   TurnUpdate,
   Verdict,
 } from "../agent/types.js";
+import { MassGenError } from "../errors.js";
 import type { RunWatcher } from "../telemetry/telemetry.js";
 import { noUsage, type Usage } from "../token-manager/usage.js";
 import type { ToolTurn } from "../tools/toolkit.js";
@@ -25,8 +26,8 @@ export interface TurnHost {
   mayStart(turn: LiveTurn, estimate: Usage): boolean | Promise<void>;
   askCaller(scope: TurnScope, calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]>;
   askApproval(scope: TurnScope, call: ExternalCall, signal: AbortSignal): Promise<Approval>;
-  /** Has toolkits keep what belongs to a decision; nothing, where nothing has to be kept. */
-  keep(turn: LiveTurn, point: DecisionPoint): Promise<void> | undefined;
+  /** Has toolkits keep what belongs to a decision, and gives why they cannot; nothing, where nothing has to be kept. */
+  keep(turn: LiveTurn, point: DecisionPoint): Promise<string | undefined> | undefined;
   tellSpent(turn: LiveTurn): void;
   /** The message that brings news, with what toolkits add to it. */
   news(turn: LiveTurn, note: string): string;
@@ -153,9 +154,9 @@ export class LiveTurn implements TurnHooks {
     if (kept === undefined) return this.#ask(point);
     const spent = this.takeSpent(); // what spent the last of a budget still counts
     return kept.then(
-      () => {
+      (rejected) => {
         this.spent = spent;
-        const verdict = this.#ask(point);
+        const verdict = this.#ask(point, rejected);
         this.#host.tellSpent(this);
         return verdict;
       },
@@ -167,10 +168,13 @@ export class LiveTurn implements TurnHooks {
     );
   }
 
-  #ask(point: DecisionPoint): Promise<Verdict> {
+  #ask(point: DecisionPoint, rejected?: string): Promise<Verdict> {
+    if (rejected !== undefined && this.order.phase === "present" && point.calls.length === 0) {
+      return Promise.reject(new MassGenError("presentation_rejected", rejected)); // it is tried once
+    }
     return new Promise((resolve) => {
       this.#answer = resolve;
-      this.#put(point);
+      this.#put(point, rejected);
     });
   }
 
@@ -197,13 +201,14 @@ export class LiveTurn implements TurnHooks {
     return { agentId: this.agentId, turnId, phase, attempt, epoch: this.epoch };
   }
 
-  #put({ calls, text, worked, finishReason }: DecisionPoint): void {
+  #put({ calls, text, worked, finishReason }: DecisionPoint, rejected: string | undefined): void {
     const { turnId, phase, candidate } = this.order;
     if (phase !== "present" || calls.length > 0) {
       const spent = this.takeSpent();
       const cut = finishReason === "length";
       const did = worked || this.toolless;
-      return this.#host.feed({ type: "decided", turnId, calls, text, cut, worked: did, ...(spent !== undefined && { spent }) });
+      const more = { ...(spent !== undefined && { spent }), ...(rejected !== undefined && { rejected }) };
+      return this.#host.feed({ type: "decided", turnId, calls, text, cut, worked: did, ...more });
     }
     const withheld = candidate?.alone !== true && (finishReason === "refusal" || finishReason === "content-filter");
     this.#host.feed({ type: "presented", turnId, text: withheld ? "" : this.#kept });

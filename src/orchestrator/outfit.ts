@@ -1,13 +1,17 @@
+import type { DecisionPoint } from "../agent/types.js";
 import { errorInfo } from "../errors.js";
 import { limitsSteps } from "../token-manager/budget.js";
+import type { Tool } from "../tools/tool.js";
 import type { ToolkitRun } from "../tools/toolkit.js";
 import type { Briefing, RunSpec } from "./briefing.js";
-import { aliasOf } from "./core/types.js";
+import { aliasOf, type CoreState } from "./core/types.js";
 import type { CoordinationEventBody } from "./events.js";
 import type { Ledger, LedgerTurn } from "./ledger.js";
 import type { LiveTurn } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
 import { JUDGING_TURN, judgeTask } from "./planning-judge.js";
+import { needsTools } from "./planning-mode.js";
+import { unmatchedNames } from "./planning-names.js";
 import type { RunClock } from "./run-clock.js";
 import { RunToolkits, type Settle } from "./toolkits/run-toolkits.js";
 
@@ -62,7 +66,23 @@ export class Outfit {
       this.signal.throwIfAborted();
       brief.toolkits = this.#toolkits;
     }
+    this.#checkNames();
     await this.#judge();
+  }
+
+  /** Planning mode: tells of names that no tool has. */
+  #checkNames(): void {
+    const { options, publish } = this.#with;
+    if (options.planning === undefined || !needsTools(options.planning)) return;
+    const names = this.#tools("present").map(({ name }) => name);
+    for (const message of unmatchedNames(options.planning, names)) publish({ type: "warning", code: "unknown_tool_name", message });
+  }
+
+  /** The tools of all agents, each name once. */
+  #tools(phase: "draft" | "present"): Tool[] {
+    const { options, brief } = this.#with;
+    const each = options.agents.map(({ id }, index) => brief.tools(index, phase, { agentId: id, turnId: JUDGING_TURN, phase, labels: [] }));
+    return [...new Map(each.flat().map((tool) => [tool.name, tool])).values()];
   }
 
   /** Planning mode: asks a model about the task, where that is wanted. */
@@ -72,10 +92,7 @@ export class Outfit {
     if (judge === undefined) return;
     const agentId = options.agents[judge]!.id;
     const turn: LedgerTurn = { agentId, turnId: JUDGING_TURN, phase: "draft", attempt: 1 };
-    const each = options.agents.map(({ id }, index) =>
-      brief.tools(index, "draft", { agentId: id, turnId: JUDGING_TURN, phase: "draft", labels: [] }),
-    );
-    const tools = [...new Map(each.flat().map((tool) => [tool.name, tool])).values()];
+    const tools = this.#tools("draft");
     const { judgement, usage, error } = await judgeTask(options, spec, judge, tools, this.signal, {
       spent: (spent, ok) => ledger.add(turn, spent, ok),
       ...(limitsSteps(options.budget) && { mayStart: (estimate) => ledger.reserve(turn, estimate) === "ok" }),
@@ -91,17 +108,22 @@ export class Outfit {
     });
   }
 
-  /** Whether something has to be kept before the agent's decision is put to the core. */
-  takesHandIns(agent: number): boolean {
-    return this.#toolkits?.takesHandIns(agent) ?? false;
+  /**
+   * Has toolkits keep what belongs to a decision before it is put to the core, and gives why it cannot be accepted, if so; `settle`
+   * tells them what became of it. Nothing, where nothing has to be kept.
+   */
+  keep(live: LiveTurn, point: DecisionPoint, state: CoreState): Promise<string | undefined> | undefined {
+    const takes = this.#toolkits?.takesHandIns(live.order.agent) === true;
+    return takes && mayCount(live, point, state) ? this.#handIn(live) : undefined;
   }
 
-  /** Has toolkits keep what belongs to a decision; `settle` tells them what became of it. */
-  async handIn(live: LiveTurn): Promise<void> {
+  async #handIn(live: LiveTurn): Promise<string | undefined> {
     const settle = await this.#toolkits?.handIn(live.order.agent, live.seen, live.signal);
-    if (settle === undefined) return;
+    if (settle === undefined) return undefined;
+    if (typeof settle !== "function") return settle.rejected;
     if (live.signal.aborted) settle(undefined);
     else this.#handedIn.set(live.order.turnId, settle);
+    return undefined;
   }
 
   settle(turnId: string, label: string | undefined): void {
@@ -121,4 +143,12 @@ export class Outfit {
     this.abort(new DOMException("The run is over.", "AbortError"));
     await this.#toolkits?.close();
   }
+}
+
+/** Whether the decision may become an answer, or is the presentation. */
+function mayCount({ order: { agent, phase } }: LiveTurn, { calls }: DecisionPoint, { config, agents }: CoreState): boolean {
+  if (phase === "present") return calls.length === 0;
+  if (calls.some(({ toolName }) => toolName === "new_answer")) return true;
+  // The text of a draft that has used up its retries is taken as it is.
+  return phase === "draft" && calls.length === 0 && (agents[agent]?.turn?.rejections ?? 0) >= config.maxDecisionRetries;
 }

@@ -14,7 +14,7 @@ const LIMIT_MS = 60_000;
 export const JUDGING_TURN = "planning";
 
 export interface Judged {
-  judgement: Judgement;
+  judgement: Judgement | undefined;
   usage: Usage;
   /** Why there is no judgement. */
   error?: unknown;
@@ -103,14 +103,14 @@ export function readJudgement(reply: string, tools: readonly { name: string }[])
   if (verdict === undefined || verdicts.some((word) => word !== verdict) || (verdict !== "YES" && verdict !== "NO")) {
     throw unreadable("it has no line `IRREVERSIBLE: YES` or `IRREVERSIBLE: NO`");
   }
-  if (verdict === "NO") return { irreversible: false };
+  const known = tools.map(({ name }) => name);
+  if (verdict === "NO") return { known, irreversible: false };
   const [, list = ""] = /^[\s>*_`#-]*BLOCKED[_ ]TOOLS[\s*_`]*:(.*)$/im.exec(reply) ?? [];
   const named = list.split(/[\s,;]+/).map((word) => word.replace(/^[`*"'[(]+|[`*"'\]).]+$/g, ""));
   const names = named.filter((word) => word !== "" && !/^(none|all)$/i.test(word));
-  const known = new Set(tools.map(({ name }) => name));
-  const unknown = names.find((name) => !known.has(name));
+  const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) throw unreadable(`it names "${unknown}", which is no tool`);
-  return { irreversible: true, tools: named.some((word) => /^all$/i.test(word)) ? [] : names };
+  return { known, irreversible: true, tools: named.some((word) => /^all$/i.test(word)) ? [] : names };
 }
 
 function unreadable(why: string): MassGenError {

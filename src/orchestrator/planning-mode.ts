@@ -27,8 +27,8 @@ export interface PlanningMode {
   judge: number | undefined;
 }
 
-/** What has been found out of a task. */
-export type Judgement = { irreversible: false } | { irreversible: true; tools: readonly string[] } | undefined;
+/** What has been found out of a task, by the names of the tools that were `known` then. */
+export type Judgement = { known: readonly string[] } & ({ irreversible: false } | { irreversible: true; tools: readonly string[] });
 
 export function resolvePlanningMode(mode: boolean | PlanningModeOptions | undefined, agents: readonly Agent[]): PlanningMode | undefined {
   if (mode === undefined || mode === false) return undefined;
@@ -58,14 +58,19 @@ export function isHarmless({ effects, annotations }: Tool): boolean {
 }
 
 /** Whether calls of the tool are only noted before the answer is presented. */
-export function isHeldBack(tool: Tool, { block, allow }: PlanningMode, judgement: Judgement): boolean {
+export function isHeldBack(tool: Tool, { block, allow }: PlanningMode, judgement: Judgement | undefined): boolean {
   if (matches(tool.name, block)) return true;
-  if (matches(tool.name, allow) || judgement?.irreversible === false) return false;
-  if (judgement !== undefined && judgement.tools.length > 0) return judgement.tools.includes(tool.name);
-  return !isHarmless(tool);
+  if (matches(tool.name, allow)) return false;
+  // Of a tool that has come since, nothing was judged.
+  if (judgement === undefined || !judgement.known.includes(tool.name)) return !isHarmless(tool);
+  if (!judgement.irreversible) return false;
+  return judgement.tools.length > 0 ? judgement.tools.includes(tool.name) : !isHarmless(tool);
 }
 
-function matches(name: string, patterns: readonly string[]): boolean {
+/** Whether a run has to look at its tools before its first turn: to have the task judged, or for names that none of them has. */
+export const needsTools = ({ block, allow, judge }: PlanningMode): boolean => judge !== undefined || block.length + allow.length > 0;
+
+export function matches(name: string, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => (pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern));
 }
 

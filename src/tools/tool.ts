@@ -27,7 +27,10 @@ export interface ToolAnnotations {
   openWorldHint?: boolean;
 }
 
-/** Names of arguments that hold a path or a list of paths. */
+/**
+ * Names of arguments that hold a path or a list of paths; `files.path` is the `path` of the object `files`, or of each in a list.
+ * Of an argument called `url` or `uri`, `file:` URIs are paths. The tool gets each path real and absolute.
+ */
 export interface ToolPaths {
   reads?: readonly string[];
   writes?: readonly string[];

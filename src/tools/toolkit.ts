@@ -37,6 +37,9 @@ export interface ToolTurn {
   readonly labels: readonly string[];
 }
 
+/** What became of a check: nothing, or other arguments for the call. */
+export type CheckedCall = { input: unknown } | undefined;
+
 export interface RunToolkit {
   /** The tools of a turn, asked once when it starts. Names must be unique among all tools of the agent. */
   tools(turn: ToolTurn): readonly Tool[];
@@ -51,13 +54,17 @@ export interface RunToolkit {
   newsNote?(turn: ToolTurn): string | undefined;
   /** What every tool call of the turn is told besides, whoever provides the tool. */
   context?(turn: ToolTurn): Pick<ToolContext, "workspace" | "saveFile">;
-  /** Asked before every call of any tool of the turn, its own included. Throws a `MassGenError` that says why the call is refused. */
-  check?(call: { tool: Tool; input: unknown }, turn: ToolTurn): void | Promise<void>;
+  /**
+   * Asked before every call of any tool of the turn, its own included, and again when a call that had to be approved is made.
+   * Throws a `MassGenError` that says why the call is refused; may return the arguments it is to be made with instead.
+   */
+  check?(call: { tool: Tool; input: unknown }, turn: ToolTurn): CheckedCall | Promise<CheckedCall>;
   /**
    * An agent hands in something that may become its answer (or has presented the final one): keep what belongs to it. The
    * returned function is called once: with the label if it became an answer, before the `answer` event; with the label of the
    * voted answer if it is the presentation of that (`turn.phase` is `present`), whose own files stay as they are; else with
-   * `undefined`. It must not throw. If `handIn` itself throws, the turn fails.
+   * `undefined`. It must not throw. If `handIn` itself throws a `MassGenError`, the answer is not accepted, and the model reads the
+   * message and may try again (a presentation fails); if it throws anything else, the turn fails.
    */
   handIn?(turn: ToolTurn, signal: AbortSignal): Promise<(label: string | undefined) => void>;
   /** What is left of the run for its result, asked when it has finished well. */

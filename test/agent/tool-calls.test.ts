@@ -109,6 +109,27 @@ describe("ordinary tool calls", () => {
     expect(hooks.log).toContain("worked");
   });
 
+  it("that give what cannot be read have failed, and nothing else has", async () => {
+    const trap = {
+      get type(): string {
+        throw new Error("it is a trap");
+      },
+    };
+    const tools = [
+      make("one", () => [trap]),
+      make("two", async function* () {
+        yield 1;
+        yield [trap];
+      }),
+    ];
+    const backend = backendOf([[call("1", "one"), call("2", "two"), calls], [stop]]);
+    await startTurn(requestOf(backend, { tools }), recorder()).done;
+    expect(results(backend)).toMatchObject([
+      { output: 'Tool "one" failed: it is a trap', isError: true },
+      { output: 'Tool "two" failed: it is a trap', isError: true },
+    ]);
+  });
+
   it("are given up at the tool limit, their signal aborted, and the turn goes on", async () => {
     const runtime = virtualRuntime();
     let signal: AbortSignal | undefined;

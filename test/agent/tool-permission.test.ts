@@ -196,6 +196,7 @@ describe("a call that is checked", () => {
     const { sent, made } = mailer();
     const check: NonNullable<TurnHooks["check"]> = async (one) => {
       if (JSON.stringify(one.input).includes("y")) throw new MassGenError("path_denied", "y is not yours.");
+      return one.input;
     };
     const { results: read } = await play(
       [made],
@@ -206,10 +207,52 @@ describe("a call that is checked", () => {
     expect(read[0]).toMatchObject({ isError: true, output: "y is not yours." });
   });
 
+  it("is made with the arguments that the check gives: they are what is asked about, and what the caller hears", async () => {
+    const { sent, made } = mailer();
+    const check: NonNullable<TurnHooks["check"]> = async ({ input: given }) => ({ ...(given as object), real: true });
+    const asked: unknown[] = [];
+    const approve = async (one: ExternalCall): Promise<Approval> => {
+      asked.push(one.input);
+      return { approved: true };
+    };
+    const { results: read, told } = await play([made], { check, approve }, call("1", "mail", { to: "x" }));
+    expect([asked, sent]).toEqual([[{ to: "x", real: true }], [{ to: "x", real: true }]]);
+    expect(read[0]?.output).toBe("sent");
+    expect(told[0]).toMatchObject({ input: { to: "x", real: true } });
+    const changed = mailer();
+    const other = await play(
+      [changed.made],
+      { check, approve: async () => ({ approved: true, input: { to: "y" } }) },
+      call("1", "mail", { to: "x" }),
+    );
+    expect(changed.sent).toEqual([{ to: "y", real: true }]);
+    expect(other.results[0]?.output).toBe('(The user changed the arguments of this call to {"to":"y"}.)\nsent');
+    expect(other.told[0]).toMatchObject({ input: { to: "y", real: true } });
+  });
+
+  it("is checked again after it was allowed, and not made when it would be another call by now", async () => {
+    for (const later of ["elsewhere", "refused"]) {
+      const { sent, made } = mailer();
+      let place = "here";
+      const check: NonNullable<TurnHooks["check"]> = async () => {
+        if (place === "refused") throw new MassGenError("path_denied", "Not any more.");
+        return { to: place };
+      };
+      const approve = async (): Promise<Approval> => {
+        place = later;
+        return { approved: true };
+      };
+      const { results: read } = await play([made], { check, approve }, call("1", "mail", { to: "x" }));
+      expect(sent).toEqual([]);
+      expect(read[0]).toMatchObject({ isError: true, output: expect.stringMatching(/has changed since|Not any more/) });
+    }
+  });
+
   it("is refused as well when it belongs to the caller, whom nobody asks then", async () => {
     const theirs = tool({ name: "theirs", description: "", input });
-    const check: NonNullable<TurnHooks["check"]> = ({ input: given }) => {
+    const check: NonNullable<TurnHooks["check"]> = async ({ input: given }) => {
       if (given === 1) throw new MassGenError("path_denied", "Not that.");
+      return given === 2 ? "two" : given;
     };
     const asked: ExternalCall[] = [];
     const external = async (list: ExternalCall[]) => {
@@ -217,7 +260,7 @@ describe("a call that is checked", () => {
       return list.map(() => ({ output: "yes", isError: false }));
     };
     const { results: read } = await play([theirs], { check, external }, call("1", "theirs", 1), call("2", "theirs", 2));
-    expect(asked).toEqual([{ toolCallId: "2", toolName: "theirs", input: 2 }]);
+    expect(asked).toEqual([{ toolCallId: "2", toolName: "theirs", input: "two" }]);
     expect(read).toMatchObject([{ output: "Not that.", isError: true }, { output: "yes" }]);
   });
 });

@@ -51,6 +51,8 @@ mcp_servers:
   files: { command: [node, ./server.js], env: { KEY: "\${KEY:-none}" }, cwd: servers, connect_timeout: 5, required: true }
   feed: { type: sse, url: "http://localhost:9/sse", timeout: null, instructions: false, max_tools: 3, max_result_bytes: 100 }
   plain: { command: serve }
+  repo: { command: serve, paths: { render: { reads: [template], writes: [output.file] }, translate: false } }
+  far: { command: serve, paths: false }
 `,
       { TOKEN: "t" },
     );
@@ -65,6 +67,8 @@ mcp_servers:
         maxResultBytes: 100,
       },
       plain: { command: "serve", cwd: "/team" },
+      repo: { command: "serve", cwd: "/team", paths: { render: { reads: ["template"], writes: ["output.file"] }, translate: false } },
+      far: { command: "serve", cwd: "/team", paths: false },
     });
     expect(options.agents.map(({ mcpServers }) => mcpServers)).toEqual([
       [
@@ -107,6 +111,7 @@ mcp_servers:
     ["mcp_servers: { a: { type: websocket, url: 'ws://x' } }", "mcp_servers.a.type must be one of stdio, streamable-http, http, sse"],
     ["mcp_servers: { a: { url: 'ftp://x' } }", "mcp_servers.a.url must be an http: or https: URL."],
     ["mcp_servers: { a: { url: 'http://x', env: {} } }", "mcp_servers.a.env has no meaning for a server of type streamable-http."],
+    ["mcp_servers: { a: { command: x, paths: { t: { read: [y] } } } }", "mcp_servers.a.paths"],
     ["mcp_servers: { a: { command: x, roots: [y] } }", "mcp_servers.a.roots needs `per_agent: true`"],
     ["mcp_servers: { a: { command: x, security: { level: strict } } }", "mcp_servers.a.security is not carried over: which programs"],
     [

@@ -70,6 +70,22 @@ describe("a run", () => {
     expect(await readdir(one)).toEqual([]);
   });
 
+  it("shows who reviews the files that were presented, and others those of the answer", async () => {
+    const { kit } = await opened();
+    await answer(kit, "gpt-secret", "agent1.1", "as voted");
+    const presenting = turn("gpt-secret", "present", ["agent1.1"]);
+    const play = playing(kit, presenting);
+    await play("read_file", { path: "main.txt" });
+    await play("write_file", { path: "main.txt", content: "as presented" });
+    await play("write_file", { path: "more.txt", content: "more" });
+    (await kit.handIn!(presenting, signal))("agent1.1");
+    const reads = (phase: ToolTurn["phase"]) =>
+      playing(kit, turn("claude-secret", phase, ["agent1.1"]))("read_file", { path: "agent1.1/main.txt" });
+    expect(await reads("review")).toBe("as presented");
+    expect(kit.note!(turn("claude-secret", "review", ["agent1.1"]), {})).toContain("agent1.1/ (2 files)");
+    expect(await reads("evaluate")).toBe("as voted");
+  });
+
   it("leaves the winner's files, and nothing else", async () => {
     const { kit, root, toolkit } = await opened();
     await answer(kit, "gpt-secret", "agent1.1", "first");
@@ -343,7 +359,9 @@ describe("tools of others", () => {
     await playing(kit, now)("write_file", { path: "a.txt", content: "a" });
     const check = (input: unknown, which = reader) => codeOf(Promise.resolve(kit.check!({ tool: which, input }, now)));
     const fine = "no error: undefined";
-    expect(await check({ file: "a.txt", files: ["a.txt", "new.txt"], to: "b.txt", gone: "a.txt", other: "/etc/passwd" })).toBe(fine);
+    expect(await check({ file: "a.txt", files: ["a.txt", "new.txt"], to: "b.txt", gone: "a.txt", other: "/etc/passwd" })).toMatch(
+      /no error/,
+    );
     expect(await check({})).toBe(fine);
     expect(await check(undefined)).toBe(fine);
     for (const input of [{ file: "/etc/passwd" }, { files: ["a.txt", join(base, "outside.txt")] }, { to: "agent1.1/x" }, { gone: "." }]) {
@@ -352,6 +370,107 @@ describe("tools of others", () => {
     expect(await check({ file: { path: "x" } })).toBe("bad_path");
     const { paths: _, ...undeclared } = reader;
     expect(await check({ file: "/etc/passwd" }, undeclared)).toBe(fine);
+  });
+
+  it("get every path real and absolute, for they need not work in the workspace", async () => {
+    const { kit } = await opened();
+    const now = turn("gpt-secret");
+    const { workspace } = kit.context!(now);
+    await writeTree(workspace!, { "a.txt": "a" });
+    await symlink("a.txt", join(workspace!, "link"));
+    const checked = async (input: unknown) => kit.check!({ tool: reader, input }, now);
+    const given = { file: "link", files: ["./a.txt", "sub/../new.txt"], to: "link", gone: "link", other: "a.txt" };
+    const at = (name: string) => join(workspace!, name);
+    const real = { file: at("a.txt"), files: [at("a.txt"), at("new.txt")], to: at("a.txt"), gone: at("link"), other: "a.txt" };
+    expect(await checked(given)).toEqual({ input: real });
+    expect(given.file).toBe("link");
+    expect(await checked(real)).toBeUndefined();
+  });
+
+  describe("with paths within objects and lists", () => {
+    const nested = tool({
+      name: "write_all",
+      description: "",
+      input: { type: "object" },
+      paths: { writes: ["files.path", "set.a.b", "list"], reads: ["list.path", "uri"] },
+      execute: () => "",
+    });
+    const checking = async () => {
+      const { kit, base } = await opened();
+      const now = turn("gpt-secret");
+      const { workspace } = kit.context!(now);
+      return { base, workspace: workspace!, check: async (input: unknown) => (await kit.check!({ tool: nested, input }, now))?.input };
+    };
+
+    it("are checked in each of them", async () => {
+      const { check, workspace } = await checking();
+      expect(
+        await check({ files: [{ path: "x" }, { path: "y", content: "/etc/passwd" }], set: { a: { b: "z" } }, list: [{ path: "l" }, "m"] }),
+      ).toEqual({
+        files: [{ path: `${workspace}/x` }, { path: `${workspace}/y`, content: "/etc/passwd" }],
+        set: { a: { b: `${workspace}/z` } },
+        list: [{ path: `${workspace}/l` }, `${workspace}/m`],
+      });
+      for (const input of [
+        { files: [{ path: "x" }, { path: "/etc/passwd" }] },
+        { files: { path: "../../x" } },
+        { files: [[{ path: "/etc/passwd" }]] },
+        { files: [{ path: ["/etc/passwd"] }] },
+        { set: { a: { b: "/etc/passwd" } } },
+        { "set.a": { b: "/etc/passwd" } },
+        { "files.path": "/etc/passwd", files: [] },
+        { set: { "a.b": "/etc/passwd" } },
+        { list: [{ path: "/etc/passwd" }] },
+        { list: ["/etc/passwd"] },
+      ]) {
+        expect(await codeOf(check(input)), JSON.stringify(input)).toBe("path_denied");
+      }
+    });
+
+    it("cannot be hidden in a text that a server reads as JSON", async () => {
+      const { check } = await checking();
+      const files = JSON.stringify([{ path: "/etc/passwd" }]);
+      expect(await codeOf(check({ files }))).toBe("invalid_tool_input");
+      expect(await codeOf(check(JSON.stringify({ files })))).toBe("invalid_tool_input");
+      expect(JSON.stringify(await check({ list: '["/etc/passwd"]' }))).toContain("/workspace/");
+    });
+
+    it("may be file: URIs; other URIs name no file", async () => {
+      const { check, workspace, base } = await checking();
+      await writeTree(workspace, { "a b.txt": "a" });
+      expect(await check({ uri: `file://${workspace}/a%20b.txt` })).toBeUndefined();
+      expect(await check({ uri: ` FILE:${workspace}/x/../a%20b.txt` })).toEqual({ uri: `file://${workspace}/a%20b.txt` });
+      for (const uri of ["https://x.example/etc", "example.com/a", "data:text/plain,x"]) expect(await check({ uri })).toBeUndefined();
+      expect(await check({ uri: "./a b.txt" })).toEqual({ uri: `${workspace}/a b.txt` });
+      for (const uri of [
+        "file:///etc/passwd",
+        "file:/etc/passwd",
+        "file:etc/passwd",
+        "\tFILE:///etc/passwd",
+        "file:///%65tc/passwd",
+        `file://${base}/../../etc/passwd`,
+        "view-source:file:///etc/passwd",
+        "/etc/passwd",
+        "../../../x",
+      ]) {
+        expect(await codeOf(check({ uri })), uri).toBe("path_denied");
+      }
+      for (const uri of ["file://elsewhere/etc/passwd", "file:///a%2fb"]) expect(await codeOf(check({ uri })), uri).toBe("bad_path");
+    });
+  });
+
+  it("are not given a directory in which the directories of runs lie: nobody can say how deep they look", async () => {
+    const base = await temporaryDirectory();
+    await writeTree(base, { "project/src/a.ts": "a" });
+    const project = join(base, "project");
+    const { kit } = await opened({ root: join(project, "runs"), contextPaths: [{ path: project, permission: "write" }] });
+    for (const phase of ["draft", "present"] as const) {
+      const now = turn("gpt-secret", phase);
+      for (const input of [{ file: project }, { to: project }, { file: join(project, "runs") }]) {
+        expect(await codeOf(Promise.resolve(kit.check!({ tool: reader, input }, now)))).toBe("path_denied");
+      }
+      expect(await kit.check!({ tool: reader, input: { file: join(project, "src") } }, now)).toBeUndefined();
+    }
   });
 
   it("can keep what is too long where the agent reads it and no snapshot takes it", async () => {

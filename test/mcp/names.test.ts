@@ -47,6 +47,7 @@ describe("guessPaths", () => {
     ["copyFile", ["source_path", "target_path"], {}, { reads: ["source_path"], writes: ["target_path"] }],
     ["delete_file", ["path"], {}, { deletes: ["path"] }],
     ["translate", ["source", "text"], {}, undefined],
+    ["convert", ["uri", "baseUrl"], { readOnlyHint: true }, { reads: ["uri", "baseUrl"] }],
     ["diff", ["from", "to"], { readOnlyHint: true }, { reads: ["from", "to"] }],
   ])("%s(%j)", (name, properties, annotations, paths) => {
     expect(guessPaths(name, schema(...properties), annotations)).toEqual(paths);
@@ -62,6 +63,28 @@ describe("guessPaths", () => {
     };
     expect(guessPaths("read", { properties }, { readOnlyHint: true })).toEqual({ reads: ["paths", "path", "folder"] });
     expect(guessPaths("read", {}, {})).toBeUndefined();
+  });
+
+  it("looks into objects, lists of them, choices and references", () => {
+    const file = { type: "object", properties: { path: text, content: text } };
+    const properties = {
+      files: { type: "array", items: file },
+      options: { anyOf: [{ type: "null" }, { $ref: "#/$defs/Options" }] },
+      moves: { type: "array", items: { type: "object", properties: { from: text, to: text } } },
+      from: text,
+    };
+    const $defs = { Options: { allOf: [{ properties: { cwd: text, more: { $ref: "#/$defs/Options" } } }] } };
+    const { writes, deletes } = guessPaths("write_files", { properties, $defs }, {})!;
+    expect(writes?.slice(0, 3)).toEqual(["files.path", "options.cwd", "options.more.cwd"]);
+    expect(writes?.at(-1)).toBe("moves.to");
+    expect(deletes).toEqual(["moves.from"]);
+  });
+
+  it("of a schema that has no end takes a part, and takes no time", () => {
+    const properties = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`path${n}_file`, { $ref: "#" }]));
+    const begun = performance.now();
+    guessPaths("x", { type: "object", properties }, {});
+    expect(performance.now() - begun).toBeLessThan(1_000);
   });
 });
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { readResult } from "../../src/mcp/result.js";
+import { savedResults } from "../../src/mcp/saved-results.js";
+import { toolContext } from "../filesystem-manager/helpers.js";
 
 const kept: { data: string | Uint8Array; extension: string }[] = [];
 const options = {
@@ -40,6 +42,20 @@ describe("readResult", () => {
     expect(await readResult({ content: [text("x".repeat(100))] }, options)).toHaveLength(100);
   });
 
+  it("keeps pictures that are more than a provider takes", async () => {
+    kept.length = 0;
+    const large = { ...image, data: Buffer.alloc(3_000_000).toString("base64") };
+    const read = await readResult({ content: [large, text("between"), large, image] }, options);
+    expect(read).toMatchObject([
+      { type: "file", data: large.data },
+      { type: "text", text: "between\n\n" },
+      { type: "text", text: "[a file of type image/png, 3000000 bytes, too large to be shown. Kept.]\n\n" },
+      { type: "file", data: "AAAA" },
+    ]);
+    expect(kept).toMatchObject([{ extension: "png" }]);
+    expect(Buffer.from(kept[0]!.data as Uint8Array)).toHaveLength(3_000_000);
+  });
+
   it("takes secrets out before anything is kept", async () => {
     kept.length = 0;
     expect(await readResult({ content: [text(`secret ${"x".repeat(200)}`)] }, options)).toMatch(/^\[redacted\] x/);
@@ -72,4 +88,10 @@ describe("readResult", () => {
     ]);
     expect(kept.map(({ extension }) => extension)).toEqual(["zip", "bin"]);
   });
+});
+
+it("a result that comes when the run is over is kept nowhere", async () => {
+  const saved = savedResults("read");
+  await saved.close();
+  expect(await saved.keep("late", "text", "txt", toolContext())).toBe("It is not kept: the run is over.");
 });

@@ -101,6 +101,25 @@ it("the workspace's check sees the paths that server-filesystem is given", { tim
   expect(readFileSync(join(outside, "secret.txt"), "utf8")).toBe("secret");
 });
 
+it("a shared server that works elsewhere gets the path that was checked, not one that means another file there", {
+  timeout: 30_000,
+}, async () => {
+  const [root, elsewhere] = [scratch(), scratch()];
+  writeFileSync(join(elsewhere, "note.txt"), "secret");
+  const files = { command: process.execPath, args: [npmServer("server-filesystem"), elsewhere, root], cwd: elsewhere };
+  const { results } = await play(
+    [
+      ["write_file", { path: "note.txt", content: "mine" }],
+      ["mcp__files__read_text_file", { path: "note.txt" }],
+      ["mcp__files__read_multiple_files", { paths: ["note.txt", "./note.txt"] }],
+    ],
+    { mcpServers: { files }, workspaces: { root, commands: false } },
+  );
+  expect(results.map(({ isError }) => isError)).toEqual([false, false, false]);
+  expect(results[1]?.output).toBe("mine");
+  expect(JSON.stringify(results)).not.toContain("secret");
+});
+
 it("a server killed in a call costs that call, and nothing is left when the orchestrator is closed", { timeout: 30_000 }, async () => {
   const log = join(scratch(), "log");
   const pids = () => lines(log).flatMap((line) => (line.startsWith("start") ? [Number(line.split(" ")[1])] : []));

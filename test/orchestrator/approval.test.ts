@@ -79,6 +79,16 @@ describe("an approval", () => {
     expect(of("tool-result")).toMatchObject([{ input: { to: "y" } }]);
   });
 
+  it("is of what the arguments were then, whatever becomes of the caller's object", async () => {
+    const mail = mailing();
+    const { run, events, asked } = await untilAsked(mail);
+    const changed = { to: "y" };
+    run.respond(asked.requestId, { approved: true, input: changed });
+    changed.to = "z";
+    await finished(run, events, mail.made.runtime);
+    expect(mail.sent).toEqual([{ to: "y" }]);
+  });
+
   it.each([
     ["yes", /takes true, false, or \{ approved: boolean, .*\}, not "yes"\. The request is still open\./],
     [undefined, /not undefined/],
@@ -87,7 +97,9 @@ describe("an approval", () => {
     [{ approved: "yes" }, /`approved` is "yes"/],
     [{}, /`approved` is undefined/],
     [{ approved: false, reason: 1 }, /`reason` is 1/],
-  ])("does not take %j, and stays open", async (answer, message) => {
+    [{ approved: true, input: { n: 1n } }, /`input` has no JSON form/],
+    [{ approved: true, input: () => {} }, /`input` has no JSON form/],
+  ])("does not take %o, and stays open", async (answer, message) => {
     const mail = mailing();
     const { run, events, asked } = await untilAsked(mail);
     const respond = () => run.respond(asked.requestId, answer);

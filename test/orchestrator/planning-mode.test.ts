@@ -102,6 +102,19 @@ describe("planning mode", () => {
     expect(noted(await play(made), "draft")).toEqual(["read", "hinted"]);
   });
 
+  it("warns of names that no tool has, with the nearest; the caller's tools count", async () => {
+    const pay = tool({ name: "pay", description: "", input: { type: "object" } });
+    const { made } = planning({ block: ["mial", "save*", "pay"], allow: ["nothing_like_it", "mcp__files__*"] });
+    const { of, result } = await play(made, { tools: [pay] });
+    expect(of("warning").map(({ code, message }) => `${code} ${message}`)).toEqual([
+      'unknown_tool_name planningMode.block: no tool is called "mial"; did you mean "mail"?',
+      'unknown_tool_name planningMode.allow: no tool is called "nothing_like_it"',
+      'unknown_tool_name planningMode.allow: no tool is called "mcp__files__*"',
+    ]);
+    expect(result.text).toBe("Final.");
+    expect((await play(planning({ block: ["mail"] }).made)).of("warning")).toEqual([]);
+  });
+
   it("asks nobody to approve a call that is only noted", async () => {
     const mail = { ...toolbox([])[0]!, needsApproval: true };
     const made = team(
@@ -140,6 +153,26 @@ describe("a judge of the task", () => {
     expect(told).toMatchObject([{ irreversible: true, blocked: ["read", "save"] }]);
     expect(told[0]).not.toHaveProperty("error");
   });
+
+  it.each(["IRREVERSIBLE: NO", "IRREVERSIBLE: YES\nBLOCKED_TOOLS: mail"])(
+    "(%s) has judged nothing of a tool that comes later",
+    async (reply) => {
+      const done: string[] = [];
+      const [mail, read] = toolbox(done);
+      const late = { ...mail!, name: "late" };
+      const harmless = { ...read!, name: "harmless" };
+      const kit = fakeToolkit({ tools: ({ turnId }) => (turnId === "planning" ? [mail!] : [mail!, late, harmless]) });
+      const made = team(
+        {
+          a: [reply, [callTool("late"), callTool("harmless")], newAnswer("A"), vote("agent1"), "Final."],
+          b: [callTool("late"), newAnswer("B"), vote("agent1")],
+        },
+        { planningMode: { judge: true }, toolkits: [kit] },
+      );
+      expect(noted(await play(made), "draft")).toEqual(["late"]);
+      expect(done).toEqual(["read"]);
+    },
+  );
 
   it("that names none, or all, has all held back that is not harmless", async () => {
     for (const list of ["", "BLOCKED_TOOLS:", "BLOCKED_TOOLS: ALL", "BLOCKED_TOOLS: none"]) {
@@ -225,11 +258,13 @@ describe("a judgement is read", () => {
   const tools = [{ name: "mail" }, { name: "mcp__files__write-file" }];
 
   it("whatever decorates its lines", () => {
+    const known = ["mail", "mcp__files__write-file"];
     expect(readJudgement('Sure.\n\n**IRREVERSIBLE:** yes\n- BLOCKED_TOOLS: [`mail`, "mcp__files__write-file"].', tools)).toEqual({
       irreversible: true,
-      tools: ["mail", "mcp__files__write-file"],
+      tools: known,
+      known,
     });
-    expect(readJudgement("> Irreversible: No", tools)).toEqual({ irreversible: false });
+    expect(readJudgement("> Irreversible: No", tools)).toEqual({ irreversible: false, known });
   });
 
   it("only where it is there: words of the task that stand in the middle of a line are none", () => {

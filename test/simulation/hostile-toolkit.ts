@@ -1,3 +1,4 @@
+import { MassGenError } from "../../src/errors.js";
 import type { CoordinationEvent } from "../../src/orchestrator/events.js";
 import type { Runtime } from "../../src/runtime.js";
 import type { Tool } from "../../src/tools/tool.js";
@@ -57,6 +58,7 @@ export class HostileToolkit implements Toolkit {
         const handIn: HandIn = { turn, given: false, settled: [] };
         this.#handIns.push(handIn);
         await this.#trouble(signal, { slow: 0.5, fails: 0.05, hangs: 0.02 });
+        if (this.#random.chance(0.05)) throw new MassGenError("full", "There is no room for that.");
         handIn.given = true;
         return (label) => {
           handIn.settled.push(label);

@@ -13,6 +13,7 @@ const IN_A_DRAFT: RejectionCode[] = [
   "not-offered",
   "blank",
   "too-long",
+  "not-kept",
   "promise",
   "no_work",
 ];

@@ -53,6 +53,7 @@ function server(entry: McpServerEntry, folder: string, filters: ToolFilters): Mc
     ...(rest.per_agent !== undefined && { perAgent: rest.per_agent }),
     ...(roots !== undefined && { roots: roots.map((root) => pathFrom(folder, root)) }),
     ...(rest.instructions !== undefined && { instructions: rest.instructions }),
+    ...(rest.paths !== undefined && { paths: rest.paths }),
     ...(rest.max_tools !== undefined && { maxTools: rest.max_tools }),
     ...(rest.max_result_bytes !== undefined && { maxResultBytes: rest.max_result_bytes }),
   };

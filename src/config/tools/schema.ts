@@ -5,6 +5,8 @@ const texts = z.array(text);
 /** Seconds; `null`: no limit. */
 const seconds = z.number().positive().nullable();
 
+const paths = z.strictObject({ reads: texts.optional(), writes: texts.optional(), deletes: texts.optional() });
+
 /** One entry of `mcp_servers`, in either form of it. */
 export const mcpServerSchema = z.strictObject({
   name: text.optional(),
@@ -23,6 +25,7 @@ export const mcpServerSchema = z.strictObject({
   per_agent: z.boolean().optional(),
   roots: texts.optional(),
   instructions: z.boolean().optional(),
+  paths: z.union([z.literal(false), z.record(z.string(), z.union([z.literal(false), paths]))]).optional(),
   max_tools: z.int().min(1).optional(),
   max_result_bytes: z.int().min(1).optional(),
 });

@@ -14,11 +14,14 @@ type Rejected = Extract<Judgement, { verdict: "reject" }>;
 const SPEAKS_ONCE: RejectionCode[] = ["promise", "no_work", "no-rationale", "near-copy"];
 
 /** A turn's step has ended with a decision, or without one. */
-export function turnDecided(ctx: Context, agent: number, turn: Turn, { calls, text, cut, worked }: Decided): void {
+export function turnDecided(ctx: Context, agent: number, turn: Turn, decided: Decided): void {
+  const { calls, text, cut, worked, rejected } = decided;
   turn.writing = false;
   // Text that an output limit cut is nobody's draft.
   if (text.trim() !== "" && !cut) turn.lastText = text;
-  const judgement = judge(ctx.state, agent, turn, calls, worked);
+  const judged = judge(ctx.state, agent, turn, calls, worked);
+  const kept = rejected === undefined || judged.verdict !== "answer";
+  const judgement: Judgement = kept ? judged : { verdict: "reject", code: "not-kept", detail: rejected };
   switch (judgement.verdict) {
     case "vote":
       return acceptVote(ctx, agent, turn, judgement.targets, judgement.reason);
@@ -30,7 +33,7 @@ export function turnDecided(ctx: Context, agent: number, turn: Turn, { calls, te
       endTurn(ctx, agent, turn, judgement.accepted ? "accepted" : "sent-back");
       return judgement.accepted ? finishRun(ctx) : sendBack(ctx, agent, judgement.feedback);
     case "reject":
-      return judgement.free ? overtaken(ctx, agent, turn, judgement, calls) : reject(ctx, agent, turn, judgement, calls);
+      return judgement.free ? overtaken(ctx, agent, turn, judgement, calls) : reject(ctx, agent, turn, judgement, decided);
   }
 }
 
@@ -52,11 +55,14 @@ function acceptVote(ctx: Context, agent: number, turn: Turn, targets: number[], 
   endTurn(ctx, agent, turn, "vote");
 }
 
-function reject(ctx: Context, agent: number, turn: Turn, judgement: Rejected, calls: WorkflowCall[]): void {
+function reject(ctx: Context, agent: number, turn: Turn, judgement: Rejected, { calls, rejected }: Decided): void {
   const { code } = judgement;
   if (SPEAKS_ONCE.includes(code)) turn.gates = [...turn.gates, code];
   turn.rejections++;
-  if (turn.rejections > ctx.state.config.maxDecisionRetries) return exhausted(ctx, agent, turn, code);
+  if (turn.rejections > ctx.state.config.maxDecisionRetries) {
+    // Its text would have counted as the draft, but for this.
+    return exhausted(ctx, agent, turn, code === "no-decision" && rejected !== undefined ? "not-kept" : code);
+  }
   const message = ctx.state.config.rejectionText(rejectionOf(turn, judgement));
   ctx.events.push({ type: "decision-rejected", ...scopeOf(ctx.state, agent, turn), code, message });
   ctx.effects.push({

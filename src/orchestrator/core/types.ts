@@ -173,6 +173,8 @@ export type CoreInput = { time: number } & (
       cut?: boolean;
       worked: boolean;
       spent?: Spent;
+      /** Why it cannot be accepted as an answer, for the model: what belongs to it could not be kept. */
+      rejected?: string;
     }
   | { type: "presented"; turnId: string; text: string }
   | { type: "turn-failed"; turnId: string; error: ErrorInfo }

@@ -203,6 +203,8 @@ export const defaultPrompts: Prompts = {
         return `That call could not be read: ${detail ?? "its arguments are not valid"}. Call it again with valid arguments.`;
       case "not-offered":
         return `\`${detail ?? "That tool"}\` is not available now.${end}`;
+      case "not-kept":
+        return `The answer was not accepted. ${detail ?? "What belongs to it could not be kept."} Then submit it again.`;
       case "unknown-alias":
         return `There is no answer of "${detail ?? ""}". Vote for one of: ${aliases.join(", ")}.`;
       case "too-long":

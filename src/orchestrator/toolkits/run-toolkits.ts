@@ -36,6 +36,11 @@ export interface RunToolkitsOptions {
 /** What became of what was handed in; told once. */
 export type Settle = (label: string | undefined) => void;
 
+/** Why an answer cannot be accepted, for the model. */
+export interface Rejected {
+  rejected: string;
+}
+
 /** The toolkits of one run, from their opening to their end. */
 export class RunToolkits {
   readonly #options: RunToolkitsOptions;
@@ -135,12 +140,17 @@ export class RunToolkits {
     return joined(this.#of(agent).map(({ run }) => run.newsNote?.(turn)));
   }
 
-  /** Asks all toolkits about a call. Nothing, if none of them looks at calls. */
-  check(agent: number, turn: ToolTurn): ((call: { tool: Tool; input: unknown }) => Promise<void>) | undefined {
+  /** Asks all toolkits about a call, and gives its arguments as they leave them. Nothing, if none of them looks at calls. */
+  check(agent: number, turn: ToolTurn): ((call: { tool: Tool; input: unknown }) => Promise<unknown>) | undefined {
     const kits = this.#of(agent).filter(({ run }) => run.check !== undefined);
     if (kits.length === 0) return undefined;
-    return async (call) => {
-      for (const { run } of kits) await run.check?.(call, turn);
+    return async ({ tool, input: given }) => {
+      let input = given;
+      for (const { run } of kits) {
+        const checked = await run.check?.({ tool, input }, turn);
+        if (checked) input = checked.input;
+      }
+      return input;
     };
   }
 
@@ -148,14 +158,24 @@ export class RunToolkits {
     return this.#of(agent).some(({ run }) => run.handIn !== undefined);
   }
 
-  /** Has every toolkit keep what belongs to an answer. Throws what one of them throws, `toolkit_timeout`, or the abort's reason. */
-  async handIn(agent: number, turn: ToolTurn, signal: AbortSignal): Promise<Settle> {
+  /**
+   * Has every toolkit keep what belongs to an answer, or says why the answer cannot be accepted. Throws what one of them throws,
+   * `toolkit_timeout`, or the abort's reason.
+   */
+  async handIn(agent: number, turn: ToolTurn, signal: AbortSignal): Promise<Settle | Rejected> {
     const { controller, unlink } = linkedController(signal);
     const kits = this.#of(agent).filter(({ run }) => run.handIn !== undefined);
     const settlers: Settle[] = [];
+    const rejections: string[] = [];
     let given = false;
     const work = kits.map(async ({ name, run }) => {
-      const settle = await run.handIn?.(turn, controller.signal);
+      let settle: Settle | undefined;
+      try {
+        settle = await run.handIn?.(turn, controller.signal);
+      } catch (error) {
+        if (!(error instanceof MassGenError) || controller.signal.aborted) throw error;
+        rejections.push(error.message);
+      }
       if (settle === undefined) return;
       const told: Settle = (label) => {
         try {
@@ -173,6 +193,10 @@ export class RunToolkits {
     try {
       await untilAborted(Promise.all(work), controller.signal, () => asError(controller.signal.reason));
       given = true;
+      if (rejections.length > 0) {
+        for (const settle of settlers.splice(0)) settle(undefined);
+        return { rejected: rejections.join("\n") };
+      }
       return (label) => {
         for (const settle of settlers.splice(0)) settle(label);
       };

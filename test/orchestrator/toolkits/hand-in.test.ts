@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { MassGenError } from "../../../src/errors.js";
 import { callTool, newAnswer, say, vote, wait } from "../../../src/testing/index.js";
-import { finished, gate, play, record, story, team } from "../helpers.js";
+import { finished, gate, play, record, story, team, toolResults } from "../helpers.js";
 import { fakeToolkit, later, look } from "./fake-toolkit.js";
 
 const duo = { a: [newAnswer("A"), vote("agent1"), "Final."], b: [newAnswer("B"), vote("agent1")] };
@@ -118,6 +119,68 @@ describe("what an agent hands in", () => {
         .filter((line) => / a /.test(line))
         .slice(0, 4),
     ).toEqual(["hand in a draft []", "commit a undefined", "hand in a draft []", "commit a agent1.1"]);
+  });
+
+  describe("that the model can mend is rejected in the toolkit's words", () => {
+    /** A toolkit that refuses as long as it is told to. */
+    const full = (refuses: (phase: string, asked: number) => boolean) => {
+      let asked = 0;
+      const fake = fakeToolkit({
+        run: {
+          handIn: async ({ agentId, phase }) => {
+            if (agentId === "a" && refuses(phase, ++asked)) throw new MassGenError("too_large", "Delete what is too much.");
+            return (label) => void fake.log.push(`commit ${agentId} ${label}`);
+          },
+        },
+      });
+      return fake;
+    };
+
+    it("and the model tries again in the same turn; what others kept is let go", async () => {
+      const log: string[] = [];
+      const toolkits = [fakeToolkit({ name: "other", log }), full((_, asked) => asked === 1)];
+      const made = team({ ...duo, a: [newAnswer("A"), ...duo.a] }, { toolkits });
+      const { of, result } = await play(made);
+      expect(result.text).toBe("Final.");
+      expect(of("turn-error")).toEqual([]);
+      expect(of("decision-rejected")).toMatchObject([
+        { agentId: "a", code: "not-kept", message: "The answer was not accepted. Delete what is too much. Then submit it again." },
+      ]);
+      expect(toolResults(made.backends.a!.requests[1])).toMatchObject([
+        { output: expect.stringContaining("Delete what is too much."), isError: true },
+      ]);
+      expect(log.filter((line) => line.startsWith("other commit a"))[0]).toBe("other commit a undefined");
+      expect(of("answer").map(({ label }) => label)).toEqual(["agent2.1", "agent1.1"]);
+    });
+
+    it("until its retries are used up: the turn fails, and says why; text does not slip in as the draft", async () => {
+      const made = team({ a: Array.from({ length: 20 }, () => "Plain text."), b: [newAnswer("B")] }, { toolkits: [full(() => true)] });
+      const { of, result } = await play(made);
+      expect(result.answers.map(({ label }) => label)).toEqual(["agent2.1"]);
+      expect(of("turn-error")[0]).toMatchObject({ agentId: "a", error: { message: expect.stringContaining("not-kept") } });
+      expect(of("agent-out")).toMatchObject([{ agentId: "a", reason: "failed" }]);
+    });
+
+    it("in an evaluation it ends as an abstention", async () => {
+      const improved = newAnswer("A improved", "depth");
+      const made = team(
+        { a: [newAnswer("A"), improved, improved, improved], b: [newAnswer("B"), vote("agent2"), "Final."] },
+        { toolkits: [full((phase) => phase === "evaluate")] },
+      );
+      const { of } = await play(made);
+      expect(of("turn-finish").filter(({ agentId, phase }) => agentId === "a" && phase === "evaluate")).toMatchObject([
+        { outcome: "abstain" },
+      ]);
+      expect(of("decision-rejected").map(({ code }) => code)).toEqual(["not-kept", "not-kept", "not-kept"]);
+    });
+
+    it("a presentation fails, and the voted answer is delivered", async () => {
+      const { of, result } = await play(team(duo, { toolkits: [full((phase) => phase === "present")] }));
+      expect([result.text, result.label]).toEqual(["A", "agent1.1"]);
+      expect(of("turn-error")).toMatchObject([
+        { phase: "present", error: { code: "presentation_rejected", message: "Delete what is too much." } },
+      ]);
+    });
   });
 
   it("may not take for ever", async () => {

@@ -8,3 +8,4 @@ export { readRecord, recordRun, renderReport } from "massgen/run-record";
 export { createServer, type ServeOptions, serve } from "massgen/server";
 export { scriptedBackend, simulatedTeam, startEmulator } from "massgen/testing";
 export { costOf, countTokens, priceOf } from "massgen/token-manager";
+export { createMemory, createTaskPlanning } from "massgen/tools";
