@@ -71,11 +71,13 @@ const CODE_OF: Record<string, string> = { context_overflow: "context_length_exce
 
 /** A run that failed: mostly the fault of a provider behind it. */
 function fromRun(error: MassGenError): HttpError {
-  const cause = error instanceof BackendError ? error : undefined;
-  const status = STATUS_OF[error.code] ?? 502;
-  const retryAfter = cause?.retryAfterMs === undefined ? undefined : Math.ceil(cause.retryAfterMs / 1000);
+  // Where all agents failed for one reason, that reason: a client must not ask again for what is too long.
+  const reason = error.code === "no_answer" && error.cause instanceof MassGenError ? error.cause : error;
+  const status = STATUS_OF[reason.code] ?? 502;
+  const waitMs = reason instanceof BackendError ? reason.retryAfterMs : undefined;
+  const retryAfter = waitMs === undefined ? undefined : Math.ceil(waitMs / 1000);
   return new HttpError(status, error.message, {
-    code: CODE_OF[error.code] ?? error.code,
+    code: CODE_OF[reason.code] ?? reason.code,
     ...(retryAfter !== undefined && { retryAfter }),
     cause: error,
   });

@@ -1,8 +1,7 @@
-import { MassGenError } from "../errors.js";
 import type { CoordinationEvent, EventOfType } from "../orchestrator/events.js";
 import { isTerminal } from "../orchestrator/events.js";
 import type { Run, RunResult } from "../orchestrator/run.js";
-import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
+import { noUsage, restOfUsage, type Usage } from "../token-manager/usage.js";
 import type { ConformityCheck } from "./conformity.js";
 import { Narrator } from "./narrator.js";
 import type { ClientTool, RunRequest } from "./requests/run-request.js";
@@ -55,11 +54,10 @@ export class ServedRun {
   readonly #expected = new Set<string>();
   /** Calls asked and not answered, those out first. */
   #pending: Pending[] = [];
-  /** The code of each agent's last failure. */
-  readonly #failures = new Map<string, string>();
   #out = 0;
   #asked = 0;
-  #usage: Usage = noUsage;
+  /** What earlier replies have told of. */
+  #told: Usage = noUsage;
   readonly #stop: readonly string[];
   /** The next text begins a reply. */
   #fresh = true;
@@ -118,10 +116,7 @@ export class ServedRun {
         return yield this.#hand(onWait);
       }
       if (event.type === "tool-call") this.#expect(event);
-      else if (event.type === "step-finish") {
-        this.#usage = addUsage(this.#usage, event.usage);
-        this.#expected.clear();
-      } else if (event.type === "turn-error") this.#failures.set(event.agentId, event.error.code);
+      else if (event.type === "step-finish") this.#expected.clear();
       const said = this.#narrator.tell(event);
       if (said !== "") yield { type: "progress", delta: said };
       if (isVoid(event)) {
@@ -131,15 +126,13 @@ export class ServedRun {
       }
       if (isTerminal(event)) break;
     }
-    const result = await this.run.result.catch((error) => {
-      throw this.#blamed(error);
-    });
+    const result = await this.run.result;
     const rest = (this.#options.reviewed ? stops.push(result.text) : "") + stops.end();
     text += rest;
     if (this.#options.reviewed) this.#options.check?.(text);
     if (rest !== "") yield { type: "text", delta: rest };
     if (!this.#options.reviewed) this.#options.check?.(text);
-    yield { type: "finish", result, usage: this.#usage };
+    yield { type: "finish", result, usage: this.#untold(result.usage) };
   }
 
   /** Stops it, if it still goes on. */
@@ -148,11 +141,10 @@ export class ServedRun {
     void this.#events.return?.();
   }
 
-  /** Where no agent got anywhere, and all for one reason, that reason: a client must not ask again for what is too long. */
-  #blamed(error: unknown): unknown {
-    const [code, ...others] = new Set(this.#failures.values());
-    if (!(error instanceof MassGenError) || error.code !== "no_answer" || code === undefined || others.length > 0) return error;
-    return new MassGenError(code, error.message, { cause: error });
+  #untold(spent: Usage): Usage {
+    const usage = restOfUsage(spent, this.#told);
+    this.#told = spent;
+    return usage;
   }
 
   #expect({ toolCallId, toolName, invalid, builtin, phase }: EventOfType<"tool-call">): void {
@@ -176,8 +168,7 @@ export class ServedRun {
 
   #hand(onWait: () => void): Output {
     this.#out = this.#options.request.parallelToolCalls ? this.#pending.length : 1;
-    const usage = this.#usage;
-    this.#usage = noUsage;
+    const usage = this.#untold(this.run.usage);
     onWait();
     return { type: "tool-calls", calls: this.#pending.slice(0, this.#out).map(({ call }) => call), usage };
   }
