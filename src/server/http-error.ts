@@ -76,11 +76,21 @@ function fromRun(error: MassGenError): HttpError {
   const status = STATUS_OF[reason.code] ?? 502;
   const waitMs = reason instanceof BackendError ? reason.retryAfterMs : undefined;
   const retryAfter = waitMs === undefined ? undefined : Math.ceil(waitMs / 1000);
-  return new HttpError(status, error.message, {
+  return new HttpError(status, toldOf(error, reason), {
     code: CODE_OF[reason.code] ?? reason.code,
     ...(retryAfter !== undefined && { retryAfter }),
     cause: error,
   });
+}
+
+/** Messages of runs name agents, providers' addresses and files: they are the operator's, and in the log. */
+function toldOf({ code }: MassGenError, reason: MassGenError): string {
+  const log = "The server's log says more.";
+  if (code === "no_answer" && reason.code !== code) return `No agent could answer, all of them for one reason: ${reason.code}. ${log}`;
+  if (code === "no_answer") return `No agent could answer. ${log}`;
+  if (code === "deadline") return `The time was up before any agent had answered. ${log}`;
+  if (code === "aborted") return `The run was stopped. ${log}`;
+  return `The run failed: ${code}. ${log}`;
 }
 
 function typeOf(status: number): string {

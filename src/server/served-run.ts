@@ -1,3 +1,4 @@
+import { MassGenError } from "../errors.js";
 import type { CoordinationEvent, EventOfType } from "../orchestrator/events.js";
 import { isTerminal } from "../orchestrator/events.js";
 import type { Run, RunResult } from "../orchestrator/run.js";
@@ -40,6 +41,8 @@ export interface ServedRunOptions {
   reviewed: boolean;
   /** Whether the final text is what was asked for. */
   check: ConformityCheck | undefined;
+  /** Answers what the run asks and its client cannot; absent: nobody can. */
+  decide: ((event: EventOfType<"input-request">, signal: AbortSignal) => Promise<unknown>) | undefined;
   /** The id under which the n-th call of the run goes out. */
   callId(n: number, agentId: string): string;
 }
@@ -49,12 +52,14 @@ export class ServedRun {
   readonly run: Run;
   readonly #options: ServedRunOptions;
   readonly #events: AsyncIterator<CoordinationEvent, undefined>;
-  readonly #narrator = new Narrator();
+  readonly #narrator: Narrator;
   /** Calls of the client's tools in the step under way, by their ids in the run. */
   readonly #expected = new Set<string>();
   /** Calls asked and not answered, those out first. */
   #pending: Pending[] = [];
   #out = 0;
+  /** Aborted when the run is over; made when first needed. */
+  #over: AbortSignal | undefined;
   #asked = 0;
   /** What earlier replies have told of. */
   #told: Usage = noUsage;
@@ -65,6 +70,7 @@ export class ServedRun {
   constructor(run: Run, options: ServedRunOptions) {
     this.run = run;
     this.#options = options;
+    this.#narrator = new Narrator({ asksSomebody: options.decide !== undefined });
     this.#stop = options.request.settings.stop ?? [];
     this.#events = run[Symbol.asyncIterator]();
   }
@@ -155,9 +161,7 @@ export class ServedRun {
   #take(event: EventOfType<"input-request">): boolean {
     const tool = event.toolName === undefined ? undefined : this.#options.tools.clientTool(event.toolName);
     if (event.kind !== "tool-result" || tool === undefined) {
-      // Nobody sits at the other end of this API who could answer.
-      const nobody = new Error("There is nobody to ask on this server.");
-      this.run.respond(event.requestId, event.kind === "approval" ? false : event.kind === "question" ? undefined : nobody);
+      this.#answer(event);
       return false;
     }
     this.#expected.delete(event.toolCallId ?? "");
@@ -166,12 +170,46 @@ export class ServedRun {
     return true;
   }
 
+  /** Answers what is not the client's to answer. */
+  #answer(event: EventOfType<"input-request">): void {
+    const { decide } = this.#options;
+    if (decide === undefined) return this.#respond(event, refusal(event));
+    this.#over ??= this.#untilOver();
+    decide(event, this.#over).then(
+      (value) => this.#respond(event, value),
+      () => this.#respond(event, refusal(event)),
+    );
+  }
+
+  #respond(event: EventOfType<"input-request">, value: unknown): void {
+    try {
+      this.run.respond(event.requestId, value);
+    } catch (error) {
+      // It has gone on without the answer; or cannot take it, which must not leave it waiting.
+      if (error instanceof MassGenError && error.code === "bad_response") this.run.respond(event.requestId, refusal(event));
+    }
+  }
+
+  #untilOver(): AbortSignal {
+    const controller = new AbortController();
+    const abort = () => controller.abort(new DOMException("The run is over.", "AbortError"));
+    this.run.result.then(abort, abort);
+    return controller.signal;
+  }
+
   #hand(onWait: () => void): Output {
     this.#out = this.#options.request.parallelToolCalls ? this.#pending.length : 1;
     const usage = this.#untold(this.run.usage);
     onWait();
     return { type: "tool-calls", calls: this.#pending.slice(0, this.#out).map(({ call }) => call), usage };
   }
+}
+
+/** What a run is told where nobody can be asked. */
+function refusal({ kind }: EventOfType<"input-request">): unknown {
+  const reason = "nobody can be asked on this server";
+  if (kind === "approval") return { approved: false, reason };
+  return kind === "question" ? undefined : new Error(`This tool cannot be used: ${reason}.`);
 }
 
 function fixed({ tools, settings, parallelToolCalls }: RunRequest): string {
