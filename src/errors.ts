@@ -82,6 +82,8 @@ export interface ErrorInfo {
   retryable?: boolean;
   retryAfterMs?: number;
   provider?: string;
+  /** Of a run without an answer: what its agents failed of, where all of them failed of the same. */
+  cause?: ErrorInfo;
 }
 
 export function errorInfo(error: unknown): ErrorInfo {

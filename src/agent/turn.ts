@@ -96,8 +96,12 @@ class Turn implements TurnRun, ReplySink {
   }
 
   usage(): Usage {
+    return this.#live === undefined ? this.#spent : addUsage(this.#spent, this.stepUsage());
+  }
+
+  stepUsage(): Usage {
     const live = this.#live;
-    return live === undefined ? this.#spent : addUsage(this.#spent, stepUsage(live.reply, live.request, this.#request.backend.type));
+    return live === undefined ? noUsage : stepUsage(live.reply, live.request, this.#request.backend.type);
   }
 
   hold(): () => void {

@@ -200,6 +200,8 @@ export interface TurnRun {
   partialText(): string;
   /** Tokens spent so far; the step in flight is estimated. */
   usage(): Usage;
+  /** The step in flight's part of it: exact once the model's reply is whole, while its tools run. */
+  stepUsage(): Usage;
   /** Its clocks stand still, until the returned function is called. */
   hold(): () => void;
 }

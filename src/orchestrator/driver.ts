@@ -4,7 +4,7 @@ import type { Approval, DecisionPoint, ExternalCall, StepEvent, ToolOutcome } fr
 import { type ErrorInfo, errorInfo } from "../errors.js";
 import type { RunWatcher } from "../telemetry/telemetry.js";
 import { limitsSteps } from "../token-manager/budget.js";
-import type { Usage } from "../token-manager/usage.js";
+import { addUsage, type Usage } from "../token-manager/usage.js";
 import type { ToolkitRun } from "../tools/toolkit.js";
 import { Briefing, type RunSpec } from "./briefing.js";
 import { initialState, step } from "./core/step.js";
@@ -29,7 +29,9 @@ export type Fact = Unstamped<CoreInput>;
 export class Driver implements TurnHost {
   readonly ledger: Ledger;
   /** What code of the caller's threw and ended the run. */
-  brokenBy: unknown;
+  #brokenBy: unknown;
+  /** What turns threw, by what the core was told of it. Made with the first. */
+  #thrown: WeakMap<ErrorInfo, unknown> | undefined;
   /** Logging and tracing, where they are on. Set before the start. */
   watcher: RunWatcher | undefined;
   readonly #options: ResolvedOptions;
@@ -72,6 +74,11 @@ export class Driver implements TurnHost {
     const { runtime, inputTimeoutMs: timeoutMs } = this.#options;
     this.#desk ??= new InputDesk({ runtime, timeoutMs, publish: (event) => this.#publish(event), hold: () => this.#clock.hold() });
     return this.#desk;
+  }
+
+  /** Tokens spent so far, in steps under way too. */
+  get usage(): Usage {
+    return this.#turns.reduce((sum, turn) => addUsage(sum, turn.stepUsage()), this.ledger.total);
   }
 
   /** Where the files of the result are, once the run is over. */
@@ -298,7 +305,10 @@ export class Driver implements TurnHost {
       live.check = this.#brief.toolkits?.check(agent, live.seen);
       live.run = startTurn(request, live);
       live.run.done.catch((error: unknown) => {
-        this.feed({ type: "turn-failed", turnId, error: errorInfo(error) });
+        const info = errorInfo(error);
+        this.#thrown ??= new WeakMap();
+        this.#thrown.set(info, error);
+        this.feed({ type: "turn-failed", turnId, error: info });
         this.#forget(turnId);
       });
     });
@@ -364,11 +374,16 @@ export class Driver implements TurnHost {
 
   /** Code of the caller's (a prompt, a rule, a budget check) threw. */
   #breakage(error: unknown): ErrorInfo {
-    this.brokenBy ??= error;
+    this.#brokenBy ??= error;
     const info = errorInfo(error);
     return info.code === "unknown"
       ? { ...info, code: "option_threw", message: `A function given as an option threw: ${info.message}` }
       : info;
+  }
+
+  /** What has ended the run, as it was thrown. */
+  causeOf({ cause }: ErrorInfo): unknown {
+    return this.#brokenBy ?? (cause === undefined ? undefined : this.#thrown?.get(cause));
   }
 
   /** Asked before a step. `false`: the turn will be stopped, for a budget has no room left. */

@@ -116,6 +116,11 @@ export class LiveTurn implements TurnHooks {
     return this.run?.usage() ?? noUsage;
   }
 
+  /** What the step in flight has spent. */
+  stepUsage(): Usage {
+    return this.run?.stepUsage() ?? noUsage;
+  }
+
   /** The gap between the final text so far and what the step in flight adds to it. */
   get #gap(): string {
     return this.#paused || this.#kept === "" ? "" : "\n\n";

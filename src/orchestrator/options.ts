@@ -16,7 +16,7 @@ import { resolveBudget, resolvePrices } from "./cost-options.js";
 import { atLeast, bad, given, knownKeys, oneOf, required, shown } from "./option-checks.js";
 import { type PlanningMode, type PlanningModeOptions, resolvePlanningMode } from "./planning-mode.js";
 import { defaultPrompts, type Prompts, type VotingSensitivity } from "./prompts/prompts.js";
-import type { TeamToolkits } from "./toolkits/team-toolkits.js";
+import type { RunnableToolkits } from "./toolkits/team-toolkits.js";
 import { resolveToolkits, type ToolkitOptions } from "./toolkits/toolkit-options.js";
 import { approval, borda, type DecisionRule, plurality, unanimity } from "./voting/rule.js";
 
@@ -183,7 +183,7 @@ export interface ResolvedOptions {
   budget: Budget | undefined;
   prices: PriceOverrides | undefined;
   /** Nothing, where nobody has any. */
-  toolkits: TeamToolkits | undefined;
+  toolkits: RunnableToolkits | undefined;
   planning: PlanningMode | undefined;
   telemetry: TelemetryPlan | undefined;
   record: RecordOptions | undefined;

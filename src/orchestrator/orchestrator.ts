@@ -8,9 +8,18 @@ import { checkRunOptions, type OrchestratorOptions, type ResolvedOptions, type R
 import { taskOf } from "./prompts/compose.js";
 import { Run } from "./run.js";
 
+/** What says how agents work together, and what agents get from their team's toolkits. */
+const OF_TEAMS = [
+  ...(["draftQuorum", "reviewer", "maxRestarts", "planningMode"] as const),
+  ...(["workspaces", "mcpServers", "toolkits", "taskPlanning", "memory"] as const),
+];
+
 /** A team of agents. Every `run` is isolated from every other. */
 export class Orchestrator implements AsyncDisposable {
-  readonly #options: ResolvedOptions;
+  readonly #given: OrchestratorOptions;
+  #options: ResolvedOptions;
+  /** Its agents by themselves. */
+  readonly #alone = new Map<string, Orchestrator>();
   readonly #running = new Set<Run>();
   readonly #forget = (run: Run): void => {
     this.#running.delete(run);
@@ -23,6 +32,7 @@ export class Orchestrator implements AsyncDisposable {
 
   /** Throws a `ConfigError` that names the option at fault. */
   constructor(options: OrchestratorOptions) {
+    this.#given = options;
     this.#options = resolveOptions(options);
   }
 
@@ -33,6 +43,37 @@ export class Orchestrator implements AsyncDisposable {
   /** Whether a result may be sent back: its text counts only once it is accepted. */
   get reviews(): boolean {
     return this.#options.core.maxRestarts > 0;
+  }
+
+  /**
+   * Whether an agent has a tool of this name, or a toolkit may give it one. Of toolkits that are not massgen's own nothing is known
+   * before they are opened: they may give any.
+   */
+  mayHaveTool(name: string): boolean {
+    const { agents, toolkits } = this.#options;
+    return agents.some(({ tools }) => tools.some((tool) => tool.name === name)) || toolkits?.mayOffer(name) === true;
+  }
+
+  /**
+   * One of its agents by itself, which answers without coordination: with its backend, the tools it has in this team, and this
+   * team's limits, budget and prices. The same object for the same agent; it is closed with this one.
+   * @throws ConfigError for an agent that does not exist.
+   */
+  alone(agentId: string): Orchestrator {
+    const before = this.#alone.get(agentId);
+    if (before !== undefined) return before;
+    const index = this.agents.findIndex(({ id }) => id === agentId);
+    const agent = this.agents[index];
+    if (agent === undefined) {
+      const message = `alone("${agentId}"): there is no such agent; there are ${this.agents.map(({ id }) => id).join(", ")}`;
+      throw new ConfigError("unknown_agent", message);
+    }
+    const options = { ...this.#given, agents: [agent] };
+    for (const key of OF_TEAMS) delete options[key];
+    const alone = new Orchestrator(options);
+    alone.#options = { ...alone.#options, toolkits: this.#options.toolkits?.alone(index) };
+    this.#alone.set(agentId, alone);
+    return alone;
   }
 
   /**
@@ -70,10 +111,12 @@ export class Orchestrator implements AsyncDisposable {
   async close(): Promise<void> {
     this.#closed = true;
     const { ownBackends, toolkits } = this.#options;
+    const alone = Promise.all([...this.#alone.values()].map((each) => each.close()));
     const running = [...this.#running];
     for (const run of running) run.abort("the orchestrator was closed");
     const backends = Promise.all(ownBackends.map((backend) => backend.close?.()));
     if (toolkits !== undefined || this.#telemetry !== undefined) await Promise.allSettled(running.map(({ result }) => result));
+    await alone; // its runs use the same toolkits
     await Promise.all([backends, toolkits?.close(), ...this.#recording]);
     // What could not be loaded has failed every run already.
     const telemetry = await this.#telemetry?.catch(() => undefined);

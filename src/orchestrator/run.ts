@@ -57,7 +57,10 @@ export interface RunResult {
 /** What there was when a run ended without a result. */
 export type PartialResult = Pick<RunResult, "runId" | "answers" | "votes" | "usage" | "cost" | "costByAgent" | "attempts" | "epochs">;
 
-/** A run that ended without a result: `aborted`, `deadline` or `no_answer` when nobody had answered, or the code of what broke. */
+/**
+ * A run that ended without a result: `aborted`, `deadline` or `no_answer` when nobody had answered, or the code of what broke.
+ * `cause`: what threw; of `no_answer` and `deadline`, the error that every agent failed of, where they all failed for one reason.
+ */
 export class RunError extends MassGenError {
   /** Answers, votes and usage up to then. */
   readonly partial: PartialResult;
@@ -202,6 +205,11 @@ export class Run implements AsyncIterable<CoordinationEvent> {
     };
   }
 
+  /** Tokens spent so far. Steps that are under way count too: exactly, once the model has finished its reply; else as an estimate. */
+  get usage(): Usage {
+    return this.#driver.usage;
+  }
+
   /** Calls the listener at every event of the type, `"*"` for all of them. An error it throws is the process's, not the run's. */
   on<T extends ListenerType>(type: T, listener: EventListener<T>): this {
     this.#log.on(type, listener);
@@ -293,8 +301,8 @@ export class Run implements AsyncIterable<CoordinationEvent> {
 
   #errorOf(event: EventOfType<"run-error" | "run-abort">): RunError {
     if (event.type === "run-error") {
-      const { brokenBy } = this.#driver;
-      return new RunError(event.error.code, event.error.message, this.#soFar(), brokenBy === undefined ? undefined : { cause: brokenBy });
+      const cause = this.#driver.causeOf(event.error);
+      return new RunError(event.error.code, event.error.message, this.#soFar(), cause === undefined ? undefined : { cause });
     }
     return new RunError("aborted", `The run was aborted: ${event.reason}`, this.#soFar(), { cause: this.#aborted?.reason });
   }

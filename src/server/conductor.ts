@@ -7,9 +7,10 @@ import { isBackgroundJob } from "./background-jobs.js";
 import { conformityCheck } from "./conformity.js";
 import { badRequest } from "./http-error.js";
 import type { ModelTable, ServedModel } from "./models.js";
+import type { ServerOptions } from "./options.js";
 import type { ParkedRuns } from "./parked-runs.js";
 import type { RunRequest } from "./requests/run-request.js";
-import { type Output, ServedRun } from "./served-run.js";
+import { type Output, ServedRun, type ServedRunOptions } from "./served-run.js";
 import { nameTools } from "./tool-names.js";
 
 /** A request on its way. */
@@ -25,6 +26,7 @@ export interface ConductorOptions {
   parked: ParkedRuns;
   /** Whether titles and tags go to one agent, and to which: its id, or the first. */
   backgroundJobs: boolean | string;
+  onInputRequest: ServerOptions["onInputRequest"];
 }
 
 /** A reply under way. */
@@ -56,7 +58,7 @@ export class Conductor {
   #started(request: RunRequest, context: RequestContext, model: ServedModel): Reply {
     const orchestrator = this.#orchestratorFor(request, model);
     const taken = orchestrator.agents.flatMap(({ tools }) => tools.map(({ name }) => name));
-    const tools = nameTools(request.tools, taken);
+    const tools = nameTools(request.tools, taken, (name) => orchestrator.mayHaveTool(name));
     const check = conformityCheck(request.settings.responseFormat, request.echo === undefined ? "response_format" : "text.format");
     const toolChoice = tools.choice(request.toolChoice);
     const run = orchestrator.run(tools.messages(request.messages), {
@@ -73,6 +75,7 @@ export class Conductor {
       tools,
       reviewed: orchestrator.reviews,
       check,
+      decide: this.#decide(request, context),
       callId: (n, agentId) =>
         `call_${Math.max(
           0,
@@ -80,6 +83,14 @@ export class Conductor {
         )}_${token}_${n}`,
     });
     return this.#reply(served, token, context.owner);
+  }
+
+  #decide(request: RunRequest, { requestId }: RequestContext): ServedRunOptions["decide"] {
+    const { onInputRequest } = this.#options;
+    if (onInputRequest === undefined) return undefined;
+    const { user, metadata } = request;
+    const context = { requestId, ...(user !== undefined && { user }), ...(metadata !== undefined && { metadata }) };
+    return async (event, signal) => onInputRequest(event, { ...context, signal });
   }
 
   #orchestratorFor(request: RunRequest, model: ServedModel): Orchestrator {

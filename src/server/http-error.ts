@@ -71,14 +71,26 @@ const CODE_OF: Record<string, string> = { context_overflow: "context_length_exce
 
 /** A run that failed: mostly the fault of a provider behind it. */
 function fromRun(error: MassGenError): HttpError {
-  const cause = error instanceof BackendError ? error : undefined;
-  const status = STATUS_OF[error.code] ?? 502;
-  const retryAfter = cause?.retryAfterMs === undefined ? undefined : Math.ceil(cause.retryAfterMs / 1000);
-  return new HttpError(status, error.message, {
-    code: CODE_OF[error.code] ?? error.code,
+  // Where all agents failed for one reason, that reason: a client must not ask again for what is too long.
+  const reason = error.code === "no_answer" && error.cause instanceof MassGenError ? error.cause : error;
+  const status = STATUS_OF[reason.code] ?? 502;
+  const waitMs = reason instanceof BackendError ? reason.retryAfterMs : undefined;
+  const retryAfter = waitMs === undefined ? undefined : Math.ceil(waitMs / 1000);
+  return new HttpError(status, toldOf(error, reason), {
+    code: CODE_OF[reason.code] ?? reason.code,
     ...(retryAfter !== undefined && { retryAfter }),
     cause: error,
   });
+}
+
+/** Messages of runs name agents, providers' addresses and files: they are the operator's, and in the log. */
+function toldOf({ code }: MassGenError, reason: MassGenError): string {
+  const log = "The server's log says more.";
+  if (code === "no_answer" && reason.code !== code) return `No agent could answer, all of them for one reason: ${reason.code}. ${log}`;
+  if (code === "no_answer") return `No agent could answer. ${log}`;
+  if (code === "deadline") return `The time was up before any agent had answered. ${log}`;
+  if (code === "aborted") return `The run was stopped. ${log}`;
+  return `The run failed: ${code}. ${log}`;
 }
 
 function typeOf(status: number): string {

@@ -1,6 +1,5 @@
-import type { Agent } from "../agent/agent.js";
 import { ConfigError } from "../errors.js";
-import { Orchestrator } from "../orchestrator/orchestrator.js";
+import type { Orchestrator } from "../orchestrator/orchestrator.js";
 import { HttpError } from "./http-error.js";
 
 /** A name that clients may ask for. */
@@ -24,7 +23,7 @@ export class ModelTable {
     for (const name of names) {
       const id = slug(name);
       const orchestrator = teams[name]!;
-      const singles = orchestrator.agents.map((agent) => single(agent));
+      const singles = orchestrator.agents.map(({ id: agentId }) => orchestrator.alone(agentId));
       this.#add(id, { id, orchestrator, singles }, [name, `massgen/${name}`]);
     }
     const [first] = this.#models.values();
@@ -58,11 +57,6 @@ export class ModelTable {
   get ids(): readonly string[] {
     return this.#listed;
   }
-}
-
-/** An agent alone answers at once, with the tools it has in its team. */
-function single(agent: Agent): Orchestrator {
-  return new Orchestrator({ agents: [agent] });
 }
 
 /** Some clients take what stands before a `/` for a provider. */

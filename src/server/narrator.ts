@@ -9,6 +9,13 @@ const WHY: Record<EventOfType<"consensus">["reason"], string> = {
   "finished-early": "It was asked to finish:",
 };
 
+const ASKED = "the operator is asked.";
+const UNASKED = {
+  approval: "that has to be allowed and nobody can be asked here, so it is not done.",
+  question: "nobody can be asked here, so it stays unanswered.",
+  "tool-result": "nobody can carry that out here, so it is not done.",
+};
+
 interface Draft {
   agentId: string;
   /** Written and not told yet. */
@@ -20,6 +27,7 @@ interface Draft {
  * others when it has finished.
  */
 export class Narrator {
+  readonly #asked: { approval: string; question: string; "tool-result": string };
   readonly #drafts = new Map<string, Draft>();
   #speaker: string | undefined;
   /** What happened while somebody spoke. */
@@ -28,6 +36,11 @@ export class Narrator {
   #last: string | undefined;
   /** It has been said that the votes are void. */
   #void = false;
+
+  /** `asksSomebody`: what runs ask besides their client is put to the operator. Default: to nobody. */
+  constructor({ asksSomebody = false } = {}) {
+    this.#asked = asksSomebody ? { approval: ASKED, question: ASKED, "tool-result": ASKED } : UNASKED;
+  }
 
   /** What is to be said at this event; mostly nothing. */
   tell(event: CoordinationEvent): string {
@@ -69,6 +82,11 @@ export class Narrator {
         return this.#line("The votes so far are void: there is a new answer.");
       case "tool-call":
         return event.phase === "present" ? "" : this.#use(`${event.agentId} uses ${event.toolName}.`);
+      case "input-request": {
+        const { kind, toolName, agentId = "A tool" } = event;
+        const wish = kind === "question" ? "asks a question" : `wants to use ${toolName}`;
+        return this.#line(`${agentId} ${wish}: ${this.#asked[kind]}`);
+      }
       case "abstain":
         return this.#line(`${event.agentId} abstains.`);
       case "turn-finish":

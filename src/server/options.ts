@@ -1,5 +1,6 @@
 import { ConfigError } from "../errors.js";
 import { nearest } from "../nearest-key.js";
+import type { EventOfType } from "../orchestrator/events.js";
 import type { Orchestrator } from "../orchestrator/orchestrator.js";
 import type { Progress } from "./replies/common.js";
 import type { SessionsOptions } from "./sessions.js";
@@ -40,8 +41,25 @@ export interface ServerOptions {
   sessions?: boolean | Partial<SessionsOptions>;
   /** Whether `/metrics` is open to all even where keys are asked for. Default false. */
   openMetrics?: boolean;
+  /**
+   * Decides what a run asks that its client cannot answer: an approval (true, false or `{ approved, reason, input }`), a toolkit's
+   * question, the result of a tool of the team's that has no `execute`. The run waits, at most as long as the orchestrator's
+   * `inputTimeoutMs`. What it throws counts as a refusal. Default: approvals are denied, questions stay unanswered, at once.
+   */
+  onInputRequest?: (event: EventOfType<"input-request">, context: InputRequestContext) => unknown;
   /** Told of every request when it is over, except of probes (`/health`, `/ready`, `/metrics`). */
   log?: (record: RequestRecord) => void;
+}
+
+/** Whose run asks. */
+export interface InputRequestContext {
+  /** Of the HTTP request that began the run. */
+  requestId: string;
+  /** What the client sent as these. */
+  user?: string;
+  metadata?: Record<string, string>;
+  /** Aborted when nobody waits for the answer any more. */
+  signal: AbortSignal;
 }
 
 export interface RequestRecord {
@@ -74,6 +92,7 @@ const DEFAULTS = {
   idempotencyTtlMs: 600_000,
   maxIdempotent: 1_000,
   openMetrics: false,
+  onInputRequest: undefined as ServerOptions["onInputRequest"],
   log: (_record: RequestRecord): void => {},
 };
 
@@ -95,6 +114,8 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   if (!isListOf(resolved.corsOrigins, (origin) => origin === "*" || /^[a-z][a-z0-9+.-]*:\/\/[^/\s]+$|^null$/i.test(origin)))
     throw bad("corsOrigins", 'must be a list of origins like "https://chat.example.org", or ["*"]');
   if (typeof resolved.log !== "function") throw bad("log", "must be a function");
+  if (resolved.onInputRequest !== undefined && typeof resolved.onInputRequest !== "function")
+    throw bad("onInputRequest", "must be a function");
   const { backgroundJobs, models } = resolved;
   if (typeof backgroundJobs === "string") {
     const ids = Object.values(models).flatMap(({ agents }) => agents.map(({ id }) => id));

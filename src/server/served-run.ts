@@ -2,7 +2,7 @@ import { MassGenError } from "../errors.js";
 import type { CoordinationEvent, EventOfType } from "../orchestrator/events.js";
 import { isTerminal } from "../orchestrator/events.js";
 import type { Run, RunResult } from "../orchestrator/run.js";
-import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
+import { noUsage, restOfUsage, type Usage } from "../token-manager/usage.js";
 import type { ConformityCheck } from "./conformity.js";
 import { Narrator } from "./narrator.js";
 import type { ClientTool, RunRequest } from "./requests/run-request.js";
@@ -41,6 +41,8 @@ export interface ServedRunOptions {
   reviewed: boolean;
   /** Whether the final text is what was asked for. */
   check: ConformityCheck | undefined;
+  /** Answers what the run asks and its client cannot; absent: nobody can. */
+  decide: ((event: EventOfType<"input-request">, signal: AbortSignal) => Promise<unknown>) | undefined;
   /** The id under which the n-th call of the run goes out. */
   callId(n: number, agentId: string): string;
 }
@@ -50,16 +52,17 @@ export class ServedRun {
   readonly run: Run;
   readonly #options: ServedRunOptions;
   readonly #events: AsyncIterator<CoordinationEvent, undefined>;
-  readonly #narrator = new Narrator();
+  readonly #narrator: Narrator;
   /** Calls of the client's tools in the step under way, by their ids in the run. */
   readonly #expected = new Set<string>();
   /** Calls asked and not answered, those out first. */
   #pending: Pending[] = [];
-  /** The code of each agent's last failure. */
-  readonly #failures = new Map<string, string>();
   #out = 0;
+  /** Aborted when the run is over; made when first needed. */
+  #over: AbortSignal | undefined;
   #asked = 0;
-  #usage: Usage = noUsage;
+  /** What earlier replies have told of. */
+  #told: Usage = noUsage;
   readonly #stop: readonly string[];
   /** The next text begins a reply. */
   #fresh = true;
@@ -67,6 +70,7 @@ export class ServedRun {
   constructor(run: Run, options: ServedRunOptions) {
     this.run = run;
     this.#options = options;
+    this.#narrator = new Narrator({ asksSomebody: options.decide !== undefined });
     this.#stop = options.request.settings.stop ?? [];
     this.#events = run[Symbol.asyncIterator]();
   }
@@ -118,10 +122,7 @@ export class ServedRun {
         return yield this.#hand(onWait);
       }
       if (event.type === "tool-call") this.#expect(event);
-      else if (event.type === "step-finish") {
-        this.#usage = addUsage(this.#usage, event.usage);
-        this.#expected.clear();
-      } else if (event.type === "turn-error") this.#failures.set(event.agentId, event.error.code);
+      else if (event.type === "step-finish") this.#expected.clear();
       const said = this.#narrator.tell(event);
       if (said !== "") yield { type: "progress", delta: said };
       if (isVoid(event)) {
@@ -131,15 +132,13 @@ export class ServedRun {
       }
       if (isTerminal(event)) break;
     }
-    const result = await this.run.result.catch((error) => {
-      throw this.#blamed(error);
-    });
+    const result = await this.run.result;
     const rest = (this.#options.reviewed ? stops.push(result.text) : "") + stops.end();
     text += rest;
     if (this.#options.reviewed) this.#options.check?.(text);
     if (rest !== "") yield { type: "text", delta: rest };
     if (!this.#options.reviewed) this.#options.check?.(text);
-    yield { type: "finish", result, usage: this.#usage };
+    yield { type: "finish", result, usage: this.#untold(result.usage) };
   }
 
   /** Stops it, if it still goes on. */
@@ -148,11 +147,10 @@ export class ServedRun {
     void this.#events.return?.();
   }
 
-  /** Where no agent got anywhere, and all for one reason, that reason: a client must not ask again for what is too long. */
-  #blamed(error: unknown): unknown {
-    const [code, ...others] = new Set(this.#failures.values());
-    if (!(error instanceof MassGenError) || error.code !== "no_answer" || code === undefined || others.length > 0) return error;
-    return new MassGenError(code, error.message, { cause: error });
+  #untold(spent: Usage): Usage {
+    const usage = restOfUsage(spent, this.#told);
+    this.#told = spent;
+    return usage;
   }
 
   #expect({ toolCallId, toolName, invalid, builtin, phase }: EventOfType<"tool-call">): void {
@@ -163,9 +161,7 @@ export class ServedRun {
   #take(event: EventOfType<"input-request">): boolean {
     const tool = event.toolName === undefined ? undefined : this.#options.tools.clientTool(event.toolName);
     if (event.kind !== "tool-result" || tool === undefined) {
-      // Nobody sits at the other end of this API who could answer.
-      const nobody = new Error("There is nobody to ask on this server.");
-      this.run.respond(event.requestId, event.kind === "approval" ? false : event.kind === "question" ? undefined : nobody);
+      this.#answer(event);
       return false;
     }
     this.#expected.delete(event.toolCallId ?? "");
@@ -174,13 +170,46 @@ export class ServedRun {
     return true;
   }
 
+  /** Answers what is not the client's to answer. */
+  #answer(event: EventOfType<"input-request">): void {
+    const { decide } = this.#options;
+    if (decide === undefined) return this.#respond(event, refusal(event));
+    this.#over ??= this.#untilOver();
+    decide(event, this.#over).then(
+      (value) => this.#respond(event, value),
+      () => this.#respond(event, refusal(event)),
+    );
+  }
+
+  #respond(event: EventOfType<"input-request">, value: unknown): void {
+    try {
+      this.run.respond(event.requestId, value);
+    } catch (error) {
+      // It has gone on without the answer; or cannot take it, which must not leave it waiting.
+      if (error instanceof MassGenError && error.code === "bad_response") this.run.respond(event.requestId, refusal(event));
+    }
+  }
+
+  #untilOver(): AbortSignal {
+    const controller = new AbortController();
+    const abort = () => controller.abort(new DOMException("The run is over.", "AbortError"));
+    this.run.result.then(abort, abort);
+    return controller.signal;
+  }
+
   #hand(onWait: () => void): Output {
     this.#out = this.#options.request.parallelToolCalls ? this.#pending.length : 1;
-    const usage = this.#usage;
-    this.#usage = noUsage;
+    const usage = this.#untold(this.run.usage);
     onWait();
     return { type: "tool-calls", calls: this.#pending.slice(0, this.#out).map(({ call }) => call), usage };
   }
+}
+
+/** What a run is told where nobody can be asked. */
+function refusal({ kind }: EventOfType<"input-request">): unknown {
+  const reason = "nobody can be asked on this server";
+  if (kind === "approval") return { approved: false, reason };
+  return kind === "question" ? undefined : new Error(`This tool cannot be used: ${reason}.`);
 }
 
 function fixed({ tools, settings, parallelToolCalls }: RunRequest): string {

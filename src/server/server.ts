@@ -72,7 +72,12 @@ export function createServer(given: ServerOptions): Server {
   const authenticate = authenticator(options.apiKeys);
   const admission = new Admission(options);
   const parked = new ParkedRuns({ ttlMs: options.parkedTtlMs, max: options.maxParked });
-  const conductor = new Conductor({ models, parked, backgroundJobs: options.backgroundJobs });
+  const conductor = new Conductor({
+    models,
+    parked,
+    backgroundJobs: options.backgroundJobs,
+    onInputRequest: options.onInputRequest,
+  });
   const idempotent = new IdempotentReplies({ ttlMs: options.idempotencyTtlMs, max: options.maxIdempotent });
   const sessions = options.sessions === false ? undefined : new Sessions(options.sessions);
   const metrics = new Metrics([

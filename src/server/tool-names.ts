@@ -12,16 +12,22 @@ export interface NamedTools {
   messages(messages: Message[]): Message[];
 }
 
-export function nameTools(clientTools: readonly ClientTool[], taken: Iterable<string>): NamedTools {
+/** `taken`: names that agents' tools have. `mayBeTaken`: whether a tool of the run, one of a toolkit still to be opened say, may have a name. */
+export function nameTools(
+  clientTools: readonly ClientTool[],
+  taken: Iterable<string>,
+  mayBeTaken: (name: string) => boolean = () => false,
+): NamedTools {
   const used = new Set([...RESERVED_TOOL_NAMES, ...taken]);
   const ours = new Map<string, string>();
   const theirs = new Map<string, ClientTool>();
   const tools = clientTools.map((tool): Tool => {
-    const name = freeName(tool.name, used);
+    const name = freeName(tool.name, used, mayBeTaken);
     used.add(name);
     ours.set(tool.name, name);
     theirs.set(name, tool);
-    return { name, description: tool.description, inputSchema: tool.inputSchema };
+    const description = name === tool.name ? tool.description : `The user's own tool "${tool.name}". ${tool.description}`.trim();
+    return { name, description, inputSchema: tool.inputSchema };
   });
   const renamed = [...ours].some(([from, to]) => from !== to);
   return {
@@ -32,9 +38,9 @@ export function nameTools(clientTools: readonly ClientTool[], taken: Iterable<st
   };
 }
 
-function freeName(name: string, used: ReadonlySet<string>): string {
+function freeName(name: string, used: ReadonlySet<string>, mayBeTaken: (name: string) => boolean): string {
   const safe = name.replace(/[^\w-]/g, "_").slice(0, 64);
-  if (!used.has(safe)) return safe;
+  if (!used.has(safe) && !mayBeTaken(safe)) return safe;
   for (let n = 1; ; n++) {
     const other = `client${n === 1 ? "" : n}_${safe}`.slice(0, 64);
     if (!used.has(other)) return other;

@@ -281,6 +281,42 @@ describe("an option that throws", () => {
   });
 });
 
+describe("the cause of a run without an answer", () => {
+  const limited = (retryAfterMs: number) => fail("rate_limit", { retryable: false, retryAfterMs });
+
+  it("is what all agents failed of: the error that asks for the longest wait", async () => {
+    const { error, of } = await play(team({ a: [limited(2_000)], b: [limited(7_000)], c: [limited(5_000)] }));
+    expect(error).toMatchObject({ code: "no_answer", cause: { name: "BackendError", code: "rate_limit", retryAfterMs: 7_000 } });
+    expect(of("run-error")).toMatchObject([{ error: { cause: { code: "rate_limit", retryAfterMs: 7_000 } } }]);
+  });
+
+  it("is left open where they failed of different things", async () => {
+    const { error, of } = await play(team({ a: [limited(2_000)], b: [fail("authentication")] }));
+    expect(error.cause).toBeUndefined();
+    expect(of("run-error")[0]!.error).not.toHaveProperty("cause");
+  });
+});
+
+describe("what a run has spent so far", () => {
+  it("has the step whose calls are being carried out, to the token, and in the end everything", async () => {
+    const usage = { inputTokens: 90, outputTokens: 10, cachedInputTokens: 30 };
+    const book = tool({ name: "book", description: "Books.", input: { type: "object" } });
+    const agents = { a: { backend: { usage } } };
+    let asked: unknown;
+    const { run, result } = await play(team({ a: [callTool("book"), "Booked."] }, { agents }), {
+      tools: [book],
+      during: (event, run) => {
+        if (event.type !== "input-request") return;
+        asked = run.usage;
+        run.respond(event.requestId, "ok");
+      },
+    });
+    expect(asked).toEqual(usage);
+    expect(run.usage).toEqual({ inputTokens: 180, outputTokens: 20, cachedInputTokens: 60 });
+    expect(result.usage).toMatchObject(run.usage);
+  });
+});
+
 describe("an input-request", () => {
   it("says where in the run it belongs", async () => {
     const book = tool({ name: "book", description: "Books.", input: { type: "object", properties: {} } });

@@ -213,7 +213,21 @@ function noAnswer(state: CoreState, cause: string): ErrorInfo {
     return lastError ? [`${agentId}: ${lastError.message}`] : [];
   });
   const sentences = [why, ...errors].map((sentence) => sentence?.replace(/\.$/, ""));
-  return { name: "MassGenError", code: cause === "deadline" ? "deadline" : "no_answer", message: `${sentences.join(". ")}.` };
+  const common = commonFailure(state);
+  return {
+    name: "MassGenError",
+    code: cause === "deadline" ? "deadline" : "no_answer",
+    message: `${sentences.join(". ")}.`,
+    ...(common !== undefined && { cause: common }),
+  };
+}
+
+/** Where every agent failed for one reason, the failure that asks for the longest wait. */
+function commonFailure({ agents }: CoreState): ErrorInfo | undefined {
+  const errors = agents.flatMap(({ lastError, out }) => (lastError === null || out === "budget" ? [] : [lastError]));
+  const [first] = errors;
+  if (first === undefined || errors.length < agents.length || errors.some(({ code }) => code !== first.code)) return undefined;
+  return errors.reduce((longest, error) => ((error.retryAfterMs ?? 0) > (longest.retryAfterMs ?? 0) ? error : longest));
 }
 
 // ---- the clock of the run stands still while an answer is presented and reviewed

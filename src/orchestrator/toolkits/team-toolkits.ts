@@ -10,9 +10,14 @@ export interface Kit {
 export interface KitOrder {
   agents: number[];
   make(): Toolkit | Promise<Toolkit>;
+  /** Whether a tool of it may have this name; known before it is made. */
+  mayOffer(name: string): boolean;
   /** Whether the orchestrator made it, and so closes it. */
   own: boolean;
 }
+
+/** What a run is told of the toolkits it may use. */
+export type RunnableToolkits = Pick<TeamToolkits, "has" | "mayOffer" | "kits" | "close" | "alone">;
 
 /** The toolkits of a team, shared by its runs. */
 export class TeamToolkits {
@@ -25,6 +30,24 @@ export class TeamToolkits {
 
   has(agent: number): boolean {
     return this.#orders.some(({ agents }) => agents.includes(agent));
+  }
+
+  mayOffer(name: string): boolean {
+    return this.#orders.some((order) => order.mayOffer(name));
+  }
+
+  /** Those of one agent, for runs of its own. They stay the team's: closing them does nothing. */
+  alone(agent: number): RunnableToolkits | undefined {
+    if (!this.has(agent)) return undefined;
+    const mine = (having: readonly number[]) => having.includes(agent);
+    const alone: RunnableToolkits = {
+      has: () => true,
+      mayOffer: (name) => this.#orders.some((order) => mine(order.agents) && order.mayOffer(name)),
+      kits: async () => (await this.kits()).filter(({ agents }) => mine(agents)).map(({ toolkit }) => ({ toolkit, agents: [0] })),
+      close: async () => {},
+      alone: () => alone,
+    };
+    return alone;
   }
 
   /** Makes what has not been made. What cannot be made is tried again by the next run. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { callTool, scriptedBackend } from "../../../src/testing/index.js";
+import { callTool, say, scriptedBackend } from "../../../src/testing/index.js";
 import { member, startTeam } from "../helpers.js";
 
 const messages = [{ role: "user" as const, content: "What is the weather in Paris?" }];
@@ -21,6 +21,24 @@ test.each(["required", { type: "function", function: { name: "get_weather" } }] 
     expect(second.choices[0]).toMatchObject({ finish_reason: "stop", message: { content: "It is sunny." } });
   },
 );
+
+test("each reply tells the tokens of its own steps, that of the calls too", async () => {
+  const usage = [
+    { inputTokens: 90, outputTokens: 10 },
+    { inputTokens: 200, outputTokens: 30, cachedInputTokens: 90 },
+  ];
+  const backend = scriptedBackend([
+    [callTool("get_weather", {}), { usage: usage[0]! }],
+    [say("It is sunny."), { usage: usage[1]! }],
+  ]);
+  const { client } = await startTeam([backend]);
+  const first = await client.chat.completions.create({ model: "team", messages, tools });
+  expect(first.usage).toMatchObject({ prompt_tokens: 90, completion_tokens: 10 });
+  const message = first.choices[0]!.message;
+  const next = [...messages, message, { role: "tool" as const, tool_call_id: message.tool_calls![0]!.id, content: "sunny" }];
+  const second = await client.chat.completions.create({ model: "team", messages: next, tools });
+  expect(second.usage).toMatchObject({ prompt_tokens: 200, completion_tokens: 30, prompt_tokens_details: { cached_tokens: 90 } });
+});
 
 describe("a follow-up that asks for something else", () => {
   const schema = { type: "object", properties: { sky: { type: "string" } }, required: ["sky"] };

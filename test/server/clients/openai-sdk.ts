@@ -96,6 +96,7 @@ export function openaiSdkTests(Client: typeof OpenAI): void {
         status: 429,
         type: "rate_limit_error",
         requestID: expect.stringMatching(/^req_/),
+        headers: expect.toSatisfy((headers: Headers) => headers.get("retry-after") === "3"),
       });
       await expect(client.chat.completions.stream({ model: "team", messages }).done()).rejects.toThrow(/rate_limit/);
       const small = () => scriptedBackend(() => fail("context_overflow", { status: 400 }));

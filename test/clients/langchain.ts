@@ -1,7 +1,7 @@
 import { type AIMessage, type AIMessageChunk, HumanMessage, SystemMessage, ToolMessage } from "@langchain/core/messages";
 import { tool } from "@langchain/core/tools";
 import { ChatOpenAI } from "@langchain/openai";
-import { describe, expect, inject, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { weatherTeam } from "../server/clients/team.js";
 import { member, startTeam } from "../server/helpers.js";
@@ -12,7 +12,7 @@ const getWeather = tool(({ city }: { city: string }) => `sunny in ${city}`, {
   schema: z.object({ city: z.string() }),
 });
 
-describe.skipIf(inject("clientsMissing") !== "").each([false, true])("LangChain's ChatOpenAI, useResponsesApi: %s", (useResponsesApi) => {
+describe.each([false, true])("LangChain's ChatOpenAI, useResponsesApi: %s", (useResponsesApi) => {
   const modelOf = (url: string) =>
     new ChatOpenAI({ model: "team", apiKey: "none", maxRetries: 0, useResponsesApi, configuration: { baseURL: `${url}/v1` } });
 

@@ -1,6 +1,6 @@
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText, isStepCount, Output, streamText, tool } from "ai";
-import { describe, expect, inject, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { fail, say } from "../../src/testing/index.js";
 import { weatherTeam } from "../server/clients/team.js";
@@ -16,7 +16,7 @@ const tools = {
   }),
 };
 
-describe.skipIf(inject("clientsMissing") !== "")("the AI SDK with @ai-sdk/openai-compatible", () => {
+describe("the AI SDK with @ai-sdk/openai-compatible", () => {
   test("generateText: text, reasoning and usage", async () => {
     const { url } = await startTeam();
     const { text, reasoningText, usage, finishReason } = await generateText({ model: modelOf(url), prompt: "Which index fits?" });
