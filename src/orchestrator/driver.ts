@@ -307,6 +307,8 @@ export class Driver implements TurnHost {
       live.run.done.catch((error: unknown) => {
         const info = errorInfo(error);
         this.#thrown ??= new WeakMap();
+        // Until it is read for the first time, a stack holds on to all that its frames do: the whole turn.
+        if (error instanceof Error) void error.stack;
         this.#thrown.set(info, error);
         this.feed({ type: "turn-failed", turnId, error: info });
         this.#forget(turnId);
