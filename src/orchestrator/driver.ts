@@ -27,9 +27,7 @@ export type Fact = Unstamped<CoreInput>;
 export class Driver implements TurnHost {
   readonly ledger: Ledger;
   /** What code of the caller's threw and ended the run. */
-  #brokenBy: unknown;
-  /** What turns threw, by what the core was told of it. Made with the first. */
-  #thrown: WeakMap<ErrorInfo, unknown> | undefined;
+  brokenBy: unknown;
   readonly #options: ResolvedOptions;
   readonly #spec: RunSpec;
   readonly #log: EventLog;
@@ -292,10 +290,7 @@ export class Driver implements TurnHost {
       live.check = this.#brief.toolkits?.check(agent, live.seen);
       live.run = startTurn(request, live);
       live.run.done.catch((error: unknown) => {
-        const info = errorInfo(error);
-        this.#thrown ??= new WeakMap();
-        this.#thrown.set(info, error);
-        this.feed({ type: "turn-failed", turnId, error: info });
+        this.feed({ type: "turn-failed", turnId, error: errorInfo(error) });
         this.#forget(turnId);
       });
     });
@@ -371,16 +366,11 @@ export class Driver implements TurnHost {
 
   /** Code of the caller's (a prompt, a rule, a budget check) threw. */
   #breakage(error: unknown): ErrorInfo {
-    this.#brokenBy ??= error;
+    this.brokenBy ??= error;
     const info = errorInfo(error);
     return info.code === "unknown"
       ? { ...info, code: "option_threw", message: `A function given as an option threw: ${info.message}` }
       : info;
-  }
-
-  /** What has ended the run, as it was thrown. */
-  causeOf({ cause }: ErrorInfo): unknown {
-    return this.#brokenBy ?? (cause === undefined ? undefined : this.#thrown?.get(cause));
   }
 
   /** Asked before a step. `false`: the turn will be stopped, for a budget has no room left. */
