@@ -102,3 +102,8 @@ export function errorInfo(error: unknown): ErrorInfo {
   if (error instanceof Error) return { name: error.name, code: "unknown", message: error.message };
   return { name: "Error", code: "unknown", message: String(error) };
 }
+
+/** The error that a picture shows, made anew: what was thrown would hold on to whatever it happened in. */
+export function errorOf({ code, message, ...info }: ErrorInfo): MassGenError {
+  return info.retryable === undefined ? new MassGenError(code, message) : new BackendError(code as BackendErrorCode, message, info);
+}

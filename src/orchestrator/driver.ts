@@ -29,9 +29,7 @@ export type Fact = Unstamped<CoreInput>;
 export class Driver implements TurnHost {
   readonly ledger: Ledger;
   /** What code of the caller's threw and ended the run. */
-  #brokenBy: unknown;
-  /** What turns threw, by what the core was told of it. Made with the first. */
-  #thrown: WeakMap<ErrorInfo, unknown> | undefined;
+  brokenBy: unknown;
   /** Logging and tracing, where they are on. Set before the start. */
   watcher: RunWatcher | undefined;
   readonly #options: ResolvedOptions;
@@ -305,12 +303,7 @@ export class Driver implements TurnHost {
       live.check = this.#brief.toolkits?.check(agent, live.seen);
       live.run = startTurn(request, live);
       live.run.done.catch((error: unknown) => {
-        const info = errorInfo(error);
-        this.#thrown ??= new WeakMap();
-        // Until it is read for the first time, a stack holds on to all that its frames do: the whole turn.
-        if (error instanceof Error) void error.stack;
-        this.#thrown.set(info, error);
-        this.feed({ type: "turn-failed", turnId, error: info });
+        this.feed({ type: "turn-failed", turnId, error: errorInfo(error) });
         this.#forget(turnId);
       });
     });
@@ -376,16 +369,11 @@ export class Driver implements TurnHost {
 
   /** Code of the caller's (a prompt, a rule, a budget check) threw. */
   #breakage(error: unknown): ErrorInfo {
-    this.#brokenBy ??= error;
+    this.brokenBy ??= error;
     const info = errorInfo(error);
     return info.code === "unknown"
       ? { ...info, code: "option_threw", message: `A function given as an option threw: ${info.message}` }
       : info;
-  }
-
-  /** What has ended the run, as it was thrown. */
-  causeOf({ cause }: ErrorInfo): unknown {
-    return this.#brokenBy ?? (cause === undefined ? undefined : this.#thrown?.get(cause));
   }
 
   /** Asked before a step. `false`: the turn will be stopped, for a budget has no room left. */

@@ -8,12 +8,6 @@ import { checkRunOptions, type OrchestratorOptions, type ResolvedOptions, type R
 import { taskOf } from "./prompts/compose.js";
 import { Run } from "./run.js";
 
-/** What says how agents work together, and what agents get from their team's toolkits. */
-const OF_TEAMS = [
-  ...(["draftQuorum", "reviewer", "maxRestarts", "planningMode"] as const),
-  ...(["workspaces", "mcpServers", "toolkits", "taskPlanning", "memory"] as const),
-];
-
 /** A team of agents. Every `run` is isolated from every other. */
 export class Orchestrator implements AsyncDisposable {
   readonly #given: OrchestratorOptions;
@@ -64,13 +58,9 @@ export class Orchestrator implements AsyncDisposable {
     if (before !== undefined) return before;
     const index = this.agents.findIndex(({ id }) => id === agentId);
     const agent = this.agents[index];
-    if (agent === undefined) {
-      const message = `alone("${agentId}"): there is no such agent; there are ${this.agents.map(({ id }) => id).join(", ")}`;
-      throw new ConfigError("unknown_agent", message);
-    }
-    const options = { ...this.#given, agents: [agent] };
-    for (const key of OF_TEAMS) delete options[key];
-    const alone = new Orchestrator(options);
+    if (agent === undefined) throw new ConfigError("unknown_agent", `alone(): no agent has the id "${agentId}"`);
+    const options: OrchestratorOptions = { ...this.#given, agents: [agent], draftQuorum: 1, reviewer: agentId, maxRestarts: 0 };
+    const alone = new Orchestrator({ ...options, planningMode: false });
     alone.#options = { ...alone.#options, toolkits: this.#options.toolkits?.alone(index) };
     this.#alone.set(agentId, alone);
     return alone;

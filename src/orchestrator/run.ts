@@ -1,5 +1,5 @@
 import type { FinishReason } from "../backends/backend.js";
-import { MassGenError } from "../errors.js";
+import { errorOf, MassGenError } from "../errors.js";
 import type { RunWatcher, Telemetry } from "../telemetry/telemetry.js";
 import type { Cost } from "../token-manager/prices.js";
 import type { Usage } from "../token-manager/usage.js";
@@ -301,7 +301,8 @@ export class Run implements AsyncIterable<CoordinationEvent> {
 
   #errorOf(event: EventOfType<"run-error" | "run-abort">): RunError {
     if (event.type === "run-error") {
-      const cause = this.#driver.causeOf(event.error);
+      const common = event.error.cause;
+      const cause = this.#driver.brokenBy ?? (common === undefined ? undefined : errorOf(common));
       return new RunError(event.error.code, event.error.message, this.#soFar(), cause === undefined ? undefined : { cause });
     }
     return new RunError("aborted", `The run was aborted: ${event.reason}`, this.#soFar(), { cause: this.#aborted?.reason });

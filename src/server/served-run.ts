@@ -2,7 +2,7 @@ import { MassGenError } from "../errors.js";
 import type { CoordinationEvent, EventOfType } from "../orchestrator/events.js";
 import { isTerminal } from "../orchestrator/events.js";
 import type { Run, RunResult } from "../orchestrator/run.js";
-import { noUsage, restOfUsage, type Usage } from "../token-manager/usage.js";
+import { noUsage, type Usage } from "../token-manager/usage.js";
 import type { ConformityCheck } from "./conformity.js";
 import { Narrator } from "./narrator.js";
 import type { ClientTool, RunRequest } from "./requests/run-request.js";
@@ -210,6 +210,13 @@ function refusal({ kind }: EventOfType<"input-request">): unknown {
   const reason = "nobody can be asked on this server";
   if (kind === "approval") return { approved: false, reason };
   return kind === "question" ? undefined : new Error(`This tool cannot be used: ${reason}.`);
+}
+
+/** What `all` has more than its part. */
+function restOfUsage(all: Usage, part: Usage): Usage {
+  const figures = Object.entries(all).filter((each): each is [keyof Usage, number] => typeof each[1] === "number");
+  const rest = Object.fromEntries(figures.map(([key, figure]) => [key, Math.max(0, figure - Number(part[key] ?? 0))]));
+  return { ...noUsage, ...rest, ...(all.estimated && { estimated: true }) };
 }
 
 function fixed({ tools, settings, parallelToolCalls }: RunRequest): string {

@@ -39,15 +39,6 @@ const OPTIONAL = [
   "webSearches",
 ] as const;
 
-/** What `all` has more than its part. */
-export function restOfUsage(all: Usage, part: Usage): Usage {
-  const more = (key: keyof typeof all) => Math.max(0, Number(all[key] ?? 0) - Number(part[key] ?? 0));
-  const rest: Usage = { inputTokens: more("inputTokens"), outputTokens: more("outputTokens") };
-  for (const key of OPTIONAL) if (all[key] !== undefined) rest[key] = more(key);
-  if (all.estimated) rest.estimated = true;
-  return rest;
-}
-
 /** The sum; optional figures appear where either side has them. */
 export function addUsage(a: Usage, b: Usage): Usage {
   const sum: Usage = { inputTokens: a.inputTokens + b.inputTokens, outputTokens: a.outputTokens + b.outputTokens };

@@ -10,11 +10,13 @@ export interface Kit {
 export interface KitOrder {
   agents: number[];
   make(): Toolkit | Promise<Toolkit>;
-  /** Whether a tool of it may have this name; known before it is made. */
-  mayOffer(name: string): boolean;
   /** Whether the orchestrator made it, and so closes it. */
   own: boolean;
 }
+
+/** The tools of massgen's own toolkits, known without loading them. */
+const OURS =
+  /^(mcp__.*|(read|write|edit|copy|move|delete|compare)_files?|list_directory|glob|grep|execute_command|(start|stop)_job|job_output|list_jobs|(add|edit|delete)_task|(create|get)_task_plan|update_task_status|get_(ready|blocked)_tasks|(save|load|remove)_memory)$/;
 
 /** What a run is told of the toolkits it may use. */
 export type RunnableToolkits = Pick<TeamToolkits, "has" | "mayOffer" | "kits" | "close" | "alone">;
@@ -32,18 +34,18 @@ export class TeamToolkits {
     return this.#orders.some(({ agents }) => agents.includes(agent));
   }
 
+  /** Whether a toolkit may have a tool of this name. Of those given by the user nothing is known before they are opened. */
   mayOffer(name: string): boolean {
-    return this.#orders.some((order) => order.mayOffer(name));
+    return OURS.test(name) || this.#orders.some(({ own }) => !own);
   }
 
   /** Those of one agent, for runs of its own. They stay the team's: closing them does nothing. */
   alone(agent: number): RunnableToolkits | undefined {
     if (!this.has(agent)) return undefined;
-    const mine = (having: readonly number[]) => having.includes(agent);
     const alone: RunnableToolkits = {
       has: () => true,
-      mayOffer: (name) => this.#orders.some((order) => mine(order.agents) && order.mayOffer(name)),
-      kits: async () => (await this.kits()).filter(({ agents }) => mine(agents)).map(({ toolkit }) => ({ toolkit, agents: [0] })),
+      mayOffer: (name) => this.mayOffer(name),
+      kits: async () => (await this.kits()).filter(({ agents }) => agents.includes(agent)).map(({ toolkit }) => ({ toolkit, agents: [0] })),
       close: async () => {},
       alone: () => alone,
     };

@@ -8,7 +8,6 @@ import type { Toolkit } from "../../tools/toolkit.js";
 import { atLeast, bad, given, knownKeys, required, shown } from "../option-checks.js";
 import { makeMcpServers, makeMemory, makeTaskPlanning, makeWorkspaces } from "./factories.js";
 import { type KitOrder, TeamToolkits } from "./team-toolkits.js";
-import { isMcpTool, isMemoryTool, isTaskTool, isWorkspaceTool } from "./tool-names.js";
 
 /** What agents are given besides functions: opened when a run starts, closed when it is over. */
 export interface ToolkitOptions {
@@ -81,15 +80,14 @@ const MEMORY_KEYS: Record<keyof MemoryOptions, true> = { maxNoteChars: true, max
 export function resolveToolkits(options: ToolkitOptions, agents: readonly Agent[]): TeamToolkits | undefined {
   const everybody = agents.map((_, index) => index);
   const orders: KitOrder[] = [];
-  const own = (having: number[], mayOffer: KitOrder["mayOffer"], make: KitOrder["make"]) =>
-    orders.push({ agents: having, mayOffer, make, own: true });
+  const own = (having: number[], make: KitOrder["make"]) => orders.push({ agents: having, make, own: true });
 
   const workspaces = switchOf("workspaces", options.workspaces, Object.keys(WORKSPACE_KEYS));
   if (workspaces !== undefined) checkWorkspaces(workspaces);
   for (const [index, { workspace }] of agents.entries())
     if (workspace !== undefined && typeof workspace !== "boolean") throw bad(`agents[${index}].workspace`, "must be true or false");
   const housed = everybody.filter((agent) => agents[agent]!.workspace ?? workspaces !== undefined);
-  if (housed.length > 0) own(housed, isWorkspaceTool, () => makeWorkspaces(workspaces ?? {}));
+  if (housed.length > 0) own(housed, () => makeWorkspaces(workspaces ?? {}));
 
   const servers = [
     { config: options.mcpServers, path: "mcpServers", having: everybody, name: "mcp" },
@@ -101,23 +99,23 @@ export function resolveToolkits(options: ToolkitOptions, agents: readonly Agent[
     })),
   ];
   for (const { config, path, having, name } of servers) {
-    if (config !== undefined && hasServers(config, path)) own(having, isMcpTool, () => makeMcpServers(config, name));
+    if (config !== undefined && hasServers(config, path)) own(having, () => makeMcpServers(config, name));
   }
 
   const planning = switchOf("taskPlanning", options.taskPlanning, Object.keys(TASK_PLANNING_KEYS));
   if (planning !== undefined) {
     if (planning.maxTasks !== undefined) atLeast("taskPlanning.maxTasks", planning.maxTasks, 1);
-    own(everybody, isTaskTool, () => makeTaskPlanning(planning));
+    own(everybody, () => makeTaskPlanning(planning));
   }
   const memory = switchOf("memory", options.memory, Object.keys(MEMORY_KEYS));
-  if (memory !== undefined) own(everybody, isMemoryTool, () => makeMemory(memory));
+  if (memory !== undefined) own(everybody, () => makeMemory(memory));
 
   const given = [
     { toolkits: options.toolkits, path: "toolkits", having: everybody },
     ...agents.map(({ toolkits }, index) => ({ toolkits, path: `agents[${index}].toolkits`, having: [index] })),
   ];
   for (const { toolkits, path, having } of given) {
-    for (const toolkit of listOf(toolkits, path)) orders.push({ agents: having, mayOffer: () => true, make: () => toolkit, own: false });
+    for (const toolkit of listOf(toolkits, path)) orders.push({ agents: having, make: () => toolkit, own: false });
   }
   return orders.length === 0 ? undefined : new TeamToolkits(orders);
 }
