@@ -3,11 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { npm } from "./npm.mjs";
 
-/** Builds and packs the package into a fresh temporary folder. */
+/** Packs the package into a fresh temporary folder; its `prepack` script builds it. */
 export function pack() {
-  npm(["run", "build"]);
   const folder = mkdtempSync(join(tmpdir(), "massgen-package-"));
-  npm(["pack", "--ignore-scripts", "--pack-destination", folder]);
+  npm(["pack", "--pack-destination", folder]);
   const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"));
   if (!tarball) throw new Error("npm pack made no tarball.");
   return { folder, tarball: join(folder, tarball), remove: () => rmSync(folder, { recursive: true, force: true }) };

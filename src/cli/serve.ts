@@ -2,7 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { loadConfig } from "../config/index.js";
-import { ConfigError, errorInfo, MassGenError } from "../errors.js";
+import { ConfigError, errorInfo } from "../errors.js";
 import { Orchestrator } from "../orchestrator/orchestrator.js";
 import { type RequestRecord, type RunningServer, serve } from "../server/index.js";
 import { EXIT, type Io } from "./io.js";
@@ -199,6 +199,8 @@ function wholeNumber(flag: string, text: string, least: number): number {
 }
 
 function line({ error, ...record }: RequestRecord) {
-  const told = error instanceof MassGenError || error instanceof Error ? { error: errorInfo(error) } : {};
+  // What a client was refused with has a code, too.
+  const code = error instanceof Error && "code" in error && typeof error.code === "string" ? { code: error.code } : {};
+  const told = error instanceof Error ? { error: { ...errorInfo(error), ...code } } : {};
   return { time: new Date().toISOString(), ...record, durationMs: Math.round(record.durationMs), ...told };
 }

@@ -87,7 +87,10 @@ describe("the request", () => {
     vi.stubEnv("ANTHROPIC_CUSTOM_HEADERS", "x-secret: s");
     const { calls, fetch } = noting();
     const elsewhere = await collect(new ClaudeBackend({ type: "claude", model: "m", baseUrl: "https://gateway.example/anthropic", fetch }));
-    expect(elsewhere.error).toMatchObject({ code: "missing_key", message: expect.stringContaining("`apiKey`") });
+    expect(elsewhere.error).toMatchObject({
+      code: "missing_key",
+      message: expect.stringMatching(/^gateway\.example needs a key.*`apiKey`/),
+    });
     await collect(
       new ClaudeBackend({ type: "claude", model: "m", baseUrl: "https://gateway.example/anthropic/v1/", apiKey: "own", fetch }),
     );

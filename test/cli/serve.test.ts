@@ -71,7 +71,7 @@ describe("massgen serve", () => {
       ["/v1/chat/completions", undefined, 404],
     ]);
     expect(lines[4]).toMatchObject({
-      error: { message: expect.stringContaining("nope") },
+      error: { code: "model_not_found", message: expect.stringContaining("nope") },
       requestId: expect.any(String),
       time: expect.any(String),
     });

@@ -97,7 +97,7 @@ export function resolveClaudeConfig(config: ClaudeConfig, env: NodeJS.ProcessEnv
   checkBuiltinTools(config.builtinTools ?? []);
   return {
     type: "claude",
-    label: anthropic ? "Anthropic" : `The server at ${host}`,
+    label: anthropic ? "Anthropic" : host,
     baseUrl,
     anthropic,
     ...(apiKey !== undefined && { apiKey }),
