@@ -11,6 +11,8 @@ export interface Runtime {
   random(): number;
   /** A fresh id with the given prefix, e.g. `run_8c1f…`. */
   newId(prefix: string): string;
+  /** Told of code of massgen's own that is being loaded, so that a virtual clock can wait for it. */
+  loading?(code: Promise<unknown>): void;
 }
 
 /** Node's `setTimeout` fires at once for delays above this; longer waits are taken in stages. */

@@ -14,7 +14,7 @@ import { InputDesk } from "./input-desk.js";
 import { Ledger, type LedgerTurn } from "./ledger.js";
 import { LiveTurn, labelsOf, type TurnHost } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
-import { needsOutfit, Outfit } from "./outfit.js";
+import type { Outfit } from "./outfit.js";
 import { RunClock } from "./run-clock.js";
 
 type Unstamped<T> = T extends unknown ? Omit<T, "time"> : never;
@@ -34,7 +34,8 @@ export class Driver implements TurnHost {
   readonly #brief: Briefing;
   /** Stands still while the caller is asked something. */
   readonly #clock: RunClock;
-  readonly #outfit: Outfit | undefined;
+  /** Loaded by the runs that need one. */
+  #outfit: Outfit | undefined;
   /** What has been asked for while the run is being prepared. */
   #waiting: Fact[] | undefined;
   #turns: LiveTurn[] = [];
@@ -51,7 +52,6 @@ export class Driver implements TurnHost {
     this.#brief = new Briefing(options, spec);
     this.ledger = new Ledger(options);
     this.#clock = new RunClock(options.runtime);
-    if (needsOutfit(options)) this.#outfit = this.#makeOutfit();
     const agents = options.agents.map((agent, index) => ({
       agentId: agent.id,
       hasTools: this.#brief.tools(index, "draft").length > 0 || options.toolkits?.has(index) === true,
@@ -80,7 +80,10 @@ export class Driver implements TurnHost {
     return this.#outfit?.workspace;
   }
 
-  #makeOutfit(): Outfit {
+  async #makeOutfit(): Promise<Outfit> {
+    const code = import("./outfit.js");
+    this.#options.runtime.loading?.(code);
+    const { Outfit } = await code;
     return new Outfit({
       options: this.#options,
       spec: this.#spec,
@@ -110,20 +113,21 @@ export class Driver implements TurnHost {
       })),
     });
     this.#busy = false;
-    if (this.#outfit !== undefined) {
+    const { toolkits, planning } = this.#options;
+    if (toolkits !== undefined || planning?.judge !== undefined) {
       const stop = this.#inbox.find((fact) => fact.type === "abort");
       const asked = this.#inbox.splice(0);
       if (stop !== undefined) this.#inbox.push(stop);
       else {
         this.#waiting = asked;
-        void this.#prepare(this.#outfit);
+        void this.#prepare();
       }
     }
     this.#work();
   }
 
   /** Opens what the run needs before its first turn; the deadline counts from here on. Never rejects. */
-  async #prepare(outfit: Outfit): Promise<void> {
+  async #prepare(): Promise<void> {
     const { run: limit } = this.#options.timeout;
     const started = this.#clock.now();
     const message = `The deadline came before the first turn: opening the toolkits took longer than timeout.run (${limit} ms).`;
@@ -131,7 +135,11 @@ export class Driver implements TurnHost {
     const cancel = limit === Number.POSITIVE_INFINITY ? () => {} : this.#clock.setTimer(limit, late);
     let failure: ErrorInfo | undefined;
     try {
-      await outfit.open();
+      const outfit = await this.#makeOutfit();
+      if (this.#state.stage !== "ended") {
+        this.#outfit = outfit;
+        await outfit.open();
+      }
     } catch (error) {
       if (this.#state.stage !== "ended") failure = this.#breakage(error);
     }

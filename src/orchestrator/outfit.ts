@@ -21,9 +21,6 @@ export interface OutfitOptions {
   ask: ToolkitRun["ask"];
 }
 
-/** Whether a run needs one. */
-export const needsOutfit = ({ toolkits, planning }: ResolvedOptions): boolean => toolkits !== undefined || planning?.judge !== undefined;
-
 /** What a run needs before its first turn and after its last: toolkits, opened and closed; a judgement of its task. */
 export class Outfit {
   /** Where the files of the result are. */

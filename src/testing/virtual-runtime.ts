@@ -53,6 +53,7 @@ export function virtualRuntime(options: number | VirtualRuntimeOptions = {}): Vi
   const ids = new Map<string, number>();
   let now = startTime;
   let order = 0;
+  let loads = 0;
 
   function runNext(): boolean {
     const timer = timers.peek();
@@ -66,6 +67,12 @@ export function virtualRuntime(options: number | VirtualRuntimeOptions = {}): Vi
   function dueBy(time: number): boolean {
     const next = timers.peek();
     return next !== undefined && next.due <= time;
+  }
+
+  /** Turns of the event loop: every promise that can continue has done so before it ends, and code being loaded is there. */
+  async function flush(): Promise<void> {
+    do await new Promise((resolve) => setImmediate(resolve));
+    while (loads > 0);
   }
 
   function target(ms: number): number {
@@ -89,6 +96,13 @@ export function virtualRuntime(options: number | VirtualRuntimeOptions = {}): Vi
       const count = (ids.get(prefix) ?? 0) + 1;
       ids.set(prefix, count);
       return `${prefix}_${count}`;
+    },
+    loading(code) {
+      loads++;
+      const loaded = () => {
+        loads--;
+      };
+      code.then(loaded, loaded);
     },
     get pending() {
       return timers.size;
@@ -153,9 +167,4 @@ function stillness(limit: number): (now: number) => void {
     moment = now;
     if (count > limit) throw new MassGenError("livelock", `More than ${limit} timers fired at ${now} without time moving on.`);
   };
-}
-
-/** One turn of the event loop: every promise that can continue has done so before it ends. */
-function flush(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
