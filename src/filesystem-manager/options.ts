@@ -2,6 +2,7 @@ import { ConfigError } from "../errors.js";
 import { nearest } from "../nearest-key.js";
 import { type CommandOptions, commandSettings } from "./commands/options.js";
 import { DEFAULT_EXCLUDE, DEFAULT_HIDDEN } from "./names.js";
+import { WORKSPACE_KEYS } from "./option-keys.js";
 
 /** A directory or file of yours that agents may use. */
 export interface ContextPath {
@@ -47,25 +48,13 @@ export interface WorkspaceSettings extends Required<Omit<WorkspaceOptions, "comm
 }
 
 const MIB = 2 ** 20;
-const KNOWN: Record<keyof WorkspaceOptions, true> = {
-  root: true,
-  contextPaths: true,
-  exclude: true,
-  hidden: true,
-  readBeforeWrite: true,
-  maxFileBytes: true,
-  maxSnapshotFiles: true,
-  maxSnapshotBytes: true,
-  commands: true,
-  keep: true,
-};
 
 /**
  * Checks the options and fills in what is not given.
  * @throws ConfigError `bad_option`, `unknown_option`
  */
 export function workspaceSettings(options: WorkspaceOptions = {}, path = "workspaces"): WorkspaceSettings {
-  knownKeys(options, Object.keys(KNOWN), path);
+  knownKeys(options, Object.keys(WORKSPACE_KEYS), path);
   const {
     root = ".massgen/workspaces",
     contextPaths = [],

@@ -1,5 +1,6 @@
 import type { Agent } from "../../agent/agent.js";
 import type { CommandOptions } from "../../filesystem-manager/commands/options.js";
+import { WORKSPACE_KEYS } from "../../filesystem-manager/option-keys.js";
 import type { ContextPath, WorkspaceOptions } from "../../filesystem-manager/options.js";
 import type { McpHttpServer, McpServersConfig, McpStdioServer } from "../../mcp/config.js";
 import type { MemoryOptions } from "../../tools/memory/index.js";
@@ -24,18 +25,6 @@ export interface ToolkitOptions {
 }
 
 // Keys are checked here; their values by whoever reads them, when a run first needs it.
-const WORKSPACE_KEYS: Record<keyof WorkspaceOptions, true> = {
-  root: true,
-  contextPaths: true,
-  exclude: true,
-  hidden: true,
-  readBeforeWrite: true,
-  maxFileBytes: true,
-  maxSnapshotFiles: true,
-  maxSnapshotBytes: true,
-  commands: true,
-  keep: true,
-};
 const COMMAND_KEYS: Record<keyof CommandOptions, true> = {
   executor: true,
   sandbox: true,

@@ -1,6 +1,5 @@
-import { HttpError } from "../http-error.js";
 import type { ClientCall, Output } from "../served-run.js";
-import { chatUsage, finishReasonOf, metadataOf, type ReplyInfo, textVoided } from "./common.js";
+import { chatUsage, finishReasonOf, metadataOf, type ReplyInfo, textVoided, wholeReply } from "./common.js";
 
 const frame = (chunk: unknown) => `data: ${JSON.stringify(chunk)}\n\n`;
 
@@ -100,35 +99,26 @@ export class ChatStream {
 /** A whole reply as one `chat.completion`. */
 export async function chatCompletion(outputs: AsyncIterable<Output>, info: ReplyInfo) {
   const { id, created, request, progress } = info;
-  let text = "";
-  let told = "";
-  for await (const output of outputs) {
-    if (output.type === "progress") told += output.delta;
-    else if (output.type === "text") text += output.delta;
-    else if (output.type === "void") text = "";
-    else {
-      const calls = output.type === "tool-calls" ? output.calls.map(wholeCall) : [];
-      const details = progress === "details" && told !== "" ? DETAILS + contained(told) + DETAILS_END : "";
-      const message = {
-        role: "assistant",
-        content: text === "" && calls.length > 0 ? null : details + text,
-        refusal: null,
-        ...(progress === "reasoning_content" && told !== "" && { reasoning_content: told }),
-        ...(calls.length > 0 && { tool_calls: calls }),
-      };
-      const reason = output.type === "tool-calls" ? "tool_calls" : finishReasonOf(output.result.finishReason);
-      return {
-        id,
-        object: "chat.completion",
-        created,
-        model: request.model,
-        choices: [{ index: 0, message, logprobs: null, finish_reason: reason }],
-        usage: chatUsage(output.usage),
-        ...(request.wantsMetadata && output.type === "finish" && { massgen_metadata: metadataOf(output.result) }),
-      };
-    }
-  }
-  throw new HttpError(500, "The run ended without a reply.", { code: "internal_error" });
+  const { text, told, end } = await wholeReply(outputs);
+  const calls = end.type === "tool-calls" ? end.calls.map(wholeCall) : [];
+  const details = progress === "details" && told !== "" ? DETAILS + contained(told) + DETAILS_END : "";
+  const message = {
+    role: "assistant",
+    content: text === "" && calls.length > 0 ? null : details + text,
+    refusal: null,
+    ...(progress === "reasoning_content" && told !== "" && { reasoning_content: told }),
+    ...(calls.length > 0 && { tool_calls: calls }),
+  };
+  const reason = end.type === "tool-calls" ? "tool_calls" : finishReasonOf(end.result.finishReason);
+  return {
+    id,
+    object: "chat.completion",
+    created,
+    model: request.model,
+    choices: [{ index: 0, message, logprobs: null, finish_reason: reason }],
+    usage: chatUsage(end.usage),
+    ...(request.wantsMetadata && end.type === "finish" && { massgen_metadata: metadataOf(end.result) }),
+  };
 }
 
 function wholeCall({ id, tool, arguments: args }: ClientCall) {

@@ -3,6 +3,7 @@ import type { RunResult } from "../../orchestrator/run.js";
 import type { Usage } from "../../token-manager/usage.js";
 import { HttpError } from "../http-error.js";
 import type { RunRequest } from "../requests/run-request.js";
+import type { Output } from "../served-run.js";
 
 /** How drafts, evaluation and votes are told. */
 export type Progress = "reasoning_content" | "details" | "off";
@@ -14,6 +15,9 @@ export interface ReplyInfo {
   request: RunRequest;
   progress: Progress;
 }
+
+/** The last output of a reply. */
+export type Ending = Extract<Output, { usage: Usage }>;
 
 /** `finish_reason` in the words of chat completions. */
 export function finishReasonOf(reason: FinishReason): "stop" | "length" | "content_filter" {
@@ -53,4 +57,17 @@ export function metadataOf(result: RunResult) {
 export function textVoided(): HttpError {
   const message = "The presentation failed after part of it had been sent. Ask again, or without `stream` to get whole replies only.";
   return new HttpError(502, message, { code: "text_voided" });
+}
+
+/** A reply as a whole: its text, what was told of the deliberation, and how it ends. */
+export async function wholeReply(outputs: AsyncIterable<Output>): Promise<{ text: string; told: string; end: Ending }> {
+  let text = "";
+  let told = "";
+  for await (const output of outputs) {
+    if (output.type === "progress") told += output.delta;
+    else if (output.type === "text") text += output.delta;
+    else if (output.type === "void") text = "";
+    else return { text, told, end: output };
+  }
+  throw new HttpError(500, "The run ended without a reply.", { code: "internal_error" });
 }

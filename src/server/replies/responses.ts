@@ -1,7 +1,7 @@
 import type { Usage } from "../../token-manager/usage.js";
-import { HttpError } from "../http-error.js";
+import type { HttpError } from "../http-error.js";
 import type { ClientCall, Output } from "../served-run.js";
-import { finishReasonOf, metadataOf, type ReplyInfo, textVoided } from "./common.js";
+import { finishReasonOf, metadataOf, type ReplyInfo, textVoided, wholeReply } from "./common.js";
 
 type Item = { type: string; id: string; [field: string]: unknown };
 
@@ -115,22 +115,13 @@ export class ResponsesStream {
 
 /** A whole reply as one `response`. */
 export async function responseObject(outputs: AsyncIterable<Output>, info: ReplyInfo): Promise<object> {
-  let text = "";
-  let told = "";
-  for await (const output of outputs) {
-    if (output.type === "progress") told += output.delta;
-    else if (output.type === "text") text += output.delta;
-    else if (output.type === "void") text = "";
-    else {
-      const items: Item[] = [];
-      if (told !== "" && info.progress !== "off") items.push(finished("reasoning", `rs_0_${info.id}`, told));
-      if (text !== "") items.push(finished("message", `msg_${items.length}_${info.id}`, text));
-      if (output.type === "tool-calls") for (const call of output.calls) items.push(callItem(call, info, items.length));
-      const whole = output.type === "tool-calls" || finishReasonOf(output.result.finishReason) === "stop";
-      return responseOf(info, whole ? "completed" : "incomplete", items, output);
-    }
-  }
-  throw new HttpError(500, "The run ended without a reply.", { code: "internal_error" });
+  const { text, told, end } = await wholeReply(outputs);
+  const items: Item[] = [];
+  if (told !== "" && info.progress !== "off") items.push(finished("reasoning", `rs_0_${info.id}`, told));
+  if (text !== "") items.push(finished("message", `msg_${items.length}_${info.id}`, text));
+  if (end.type === "tool-calls") for (const call of end.calls) items.push(callItem(call, info, items.length));
+  const whole = end.type === "tool-calls" || finishReasonOf(end.result.finishReason) === "stop";
+  return responseOf(info, whole ? "completed" : "incomplete", items, end);
 }
 
 function responseOf(info: ReplyInfo, status: string, output: Item[], end?: Extract<Output, { usage: Usage }>) {

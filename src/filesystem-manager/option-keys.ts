@@ -1,0 +1,15 @@
+import type { WorkspaceOptions } from "./options.js";
+
+/** Apart from the options themselves: whoever only checks names loads nothing else. */
+export const WORKSPACE_KEYS: Record<keyof WorkspaceOptions, true> = {
+  root: true,
+  contextPaths: true,
+  exclude: true,
+  hidden: true,
+  readBeforeWrite: true,
+  maxFileBytes: true,
+  maxSnapshotFiles: true,
+  maxSnapshotBytes: true,
+  commands: true,
+  keep: true,
+};
