@@ -1,8 +1,9 @@
 import type { BackendRequest } from "../backends/backend.js";
 import { errorInfo, MassGenError } from "../errors.js";
+import { loaded } from "../runtime.js";
 import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
 import { wait } from "./abort.js";
-import { refusals, runCalls, tellCalls, tellNotRun } from "./called-tools.js";
+import { refusals, tellCalls, tellNotRun } from "./called-tools.js";
 import { type Limit, TurnClock, timeoutError } from "./clocks.js";
 import {
   addNews,
@@ -278,6 +279,8 @@ class Turn implements TurnRun, ReplySink {
   async #work(reply: Reply): Promise<boolean> {
     const { stepId, calls } = reply;
     tellCalls(calls, stepId, this);
+    if (this.#over) return false;
+    const { runCalls } = await loaded(this.#request.runtime, import("./tool-calls.js"));
     if (this.#over) return false;
     this.#stops ??= new Set();
     const parts = await runCalls(calls, {

@@ -2,6 +2,7 @@ import { linkedController } from "../agent/abort.js";
 import { startTurn } from "../agent/turn.js";
 import type { Approval, DecisionPoint, ExternalCall, StepEvent, ToolOutcome } from "../agent/types.js";
 import { type ErrorInfo, errorInfo } from "../errors.js";
+import { loaded } from "../runtime.js";
 import type { RunWatcher } from "../telemetry/telemetry.js";
 import { limitsSteps } from "../token-manager/budget.js";
 import { addUsage, type Usage } from "../token-manager/usage.js";
@@ -85,9 +86,7 @@ export class Driver implements TurnHost {
   }
 
   async #makeOutfit(): Promise<Outfit> {
-    const code = import("./outfit.js");
-    this.#options.runtime.loading?.(code);
-    const { Outfit } = await code;
+    const { Outfit } = await loaded(this.#options.runtime, import("./outfit.js"));
     return new Outfit({
       options: this.#options,
       spec: this.#spec,
