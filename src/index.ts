@@ -1,4 +1,5 @@
 export { Agent, type AgentOptions } from "./agent/agent.js";
+export type { CompactionMethod, CompactionOptions, CompactionPrompts, CompactionReason } from "./agent/context-window/options.js";
 export type {
   AgentHost,
   Backend,

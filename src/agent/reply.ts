@@ -50,6 +50,8 @@ export interface Reply {
   touched: boolean;
   /** Whether a `text-delta` has been emitted. */
   spoke: boolean;
+  /** Whether the provider compacted the conversation in this step. */
+  compacted: boolean;
 }
 
 /** Where the pieces of a reply go. */
@@ -78,6 +80,7 @@ export function newReply(stepId: string): Reply {
     message: undefined,
     touched: false,
     spoke: false,
+    compacted: false,
   };
 }
 
@@ -123,8 +126,11 @@ export function takeChunk(reply: Reply, chunk: BackendChunk, sink: ReplySink): v
       if (!chunk.partial) addPart(reply, { type: "file", mediaType: chunk.mediaType, data: chunk.data });
       sink.emit({ ...chunk, stepId });
       return;
-    case "source":
     case "compaction":
+      reply.compacted = true;
+      sink.emit({ ...chunk, stepId, reason: "provider" });
+      return;
+    case "source":
     case "warning":
       sink.emit({ ...chunk, stepId });
       return;

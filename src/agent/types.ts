@@ -1,9 +1,10 @@
 import type { Backend, FinishReason, ModelSettings, TraceContext } from "../backends/backend.js";
 import type { ErrorInfo } from "../errors.js";
-import type { Message, ToolChoice, ToolDefinition } from "../formatter/messages.js";
+import type { Message, ToolChoice, ToolDefinition, UserMessage } from "../formatter/messages.js";
 import type { Runtime } from "../runtime.js";
 import type { Usage } from "../token-manager/usage.js";
 import type { Tool, ToolContext } from "../tools/tool.js";
+import type { CompactionPlan, CompactionReason } from "./context-window/options.js";
 
 /** Milliseconds; `Infinity` switches one off. */
 export interface TurnTimeouts {
@@ -54,6 +55,8 @@ export interface TurnRequest {
   toolContext?: Pick<ToolContext, "workspace" | "saveFile">;
   /** Tools whose calls are only noted: their result says so. */
   planned?: ReadonlySet<string>;
+  /** How the conversation is kept within the model's context window. Default: not at all. */
+  compaction?: CompactionPlan;
   /** What goes at the end of the last message, found out before the first step. */
   note?: (signal: AbortSignal) => Promise<string | undefined>;
   trace?: TraceContext;
@@ -120,7 +123,7 @@ export type Approval = { approved: true; input?: unknown } | { approved: false; 
 
 /** What a step tells while it runs; the driver stamps run, turn, phase and seq onto it. */
 export type StepEvent = { stepId: string } & (
-  | { type: "step-start" }
+  | { type: "step-start"; purpose?: "compaction" }
   | { type: "text-delta"; delta: string }
   | { type: "reasoning-delta"; delta: string; kind?: "raw" | "summary" }
   | { type: "answer-delta"; delta: string; toolCallId: string }
@@ -140,7 +143,16 @@ export type StepEvent = { stepId: string } & (
     }
   | { type: "source"; url?: string; title?: string; text?: string }
   | { type: "file"; mediaType: string; data: string; partial?: true }
-  | { type: "compaction"; method: string; tokensBefore?: number; tokensAfter?: number }
+  | {
+      type: "compaction";
+      method: string;
+      reason: CompactionReason;
+      tokensBefore?: number;
+      tokensAfter?: number;
+      durationMs?: number;
+      usage?: Usage;
+      failed?: { method: string; why: string }[];
+    }
   | { type: "warning"; code: string; message: string }
   | {
       type: "step-finish";
@@ -170,6 +182,8 @@ export interface TurnHooks {
   decide(point: DecisionPoint): Promise<Verdict>;
   /** Asked before every step but the first. */
   takeUpdate(): TurnUpdate | undefined;
+  /** The task with the answers as they stand now; nothing where they are those the turn began with. */
+  restate?(signal: AbortSignal): Promise<UserMessage | undefined>;
   /** Carries out calls that belong to the caller; the turn's and step's clocks stand still meanwhile. */
   external(calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]>;
   /** Asked before every call of a tool; gives the arguments to make it with. Throws what the model is told if the call is refused. */

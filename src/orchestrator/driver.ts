@@ -2,6 +2,7 @@ import { linkedController } from "../agent/abort.js";
 import { startTurn } from "../agent/turn.js";
 import type { Approval, DecisionPoint, ExternalCall, StepEvent, ToolOutcome } from "../agent/types.js";
 import { type ErrorInfo, errorInfo } from "../errors.js";
+import type { UserMessage } from "../formatter/messages.js";
 import { loaded } from "../runtime.js";
 import type { RunWatcher } from "../telemetry/telemetry.js";
 import { limitsSteps } from "../token-manager/budget.js";
@@ -14,7 +15,7 @@ import type { EventLog } from "./event-log/event-log.js";
 import type { CoordinationEvent, CoordinationEventBody, TurnScope } from "./events.js";
 import { InputDesk } from "./input-desk.js";
 import { Ledger, type LedgerTurn } from "./ledger.js";
-import { LiveTurn, labelsOf, type TurnHost } from "./live-turn.js";
+import { LiveTurn, type TurnHost } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
 import type { Outfit } from "./outfit.js";
 import { needsTools } from "./planning-mode.js";
@@ -253,9 +254,8 @@ export class Driver implements TurnHost {
           // News that come with the reply are newer than any that still wait.
           if (effect.update !== undefined) {
             turn.update = undefined;
-            turn.epoch = effect.update.epoch;
+            turn.tell(effect.update);
           }
-          if (effect.update !== undefined && this.#brief.toolkits !== undefined) turn.seen.labels = labelsOf(effect.update);
           turn.reply(this.#brief.verdict(effect, turn));
         });
       case "update-turn":
@@ -316,6 +316,10 @@ export class Driver implements TurnHost {
     return this.desk.approve(scope, call, signal);
   }
 
+  restate(live: LiveTurn, order: TurnOrder, signal: AbortSignal): Promise<UserMessage | undefined> {
+    return this.#brief.restate(order, live, signal);
+  }
+
   news(live: LiveTurn, note: string): string {
     return this.#brief.news(note, live);
   }
@@ -348,6 +352,7 @@ export class Driver implements TurnHost {
     // dear: so the spread comes last, and the log's stamps have their places.
     const body = { runId, seq: 0, time: 0, agentId, turnId, phase, attempt, epoch, ...event } as CoordinationEvent;
     if (body.type === "text-delta" && phase === "present") body.delta = live.presentedDelta(body.delta);
+    if (body.type === "compaction" && body.usage !== undefined) body.usd = this.ledger.price(agentId, body.usage).usd;
     // Booked first: a listener may end the run at this very event.
     if (event.type === "step-finish") this.ledger.add(turnOf(live), event.usage, event.status === "ok");
     this.#log.append(body);

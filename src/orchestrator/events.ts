@@ -1,3 +1,4 @@
+import type { CompactionReason } from "../agent/context-window/options.js";
 import type { FinishReason } from "../backends/backend.js";
 import type { ErrorInfo } from "../errors.js";
 import type { Usage } from "../token-manager/usage.js";
@@ -199,6 +200,8 @@ export interface TurnErrorEvent extends TurnScope {
 
 export interface StepStartEvent extends StepScope {
   type: "step-start";
+  /** It makes the conversation shorter and is no part of it. */
+  purpose?: "compaction";
 }
 export interface TextDeltaEvent extends StepScope, DeltaFields {
   type: "text-delta";
@@ -264,11 +267,22 @@ export interface FileEvent extends StepScope {
   /** A picture still being drawn; a later event replaces it. */
   partial?: true;
 }
+/** The conversation that this step was sent had been made shorter, or was made shorter by the provider within the step. */
 export interface CompactionEvent extends StepScope {
   type: "compaction";
+  /** `native`, `clear`, `summary` or `trim`; of a provider that did it by itself, what it calls it. */
   method: string;
+  reason: CompactionReason;
+  /** Of the whole request. */
   tokensBefore?: number;
   tokensAfter?: number;
+  durationMs?: number;
+  /** What requests for it spent; their steps have booked it. Absent: there were none. */
+  usage?: Usage;
+  /** US dollars of `usage`; `null`: no price is known. */
+  usd?: number | null;
+  /** Methods that were tried before, and why they came to nothing. */
+  failed?: { method: string; why: string }[];
 }
 /** Of a step, or, from a toolkit, of an agent or the whole run. */
 export interface WarningEvent extends Partial<StepScope> {

@@ -79,7 +79,7 @@ export class Ledger {
    */
   reserve({ agentId, turnId }: LedgerTurn, estimate: Usage): "ok" | "wait" | "agent" | "run" {
     const { maxTokens, maxUsd, maxTokensPerAgent, maxUsdPerAgent, onUnknownPrice } = this.#options.budget ?? {};
-    const { usd } = this.#price(agentId, estimate);
+    const { usd } = this.price(agentId, estimate);
     if (usd === null && limitsDollars(this.#options.budget) && onUnknownPrice !== "allow") return "agent";
     const step: Amount = { tokens: tokensOf(estimate), usd: usd ?? 0 };
     if (!fits(add(this.#spentBy(agentId), step), maxTokensPerAgent, maxUsdPerAgent)) return "agent";
@@ -99,7 +99,7 @@ export class Ledger {
   /** Books a step; what it had reserved is free again. */
   add(turn: LedgerTurn, usage: Usage, ok = true): void {
     const { agentId } = turn;
-    const cost = this.#price(agentId, usage);
+    const cost = this.price(agentId, usage);
     this.#write(turn, usage, cost, ok);
     this.total = addUsage(this.total, usage);
     this.cost = addCost(this.cost, cost);
@@ -161,7 +161,8 @@ export class Ledger {
     this.#reserved = this.#reserved.filter((step) => step.turnId !== turnId);
   }
 
-  #price(agentId: string, usage: Usage): Cost {
+  /** What it costs an agent, where a price is known. */
+  price(agentId: string, usage: Usage): Cost {
     const backend = this.#options.agents.find(({ id }) => id === agentId)?.backend;
     // Looked up at every step: some backends learn their model's name from the server.
     if (backend === undefined) return costOf(usage, null);
