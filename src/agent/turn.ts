@@ -27,8 +27,8 @@ import { Step, type StepEnd } from "./step.js";
 import { stepEstimate, stepUsage } from "./step-usage.js";
 import type { StepEvent, TurnHooks, TurnRequest, TurnResult, TurnRun } from "./types.js";
 
-/** Characters that fit the window of any model, where nothing is known of it. */
-const SMALL_WINDOW = 8192;
+/** Taken for the window, where nothing is known of it; a smaller one is told by an overflow. */
+const UNKNOWN_WINDOW = 32_768;
 
 type StepStatus = Extract<StepEvent, { type: "step-finish" }>["status"];
 
@@ -312,10 +312,10 @@ class Turn implements TurnRun, ReplySink, WindowHost {
 
   // ---- the model's window
 
-  /** Whether the next step may be near the window. Cheap, and never no where it is: no token is shorter than one character in two. */
+  /** Whether the next step may be near the window. Cheap, and on the safe side: a token is hardly ever shorter than a character. */
   #mayBeLong(): boolean {
     const { compaction, backend, system } = this.#request;
-    const { wholeAgent, contextWindow = SMALL_WINDOW } = backend.capabilities;
+    const { wholeAgent, contextWindow = UNKNOWN_WINDOW } = backend.capabilities;
     if (compaction === undefined || wholeAgent === true) return false;
     const { messages, tools, decisions } = this.#conversation;
     return this.#window !== undefined || JSON.stringify([system, messages, tools, decisions]).length > contextWindow / 2;
