@@ -1,10 +1,12 @@
 import type { Backend, FinishReason, ModelSettings, TraceContext } from "../backends/backend.js";
-import type { ErrorInfo } from "../errors.js";
 import type { Message, ToolChoice, ToolDefinition, UserMessage } from "../formatter/messages.js";
 import type { Runtime } from "../runtime.js";
 import type { Usage } from "../token-manager/usage.js";
 import type { Tool, ToolContext } from "../tools/tool.js";
-import type { CompactionPlan, CompactionReason } from "./context-window/options.js";
+import type { CompactionPlan } from "./context-window/options.js";
+import type { StepEvent } from "./step-events.js";
+
+export type { StepEvent };
 
 /** Milliseconds; `Infinity` switches one off. */
 export interface TurnTimeouts {
@@ -120,48 +122,6 @@ export interface ToolOutcome {
 
 /** What the caller says to a call that needs to be allowed; `input` replaces the arguments. */
 export type Approval = { approved: true; input?: unknown } | { approved: false; reason?: string };
-
-/** What a step tells while it runs; the driver stamps run, turn, phase and seq onto it. */
-export type StepEvent = { stepId: string } & (
-  | { type: "step-start"; purpose?: "compaction" }
-  | { type: "text-delta"; delta: string }
-  | { type: "reasoning-delta"; delta: string; kind?: "raw" | "summary" }
-  | { type: "answer-delta"; delta: string; toolCallId: string }
-  | { type: "tool-call"; toolCallId: string; toolName: string; input: unknown; invalid?: string; builtin?: boolean }
-  | { type: "tool-progress"; toolCallId: string; toolName: string; output: unknown }
-  | { type: "tool-log"; toolCallId: string; toolName: string; level: "debug" | "info" | "warn" | "error"; message: string; data?: unknown }
-  | {
-      type: "tool-result";
-      toolCallId: string;
-      toolName: string;
-      output: unknown;
-      isError: boolean;
-      error?: ErrorInfo;
-      input?: unknown;
-      planned?: true;
-      builtin?: boolean;
-    }
-  | { type: "source"; url?: string; title?: string; text?: string }
-  | { type: "file"; mediaType: string; data: string; partial?: true }
-  | {
-      type: "compaction";
-      method: string;
-      reason: CompactionReason;
-      tokensBefore?: number;
-      tokensAfter?: number;
-      durationMs?: number;
-      usage?: Usage;
-      failed?: { method: string; why: string }[];
-    }
-  | { type: "warning"; code: string; message: string }
-  | {
-      type: "step-finish";
-      status: "ok" | "retry" | "interrupted" | "error";
-      usage: Usage;
-      finishReason?: FinishReason;
-      error?: ErrorInfo;
-    }
-);
 
 export interface TurnHooks {
   /** Called synchronously, in order. Never called after the turn's signal aborted, but for the last `step-finish`. */

@@ -9,7 +9,7 @@ import type { ClaudeConfig } from "./claude/config.js";
 import { GeminiBackend } from "./gemini/backend.js";
 import type { GeminiConfig } from "./gemini/config.js";
 import { accountOf } from "./identity.js";
-import { checkRateLimits, processLimiter, type RateLimits } from "./limits.js";
+import { checkRateLimits, type RateLimits, withRateLimits } from "./limits.js";
 import { OpenAIResponsesBackend } from "./openai-responses/backend.js";
 import { type ResponsesConfig, resolveOpenAIConfig } from "./openai-responses/config.js";
 import { presets } from "./presets.js";
@@ -57,7 +57,7 @@ export function createBackend(config: BackendConfig): Backend {
     const backend = files.length > 0 ? withAttachedFiles(made, files) : made;
     if (rateLimits == null) return backend;
     checkRateLimits(rateLimits);
-    return processLimiter.wrap(backend, `${accountOf(config, made)} ${backend.model}`, rateLimits);
+    return withRateLimits(backend, `${accountOf(config, made)} ${backend.model}`, rateLimits);
   }
   const meant = nearest(String(type), backendTypes);
   const hint = meant ? `Did you mean "${meant}"?` : `Take one of ${backendTypes.join(", ")}.`;

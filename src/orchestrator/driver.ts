@@ -1,19 +1,17 @@
-import { linkedController } from "../agent/abort.js";
 import { startTurn } from "../agent/turn.js";
 import type { Approval, DecisionPoint, ExternalCall, StepEvent, ToolOutcome } from "../agent/types.js";
-import { type ErrorInfo, errorInfo } from "../errors.js";
+import { type ErrorInfo, errorInfo, MassGenError } from "../errors.js";
 import type { UserMessage } from "../formatter/messages.js";
 import { loaded } from "../runtime.js";
 import type { RunWatcher } from "../telemetry/telemetry.js";
 import { limitsSteps } from "../token-manager/budget.js";
 import { addUsage, type Usage } from "../token-manager/usage.js";
-import type { ToolkitRun } from "../tools/toolkit.js";
 import { Briefing, type RunSpec } from "./briefing.js";
 import { initialState, step } from "./core/step.js";
 import type { CoreInput, CoreState, Effect, Transition, TurnOrder } from "./core/types.js";
 import type { EventLog } from "./event-log/event-log.js";
 import type { CoordinationEvent, CoordinationEventBody, TurnScope } from "./events.js";
-import { InputDesk } from "./input-desk.js";
+import type { InputDesk } from "./input-desk.js";
 import { Ledger, type LedgerTurn } from "./ledger.js";
 import { LiveTurn, type TurnHost } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
@@ -45,7 +43,6 @@ export class Driver implements TurnHost {
   /** What has been asked for while the run is being prepared. */
   #waiting: Fact[] | undefined;
   #turns: LiveTurn[] = [];
-  /** Made with the first question. */
   #desk: InputDesk | undefined;
   readonly #inbox: Fact[] = [];
   #busy = false;
@@ -70,12 +67,6 @@ export class Driver implements TurnHost {
     return this.#state;
   }
 
-  get desk(): InputDesk {
-    const { runtime, inputTimeoutMs: timeoutMs } = this.#options;
-    this.#desk ??= new InputDesk({ runtime, timeoutMs, publish: (event) => this.#publish(event), hold: () => this.#clock.hold() });
-    return this.#desk;
-  }
-
   /** Tokens spent so far, in steps under way too. */
   get usage(): Usage {
     return this.#turns.reduce((sum, turn) => addUsage(sum, turn.stepUsage()), this.ledger.total);
@@ -97,7 +88,9 @@ export class Driver implements TurnHost {
       publish: (event) => {
         if (!this.#log.closed) this.#publish(event);
       },
-      ask: (question, signal) => this.#ask(question, signal),
+      late: (error) => this.feed({ type: "broken", error }),
+      turns: () => this.#turns,
+      desk: () => this.#openDesk(),
     });
   }
 
@@ -133,11 +126,7 @@ export class Driver implements TurnHost {
 
   /** Opens what the run needs before its first turn; the deadline counts from here on. Never rejects. */
   async #prepare(): Promise<void> {
-    const { run: limit } = this.#options.timeout;
     const started = this.#clock.now();
-    const message = `The deadline came before the first turn: opening the toolkits took longer than timeout.run (${limit} ms).`;
-    const late = () => this.feed({ type: "broken", error: { name: "MassGenError", code: "deadline", message } });
-    const cancel = limit === Number.POSITIVE_INFINITY ? () => {} : this.#clock.setTimer(limit, late);
     let failure: ErrorInfo | undefined;
     try {
       const outfit = await this.#makeOutfit();
@@ -148,7 +137,6 @@ export class Driver implements TurnHost {
     } catch (error) {
       if (this.#state.stage !== "ended") failure = this.#breakage(error);
     }
-    cancel();
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
     if (failure !== undefined) return this.feed({ type: "broken", error: failure });
@@ -308,12 +296,32 @@ export class Driver implements TurnHost {
     });
   }
 
-  askCaller(scope: TurnScope, calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]> {
-    return this.desk.external(scope, calls, signal);
+  /** What puts questions to the caller, loaded with the first of them. */
+  async #openDesk(): Promise<InputDesk> {
+    const { InputDesk } = await loaded(this.#options.runtime, import("./input-desk.js"));
+    const { runtime, inputTimeoutMs: timeoutMs } = this.#options;
+    this.#desk ??= new InputDesk({ runtime, timeoutMs, publish: (event) => this.#publish(event), hold: () => this.#clock.hold() });
+    return this.#desk;
   }
 
-  askApproval(scope: TurnScope, call: ExternalCall, signal: AbortSignal): Promise<Approval> {
-    return this.desk.approve(scope, call, signal);
+  async askCaller(scope: TurnScope, calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]> {
+    return (await this.#openDesk()).external(scope, calls, signal);
+  }
+
+  async askApproval(scope: TurnScope, call: ExternalCall, signal: AbortSignal): Promise<Approval> {
+    return (await this.#openDesk()).approve(scope, call, signal);
+  }
+
+  /** Throws a `MassGenError`: `unknown_request` for a request that is not open (any more), `bad_response` for an answer it cannot take. */
+  respond(requestId: string, value: unknown): void {
+    const answer = this.#desk?.open.get(requestId);
+    if (answer !== undefined) return answer(value);
+    const open = [...(this.#desk?.open.keys() ?? [])];
+    const hint = open.length === 0 ? "none is open" : `open: ${open.join(", ")}`;
+    throw new MassGenError(
+      "unknown_request",
+      `respond("${requestId}"): no such open request; it was answered, denied or never made (${hint})`,
+    );
   }
 
   restate(live: LiveTurn, order: TurnOrder, signal: AbortSignal): Promise<UserMessage | undefined> {
@@ -326,21 +334,6 @@ export class Driver implements TurnHost {
 
   keep(live: LiveTurn, point: DecisionPoint): Promise<string | undefined> | undefined {
     return this.#outfit?.keep(live, point, this.#state);
-  }
-
-  /** A toolkit's question. The clocks of whom it may be about stand still meanwhile. */
-  async #ask({ agentId, message, schema }: Parameters<ToolkitRun["ask"]>[0], signal: AbortSignal): Promise<unknown> {
-    if (this.#outfit === undefined || this.#state.stage === "ended") return undefined;
-    const { controller, unlink } = linkedController(signal, this.#outfit.signal);
-    const asking = this.#turns.filter((turn) => agentId === undefined || turn.agentId === agentId);
-    const releases = asking.map(({ run }) => run?.hold());
-    const about = { ...(agentId !== undefined && { agentId }), message, ...(schema !== undefined && { schema }) };
-    try {
-      return await this.desk.question(about, controller.signal);
-    } finally {
-      unlink();
-      for (const release of releases) release?.();
-    }
   }
 
   onStepEvent(live: LiveTurn, event: StepEvent): void {

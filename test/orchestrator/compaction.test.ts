@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { BackendChunk, BackendRequest } from "../../src/backends/backend.js";
-import type { CompactionEvent, CoordinationEvent } from "../../src/orchestrator/events.js";
+import type { CoordinationEvent } from "../../src/orchestrator/events.js";
 import { Orchestrator } from "../../src/orchestrator/orchestrator.js";
 import { virtualRuntime } from "../../src/testing/virtual-runtime.js";
 import { dump, dumpCall, sizeOf, textIn, wellFormed, windowed, words } from "../agent/context-window/support.js";
@@ -52,7 +52,7 @@ describe("a run whose agents fill their windows", () => {
     const result = await runtime.runUntil(run.result);
     expect(result.winner).toBe("improver");
 
-    const compactions = events.filter((event): event is CompactionEvent => event.type === "compaction");
+    const compactions = events.filter((event) => event.type === "compaction");
     expect(compactions.length).toBeGreaterThan(1);
     for (const { agentId, usage, usd } of compactions) {
       expect(agentId).toBe("digger");

@@ -1,5 +1,6 @@
 import type Anthropic from "@anthropic-ai/sdk";
-import type { ClaudeRequestParams } from "../../api-params-handler/claude.js";
+import { checkClaudeParams } from "../../api-params-handler/claude.js";
+import { type ClaudeRequestParams, claudeRequestParams } from "../../api-params-handler/claude-request.js";
 import { BackendError } from "../../errors.js";
 import { type ClaudeProviderData, type ClaudeTarget, toClaudeMessages, toClaudeToolChoice, toClaudeTools } from "../../formatter/claude.js";
 import type { AssistantMessage, ToolChoice } from "../../formatter/messages.js";
@@ -21,16 +22,9 @@ import { claudeReader } from "./stream.js";
 /** The longest a timer of Node can run; our own timeouts end a step long before. */
 const NEVER = 2 ** 31 - 1;
 
-/** What the backend gives its wire. */
-export interface ClaudeWireOptions {
-  config: ResolvedClaudeConfig;
-  /** The parameters of one request. */
-  params(request: BackendRequest): ClaudeRequestParams;
-}
-
 /** Throws a `BackendError` `missing_key` or `missing_sdk`. */
-export async function openClaude(options: ClaudeWireOptions): Promise<ClaudeWire> {
-  const { type, apiKey, apiVersion, baseUrl, label, keyEnv, headers, anthropic, longWaits, fetch } = options.config;
+export async function openClaude(config: ResolvedClaudeConfig): Promise<ClaudeWire> {
+  const { type, apiKey, apiVersion, baseUrl, label, keyEnv, headers, anthropic, longWaits, fetch } = config;
   if (apiKey === undefined) {
     const message = `${label} needs a key. Set ${keyEnv.map((name) => `${name}, or `).join("")}\`apiKey\` of the backend.`;
     throw new BackendError("missing_key", message, { provider: type });
@@ -54,7 +48,7 @@ export async function openClaude(options: ClaudeWireOptions): Promise<ClaudeWire
       ...headers,
     },
   });
-  return new ClaudeWire(options, client, transport);
+  return new ClaudeWire(config, client, transport);
 }
 
 /** A request as it leaves. */
@@ -66,14 +60,12 @@ interface Prepared {
 
 export class ClaudeWire implements Wire {
   private readonly config: ResolvedClaudeConfig;
-  private readonly options: ClaudeWireOptions;
   private readonly client: Anthropic;
   private readonly transport: Transport;
   private readonly requests = new OpenRequests(() => this.origin);
 
-  constructor(options: ClaudeWireOptions, client: Anthropic, transport: Transport) {
-    this.config = options.config;
-    this.options = options;
+  constructor(config: ResolvedClaudeConfig, client: Anthropic, transport: Transport) {
+    this.config = config;
     this.client = client;
     this.transport = transport;
   }
@@ -162,7 +154,7 @@ export class ClaudeWire implements Wire {
 
   private prepare(request: BackendRequest): Prepared {
     const { model, promptCaching } = this.config;
-    const params = this.options.params(request);
+    const params = requestParams(this.config, request);
     const { warnings } = params;
     const system = [...params.system, ...(request.system?.trim() ? [{ type: "text", text: request.system }] : [])];
     const tools = [...toClaudeTools(request.tools ?? []), ...params.tools];
@@ -235,4 +227,12 @@ function callOptions(signal: AbortSignal) {
 
 function thinkingType(thinking: unknown): string | undefined {
   return (thinking as { type?: string } | null | undefined)?.type;
+}
+
+function requestParams(
+  { model, rules, apiVersion, serverTools, params }: ResolvedClaudeConfig,
+  request: BackendRequest,
+): ClaudeRequestParams {
+  const own = request.params ? checkClaudeParams(request.params, apiVersion, "request.params") : {};
+  return claudeRequestParams(params, request.settings, own, { model, rules, apiVersion, serverTools });
 }

@@ -1,4 +1,6 @@
 import type OpenAI from "openai";
+import { checkResponsesParams } from "../../api-params-handler/openai-responses.js";
+import { responsesBodyParams } from "../../api-params-handler/openai-responses-request.js";
 import { BackendError } from "../../errors.js";
 import {
   fromResponsesItems,
@@ -24,30 +26,21 @@ import { type Uploaded, upload } from "./upload.js";
 import { attach } from "./upload-files.js";
 import { type RawResponsesUsage, toResponsesUsage } from "./usage.js";
 
-/** What the backend gives its wire. */
-export interface ResponsesWireOptions {
-  config: ResolvedResponsesConfig;
-  /** The parameters of one request. What is said about them goes into `warnings`. */
-  params(request: BackendRequest, warnings: string[]): Record<string, unknown>;
-}
-
 /** Throws a `BackendError` `missing_key` or `missing_sdk`. */
-export async function openResponses(options: ResponsesWireOptions): Promise<ResponsesWire> {
-  const { apiKey, headers, query, longWaits, fetch } = options.config;
-  const origin = originOf(options.config);
-  return new ResponsesWire(options, await connectOpenAI({ origin, apiKey, headers, longWaits, fetch, ...(query && { query }) }));
+export async function openResponses(config: ResolvedResponsesConfig): Promise<ResponsesWire> {
+  const { apiKey, headers, query, longWaits, fetch } = config;
+  const origin = originOf(config);
+  return new ResponsesWire(config, await connectOpenAI({ origin, apiKey, headers, longWaits, fetch, ...(query && { query }) }));
 }
 
 export class ResponsesWire implements Wire {
   private readonly config: ResolvedResponsesConfig;
-  private readonly options: ResponsesWireOptions;
   private readonly connection: OpenAIConnection;
   private readonly requests = new OpenRequests(() => originOf(this.config));
   private uploads: { result: Promise<Uploaded>; abort: AbortController } | undefined;
 
-  constructor(options: ResponsesWireOptions, connection: OpenAIConnection) {
-    this.config = options.config;
-    this.options = options;
+  constructor(config: ResolvedResponsesConfig, connection: OpenAIConnection) {
+    this.config = config;
     this.connection = connection;
   }
 
@@ -132,7 +125,7 @@ export class ResponsesWire implements Wire {
   /** What a step, a count and a compaction have in common. */
   private core(request: BackendRequest, uploaded: Uploaded | undefined, warnings: string[]): Record<string, unknown> {
     const { model, rule, builtinTools } = this.config;
-    const { parallel_tool_calls, ...own } = this.options.params(request, warnings);
+    const { parallel_tool_calls, ...own } = requestParams(this.config, request, warnings);
     // Nothing is kept at the provider; what it needs again travels encrypted. A background reply has to be kept.
     const store = own.store ?? own.background === true;
     const body: Record<string, unknown> = { ...own, model, store };
@@ -185,4 +178,11 @@ const COMPACTED = ["model", "input", "instructions", "prompt_cache_key", "servic
 
 function only(body: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(keys.flatMap((key) => (body[key] === undefined ? [] : [[key, body[key]]])));
+}
+
+/** The parameters of one request. What is said about them goes into `warnings`. */
+function requestParams(config: ResolvedResponsesConfig, request: BackendRequest, warnings: string[]): Record<string, unknown> {
+  const { type, model, rule, params } = config;
+  const own = request.params ? checkResponsesParams(request.params, type, "request.params") : {};
+  return responsesBodyParams(params, request.settings, own, { type, model, rule }, warnings);
 }
