@@ -9,7 +9,7 @@ import type { ClaudeConfig } from "./claude/config.js";
 import { GeminiBackend } from "./gemini/backend.js";
 import type { GeminiConfig } from "./gemini/config.js";
 import { accountOf } from "./identity.js";
-import { checkRateLimits, type RateLimits, withRateLimits } from "./limits.js";
+import { checkCount, checkRateLimits, type RateLimits, withRateLimits } from "./limits.js";
 import { OpenAIResponsesBackend } from "./openai-responses/backend.js";
 import { type ResponsesConfig, resolveOpenAIConfig } from "./openai-responses/config.js";
 import { presets } from "./presets.js";
@@ -23,6 +23,8 @@ interface AttachedFiles {
 export type BackendConfig = (((ChatCompletionsConfig | ClaudeConfig | GeminiConfig) & AttachedFiles) | ResponsesConfig) & {
   /** What the provider allows this key on this model, shared by all runs of the process. Default: no limits. */
   rateLimits?: RateLimits;
+  /** Tokens the model can read and write in one step. Default: what is known of it, or what its server says. */
+  contextWindow?: number;
 };
 
 const chat = (config: BackendConfig): Backend => new ChatCompletionsBackend(config as ChatCompletionsConfig);
@@ -51,9 +53,10 @@ export function createBackend(config: BackendConfig): Backend {
   const { type } = config;
   const make = Object.hasOwn(registry, type) ? registry[type] : undefined;
   if (make) {
-    const { rateLimits, ...rest } = config;
+    const { rateLimits, contextWindow, ...rest } = config;
     const { own, files } = attached(rest);
     const made = make(own);
+    if (contextWindow != null) setWindow(made, contextWindow);
     const backend = files.length > 0 ? withAttachedFiles(made, files) : made;
     if (rateLimits == null) return backend;
     checkRateLimits(rateLimits);
@@ -62,6 +65,13 @@ export function createBackend(config: BackendConfig): Backend {
   const meant = nearest(String(type), backendTypes);
   const hint = meant ? `Did you mean "${meant}"?` : `Take one of ${backendTypes.join(", ")}.`;
   throw new ConfigError("unknown_backend", `There is no backend type "${type}". ${hint}`, { path: "type" });
+}
+
+/** What the user says goes before what is known of the model. */
+function setWindow(made: Backend, contextWindow: number): void {
+  checkCount(contextWindow, "contextWindow");
+  const get = () => ({ ...Reflect.get(Object.getPrototypeOf(made), "capabilities", made), contextWindow });
+  Object.defineProperty(made, "capabilities", { get });
 }
 
 /** Files that are attached here; those of the types on OpenAI's own APIs are these backends' business. */

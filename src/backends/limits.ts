@@ -35,10 +35,14 @@ export function checkRateLimits(limits: RateLimits): void {
       const hint = meant ? `Did you mean "${meant}"?` : `There are ${KEYS.join(", ")}.`;
       throw new ConfigError("unknown_key", `"${key}" is not a rate limit. ${hint}`, { path });
     }
-    if (value !== undefined && !(Number.isInteger(value) && (value as number) >= 1)) {
-      throw new ConfigError("invalid_value", `"${path}" must be a whole number above 0, not ${JSON.stringify(value)}.`, { path });
-    }
+    if (value !== undefined) checkCount(value, path);
   }
+}
+
+/** Throws a `ConfigError` for what is no whole number above 0. */
+export function checkCount(value: unknown, path: string): void {
+  if (Number.isInteger(value) && (value as number) >= 1) return;
+  throw new ConfigError("invalid_value", `"${path}" must be a whole number above 0, not ${JSON.stringify(value)}.`, { path });
 }
 
 /** The backend under limits that it shares with all of the process that have the same `key`. */

@@ -32,6 +32,7 @@ export const backendSchema = z.looseObject({
   rate_limits: z
     .strictObject({ requests_per_minute: count.optional(), tokens_per_minute: count.optional(), concurrent: count.optional() })
     .optional(),
+  context_window: count.optional(),
   enable_web_search: feature.optional(),
   enable_code_interpreter: feature.optional(),
   enable_code_execution: z.boolean().optional(),

@@ -2,10 +2,11 @@ import type Anthropic from "@anthropic-ai/sdk";
 import { checkClaudeParams } from "../../api-params-handler/claude.js";
 import { type ClaudeRequestParams, claudeRequestParams } from "../../api-params-handler/claude-request.js";
 import { BackendError } from "../../errors.js";
-import { type ClaudeProviderData, type ClaudeTarget, toClaudeMessages, toClaudeToolChoice, toClaudeTools } from "../../formatter/claude.js";
+import { type ClaudeTarget, toClaudeMessages, toClaudeToolChoice, toClaudeTools } from "../../formatter/claude.js";
 import type { AssistantMessage, ToolChoice } from "../../formatter/messages.js";
 import type { Usage } from "../../token-manager/usage.js";
 import type { BackendChunk, BackendRequest, CallOptions, CompactionResult, ModelInfo, StreamOptions } from "../backend.js";
+import { compactionError, withUsage } from "../compaction-error.js";
 import { withoutEnvHeaders } from "../env-headers.js";
 import { type WireOrigin, wireError } from "../errors.js";
 import type { Wire } from "../lazy-wire.js";
@@ -13,8 +14,9 @@ import { OpenRequests } from "../open-requests.js";
 import type { OpenedReply } from "../read-reply.js";
 import { traceHeaders } from "../request-parts.js";
 import { openTransport, type Transport } from "../transport.js";
-import { wireFetch } from "../wire-fetch.js";
+import { stepAborted, wireFetch } from "../wire-fetch.js";
 import { markCachePoints } from "./cache-points.js";
+import { carryingCompaction, noSummary, summaryMessage, summaryRequest, userFirst } from "./compaction.js";
 import type { ResolvedClaudeConfig } from "./config.js";
 import { loadAnthropic } from "./sdk.js";
 import { claudeReader } from "./stream.js";
@@ -88,30 +90,30 @@ export class ClaudeWire implements Wire {
   }
 
   async compact(request: BackendRequest, options: CallOptions): Promise<CompactionResult> {
+    const { type, label, model, rules } = this.config;
+    if (!rules.compacts) {
+      throw new BackendError("unsupported", `${label} does not compact conversations with "${model}".`, { provider: type });
+    }
     const prepare = () => {
-      const { body, headers, warnings } = this.prepare({ ...request, toolChoice: "auto" });
-      const { context_management, ...rest } = body;
-      const betas = [headers["anthropic-beta"], "compact-2026-09-04"].filter(Boolean).join(",");
-      return { body: { ...rest, compaction: { type: "summarize" } }, headers: { ...headers, "anthropic-beta": betas }, warnings };
+      const prepared = this.prepare({ ...request, toolChoice: "auto" });
+      return { ...prepared, ...summaryRequest(prepared, rules.maxOutput) };
     };
     let usage: Usage | undefined;
     let message: AssistantMessage | undefined;
-    let compacted = false;
-    for await (const chunk of this.run(prepare, options)) {
-      if (chunk.type === "usage") usage = chunk.usage;
-      if (chunk.type === "message" && chunk.message.role === "assistant") message = chunk.message;
-      if (chunk.type === "compaction") compacted = true;
+    let raw: string | undefined;
+    try {
+      for await (const chunk of this.run(prepare, options)) {
+        if (chunk.type === "usage") usage = chunk.usage;
+        if (chunk.type === "message" && chunk.message.role === "assistant") message = chunk.message;
+        if (chunk.type === "finish") raw = chunk.raw;
+      }
+      if (options.signal?.aborted) throw stepAborted(type, options.signal);
+      const summary = summaryMessage(message);
+      if (!summary) throw noSummary(raw, label, type);
+      return { messages: [summary], ...(usage && { usage }) };
+    } catch (error) {
+      throw withUsage(compactionError(error, label), usage);
     }
-    if (!message || !compacted) {
-      throw new BackendError(
-        "unsupported",
-        `${this.config.label} returned no compaction of the conversation with "${this.config.model}".`,
-        {
-          provider: this.config.type,
-        },
-      );
-    }
-    return { messages: [withSummary(message)], ...(usage && { usage }) };
   }
 
   async listModels(options: CallOptions): Promise<ModelInfo[]> {
@@ -158,24 +160,21 @@ export class ClaudeWire implements Wire {
     const { warnings } = params;
     const system = [...params.system, ...(request.system?.trim() ? [{ type: "text", text: request.system }] : [])];
     const tools = [...toClaudeTools(request.tools ?? []), ...params.tools];
-    const messages = toClaudeMessages(request.messages, this.target);
+    const messages = userFirst(toClaudeMessages(request.messages, this.target));
     const caching = params.body.cache_control ? false : promptCaching;
     const marked = markCachePoints({ system, tools, messages }, caching);
     const choice = tools.length > 0 ? this.toolChoice(request.toolChoice, thinkingType(params.body.thinking), warnings) : undefined;
     const toolChoice = tools.length > 0 ? toClaudeToolChoice(choice, params.disableParallelToolUse) : undefined;
-    return {
-      body: {
-        ...params.body,
-        model,
-        ...(marked.system.length > 0 && { system: marked.system }),
-        messages: marked.messages,
-        ...(tools.length > 0 && { tools: marked.tools }),
-        ...(toolChoice && { tool_choice: toolChoice }),
-        stream: true,
-      },
-      headers: params.headers,
-      warnings,
+    const body = {
+      ...params.body,
+      model,
+      ...(marked.system.length > 0 && { system: marked.system }),
+      messages: marked.messages,
+      ...(tools.length > 0 && { tools: marked.tools }),
+      ...(toolChoice && { tool_choice: toolChoice }),
+      stream: true,
     };
+    return { ...carryingCompaction({ body, headers: params.headers }, warnings), warnings };
   }
 
   /** What the model is made to call, if it can be made to. */
@@ -195,16 +194,6 @@ export class ClaudeWire implements Wire {
     const { type, label, baseUrl, keyEnv, apiKey } = this.config;
     return { provider: type, label, baseUrl, model: this.config.model, keyEnv, apiKey };
   }
-}
-
-/** The summary as text, too: all that is left of the conversation for another model, which the provider's own part is not sent to. */
-function withSummary(message: AssistantMessage): AssistantMessage {
-  if (typeof message.content === "string") return message;
-  const texts = message.content.flatMap((part) => {
-    const blocks = part.type === "provider" ? (part.data as ClaudeProviderData).content : [];
-    return blocks.flatMap((block) => (block.type === "compaction" && typeof block.content === "string" ? [block.content] : []));
-  });
-  return { ...message, content: [...texts.map((text) => ({ type: "text" as const, text })), ...message.content] };
 }
 
 interface ModelPage {

@@ -10,8 +10,10 @@ import {
   toResponsesToolChoice,
   toResponsesTools,
 } from "../../formatter/openai-responses.js";
+import type { Usage } from "../../token-manager/usage.js";
 import type { BackendChunk, BackendRequest, CallOptions, CompactionResult, ModelInfo, StreamOptions } from "../backend.js";
 import { readModels } from "../chat-completions/models.js";
+import { compactionError, withUsage } from "../compaction-error.js";
 import { type WireOrigin, wireError } from "../errors.js";
 import type { Wire } from "../lazy-wire.js";
 import { OpenRequests } from "../open-requests.js";
@@ -59,15 +61,22 @@ export class ResponsesWire implements Wire {
   }
 
   async compact(request: BackendRequest, options: CallOptions): Promise<CompactionResult> {
-    const body = (await this.requests.call(options.signal, async (signal) => {
-      const core = this.core(request, await this.uploaded(signal), []);
-      return this.connection.client.responses.compact(only(core, COMPACTED) as never, { maxRetries: 0, signal });
-    })) as unknown as { output?: ResponseItem[]; usage?: RawResponsesUsage };
-    if (!Array.isArray(body.output)) {
-      throw new BackendError("unsupported", `${this.config.label} did not compact the conversation.`, { provider: this.config.type });
+    const { type, label } = this.config;
+    let usage: Usage | undefined;
+    try {
+      const body = (await this.requests.call(options.signal, (signal) => {
+        // Files are attached to what is left when that is sent.
+        const core = this.core(request, undefined, []);
+        return this.connection.client.responses.compact(only(core, COMPACTED) as never, { maxRetries: 0, signal });
+      })) as unknown as { output?: ResponseItem[]; usage?: RawResponsesUsage | null } | null;
+      if (body?.usage) usage = toResponsesUsage(body.usage);
+      if (!Array.isArray(body?.output) || !body.output.some((item) => item?.type === "compaction")) {
+        throw new BackendError("stream_error", `${label} answered without a compaction of the conversation.`, { provider: type });
+      }
+      return { messages: fromResponsesItems(body.output, this.target(false)), ...(usage && { usage }) };
+    } catch (error) {
+      throw withUsage(compactionError(error, label), usage);
     }
-    const messages = fromResponsesItems(body.output, this.target(false));
-    return { messages, ...(body.usage && { usage: toResponsesUsage(body.usage) }) };
   }
 
   async listModels(options: CallOptions): Promise<ModelInfo[]> {
@@ -174,7 +183,7 @@ function originOf({ type, label, baseUrl, model, keyEnv, apiKey }: ResolvedRespo
 }
 
 const COUNTED = ["model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "text", "truncation"];
-const COMPACTED = ["model", "input", "instructions", "prompt_cache_key", "service_tier"];
+const COMPACTED = ["model", "input", "instructions", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "service_tier"];
 
 function only(body: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(keys.flatMap((key) => (body[key] === undefined ? [] : [[key, body[key]]])));
