@@ -80,6 +80,7 @@ const unions: Readonly<Record<string, string>> = {
   logging: 'must be true, false, a level, a filter like "info,mcp:off", or a mapping of options',
   prompt_caching: 'must be true, false or "1h"',
   command: "must be a program, or a list of it and its arguments",
+  warn_at: "must be a part of the caps, above 0 and at most 1, e.g. 0.8, or a list of such parts",
   function: "must be the name of an export, or a list of them",
 };
 

@@ -1,5 +1,7 @@
 import type { FinishReason } from "../backends/backend.js";
 import type { ErrorInfo } from "../errors.js";
+import type { BudgetUse } from "../token-manager/budget.js";
+import type { Cost } from "../token-manager/prices.js";
 import type { Usage } from "../token-manager/usage.js";
 
 /** The purpose of a turn. */
@@ -36,8 +38,19 @@ export interface DeltaFields {
 
 // ---- the run
 
+/** What was asked. Of files there is what they are, not what they hold. */
+export interface RunInput {
+  /** The message that the run works on: the last one of the user. */
+  text: string;
+  /** Its files. `bytes` is absent where it has an address instead of content. */
+  files?: { mediaType: string; bytes?: number }[];
+  /** Messages of the whole conversation, this one included. */
+  messages: number;
+}
+
 export interface RunStartEvent {
   type: "run-start";
+  input: RunInput;
   /** Registration order; `agents[i]` is what models read as `agent{i+1}`. */
   agents: { agentId: string; alias: string; backend: string; model: string }[];
 }
@@ -120,6 +133,20 @@ export interface PlanningEvent {
   blocked: string[];
   error?: ErrorInfo;
   usage: Usage;
+}
+
+/**
+ * What has been spent so far, steps that failed or were cut short included. Comes after each `step-finish`, at most once per step;
+ * the scope is that of the step.
+ */
+export interface UsageEvent extends TurnScope {
+  type: "usage";
+  /** Of the whole run. */
+  usage: Usage;
+  cost: Cost;
+  /** Of the agent whose step it was. */
+  agentUsage: Usage;
+  agentCost: Cost;
 }
 
 export interface RunFinishEvent {
@@ -270,11 +297,13 @@ export interface CompactionEvent extends StepScope {
   tokensBefore?: number;
   tokensAfter?: number;
 }
-/** Of a step, or, from a toolkit, of an agent or the whole run. */
+/** Of a step, or, from a toolkit or about a budget, of an agent or the whole run. */
 export interface WarningEvent extends Partial<StepScope> {
   type: "warning";
   code: string;
   message: string;
+  /** Of a `budget_warning`: the cap, what is spent of it, and the part of it, from `budget.warnAt`, that has been reached. */
+  budget?: BudgetUse & { at: number };
 }
 export interface StepFinishEvent extends StepScope {
   type: "step-finish";
@@ -372,6 +401,7 @@ export type CoordinationEventBody =
   | RunRestartEvent
   | InputRequestEvent
   | PlanningEvent
+  | UsageEvent
   | RunFinishEvent
   | RunErrorEvent
   | RunAbortEvent

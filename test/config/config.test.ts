@@ -50,7 +50,8 @@ orchestrator:
   max_answer_tokens: 500
   max_steps: 6
   max_step_retries: 0
-  budget: { max_tokens: 1000, max_tokens_per_agent: 400 }
+  budget: { max_tokens: 1000, max_tokens_per_agent: 400, warn_at: [0.5, 0.9], on_exceed: abort }
+tracing: { content: true }
 timeout_settings:
   orchestrator_timeout_seconds: 60
   turn_timeout_seconds: 50
@@ -88,7 +89,8 @@ ui: { display_type: simple }
       maxAnswerTokens: 500,
       maxSteps: 6,
       maxStepRetries: 0,
-      budget: { maxTokens: 1000, maxTokensPerAgent: 400 },
+      budget: { maxTokens: 1000, maxTokensPerAgent: 400, warnAt: [0.5, 0.9], onExceed: "abort" },
+      tracing: { content: true },
       timeout: { run: 60_000, turn: 50_000, step: 40_000, firstChunk: 30_000, chunk: 500, tool: Number.POSITIVE_INFINITY },
     });
     expect(new Orchestrator(options).agents.map(({ id, backend }) => [id, backend.type])).toEqual([

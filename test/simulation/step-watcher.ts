@@ -1,4 +1,4 @@
-import type { CoordinationEvent, Usage } from "../../src/index.js";
+import type { Budget, CoordinationEvent, Usage } from "../../src/index.js";
 import { check } from "./check.js";
 
 type Tokens = Pick<Usage, "inputTokens" | "outputTokens">;
@@ -11,6 +11,17 @@ function book(into: Map<string, Tokens>, key: string, { inputTokens, outputToken
 const sameTokens = (a: Tokens | undefined, b: Tokens | undefined) =>
   (a?.inputTokens ?? 0) === (b?.inputTokens ?? 0) && (a?.outputTokens ?? 0) === (b?.outputTokens ?? 0);
 
+const tokensOf = (usage: Tokens | undefined): number => (usage?.inputTokens ?? 0) + (usage?.outputTokens ?? 0);
+
+function sumOf(all: Iterable<Tokens>): Tokens {
+  const sum = { inputTokens: 0, outputTokens: 0 };
+  for (const { inputTokens, outputTokens } of all) {
+    sum.inputTokens += inputTokens;
+    sum.outputTokens += outputTokens;
+  }
+  return sum;
+}
+
 /** Every step starts and finishes once, inside its turn; text counts only where the step ended well. */
 export class StepWatcher {
   /** Turns that have finished a tool step. */
@@ -22,9 +33,38 @@ export class StepWatcher {
   readonly #turns = new Set<string>();
   readonly #known = new Set<string>();
   #presented: { turnId: string; text: string }[] = [];
+  readonly #budget: Budget;
+  /** A step is over that no `usage` has told of. */
+  #untold: string | undefined;
+  readonly #warned = new Set<string>();
+
+  constructor(budget: Budget = {}) {
+    this.#budget = budget;
+  }
 
   see(event: CoordinationEvent): void {
+    if (this.#untold !== undefined && event.type !== "usage")
+      check(
+        event.type === "run-abort" || event.type === "run-finish" || event.type === "run-error",
+        "a step is over and no `usage` follows",
+      );
     switch (event.type) {
+      case "usage":
+        check(this.#untold === event.turnId, "`usage` without a step");
+        this.#untold = undefined;
+        check(sameTokens(event.agentUsage, this.#spent.get(event.agentId)), "`usage` is not what the agent has spent");
+        check(sameTokens(event.usage, sumOf(this.#spent.values())), "`usage` is not what the run has spent");
+        return;
+      case "warning": {
+        if (event.budget === undefined) return;
+        const { cap, at, spent, limit } = event.budget;
+        const mark = `${cap} ${at} ${event.agentId}`;
+        check(!this.#warned.has(mark), "a budget was warned of twice");
+        this.#warned.add(mark);
+        const own = event.agentId === undefined ? sumOf(this.#spent.values()) : this.#spent.get(event.agentId);
+        check(spent === tokensOf(own) && spent >= at * limit && limit === this.#budget[cap], "a warning of a budget is wrong");
+        return;
+      }
       case "turn-start":
         this.#turns.add(event.turnId);
         return;
@@ -42,6 +82,7 @@ export class StepWatcher {
       case "step-start":
         check(this.#turns.has(event.turnId), "a step outside its turn");
         check(!this.#known.has(event.stepId), "a step id used twice");
+        check(!this.#isSpent(event.agentId), "a step starts though its budget is spent");
         this.#known.add(event.stepId);
         this.#open.set(event.stepId, { turnId: event.turnId, text: "" });
         return;
@@ -49,6 +90,7 @@ export class StepWatcher {
         const step = this.#open.get(event.stepId);
         check(step !== undefined, "a step finished that was not open");
         this.#open.delete(event.stepId);
+        this.#untold = event.turnId;
         book(this.#spent, event.agentId, event.usage);
         book(this.#spentByTurn, event.turnId, event.usage);
         if (event.status === "ok" && this.#usedTools.delete(event.turnId)) this.worked.add(event.turnId);
@@ -74,6 +116,16 @@ export class StepWatcher {
         // A tool called beside a decision is not run, and that is no tool step.
         if (event.type === "tool-result" && !String(event.output).startsWith("Not run:")) this.#usedTools.add(event.turnId);
     }
+  }
+
+  /** Whether the run, or the agent, has used up a cap. */
+  #isSpent(agentId: string): boolean {
+    const { maxTokens = Number.POSITIVE_INFINITY, maxTokensPerAgent = Number.POSITIVE_INFINITY } = this.#budget;
+    return this.runSpent(maxTokens) || tokensOf(this.#spent.get(agentId)) >= maxTokensPerAgent;
+  }
+
+  runSpent(limit: number): boolean {
+    return tokensOf(sumOf(this.#spent.values())) >= limit;
   }
 
   checkUsage(total: Usage, byAgent: Record<string, Usage>): void {
