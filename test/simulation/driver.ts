@@ -140,7 +140,7 @@ class DriverWorld {
     await runtime.flush();
 
     check(watcher.terminals === 1 && isTerminal(events.at(-1)!), "not exactly one terminal event, last");
-    steps.atEnd();
+    steps.atEnd(meddles === 0);
     const last = events.at(-1)!;
     if (last.type === "run-finish") {
       check(result !== undefined && result.text === last.text, "the result is not the presented text");

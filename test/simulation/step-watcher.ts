@@ -34,8 +34,8 @@ export class StepWatcher {
   readonly #known = new Set<string>();
   #presented: { turnId: string; text: string }[] = [];
   readonly #budget: Budget;
-  /** A step is over that no `usage` has told of. */
-  #untold: string | undefined;
+  /** Turns with a step that is over and that no `usage` has told of. */
+  readonly #untold = new Set<string>();
   readonly #warned = new Set<string>();
 
   constructor(budget: Budget = {}) {
@@ -43,15 +43,9 @@ export class StepWatcher {
   }
 
   see(event: CoordinationEvent): void {
-    if (this.#untold !== undefined && event.type !== "usage")
-      check(
-        event.type === "run-abort" || event.type === "run-finish" || event.type === "run-error",
-        "a step is over and no `usage` follows",
-      );
     switch (event.type) {
       case "usage":
-        check(this.#untold === event.turnId, "`usage` without a step");
-        this.#untold = undefined;
+        check(this.#untold.delete(event.turnId), "`usage` without a step");
         check(sameTokens(event.agentUsage, this.#spent.get(event.agentId)), "`usage` is not what the agent has spent");
         check(sameTokens(event.usage, sumOf(this.#spent.values())), "`usage` is not what the run has spent");
         return;
@@ -90,7 +84,7 @@ export class StepWatcher {
         const step = this.#open.get(event.stepId);
         check(step !== undefined, "a step finished that was not open");
         this.#open.delete(event.stepId);
-        this.#untold = event.turnId;
+        this.#untold.add(event.turnId);
         book(this.#spent, event.agentId, event.usage);
         book(this.#spentByTurn, event.turnId, event.usage);
         if (event.status === "ok" && this.#usedTools.delete(event.turnId)) this.worked.add(event.turnId);
@@ -142,7 +136,9 @@ export class StepWatcher {
     return this.#presented.map(({ text }) => text).join("");
   }
 
-  atEnd(): void {
+  /** `alone`: nobody has ended the run at a `step-finish`. */
+  atEnd(alone: boolean): void {
+    check(!alone || this.#untold.size === 0, "no `usage` tells of a step");
     check(this.#open.size === 0, "a step is still open at the end");
     check(this.#turns.size === 0, "a turn is still open at the end");
   }
