@@ -174,7 +174,10 @@ class DriverWorld {
   /** Choices of its own, so that worlds without a budget stay as they are. */
   #budget(ofRun: boolean, ofAgents: boolean): Budget | undefined {
     const random = new Random(this.#seed + 2e9);
-    const caps = { ...(ofRun && { maxTokens: 2_000 }), ...(ofAgents && { maxTokensPerAgent: 1_000 }) };
+    const caps = {
+      ...(ofRun && { maxTokens: random.pick([2_000, 8_000, 25_000]) }),
+      ...(ofAgents && { maxTokensPerAgent: random.pick([1_000, 6_000]) }),
+    };
     if (!ofRun && !ofAgents) return undefined;
     const more: Pick<Budget, "warnAt" | "onExceed"> = random.pick([
       {},
