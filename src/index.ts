@@ -41,7 +41,7 @@ export { type Runtime, systemRuntime } from "./runtime.js";
 export type { FilterRule } from "./telemetry/filter.js";
 export type { Component, LogLevel, LogThreshold } from "./telemetry/levels.js";
 export type { Destination, Logger, LoggingOption, LoggingOptions, TracingOptions } from "./telemetry/options.js";
-export type { Budget } from "./token-manager/budget.js";
+export type { Budget, BudgetUse } from "./token-manager/budget.js";
 export type { Cost, ModelPrice, PriceOverrides, TokenRates } from "./token-manager/prices.js";
 export type { Usage } from "./token-manager/usage.js";
 export {

@@ -18,6 +18,7 @@ import type { ResolvedOptions } from "./options.js";
 import type { Outfit } from "./outfit.js";
 import { needsTools } from "./planning-mode.js";
 import { RunClock } from "./run-clock.js";
+import { inputOf } from "./run-input.js";
 
 type Unstamped<T> = T extends unknown ? Omit<T, "time"> : never;
 export type Fact = Unstamped<CoreInput>;
@@ -85,9 +86,7 @@ export class Driver implements TurnHost {
       brief: this.#brief,
       ledger: this.ledger,
       clock: this.#clock,
-      publish: (event) => {
-        if (!this.#log.closed) this.#publish(event);
-      },
+      publish: this.#tell,
       late: (error) => this.feed({ type: "broken", error }),
       turns: () => this.#turns,
       desk: () => this.#openDesk(),
@@ -103,6 +102,7 @@ export class Driver implements TurnHost {
     this.#busy = true;
     this.#log.append({
       type: "run-start",
+      input: inputOf(this.#spec.task),
       agents: this.#options.agents.map(({ id, backend }, i) => ({
         agentId: id,
         alias: `agent${i + 1}`,
@@ -111,8 +111,8 @@ export class Driver implements TurnHost {
       })),
     });
     this.#busy = false;
-    const { toolkits, planning } = this.#options;
-    if (toolkits !== undefined || (planning !== undefined && needsTools(planning))) {
+    const { toolkits, planning, budget } = this.#options;
+    if (toolkits || (planning && needsTools(planning)) || budget?.warnAt || budget?.onExceed === "abort") {
       const stop = this.#inbox.find((fact) => fact.type === "abort");
       const asked = this.#inbox.splice(0);
       if (stop !== undefined) this.#inbox.push(stop);
@@ -220,6 +220,11 @@ export class Driver implements TurnHost {
     }
     this.#log.append(event);
   }
+
+  /** What may come when the run is over: a listener of the event before may have ended it. */
+  readonly #tell = (event: CoordinationEventBody): void => {
+    if (!this.#log.closed) this.#publish(event);
+  };
 
   /** The last event says that everything is closed. Never rejects. */
   async #conclude(event: Extract<CoordinationEventBody, { usage: Usage }>, outfit: Outfit): Promise<void> {
@@ -345,23 +350,25 @@ export class Driver implements TurnHost {
     // dear: so the spread comes last, and the log's stamps have their places.
     const body = { runId, seq: 0, time: 0, agentId, turnId, phase, attempt, epoch, ...event } as CoordinationEvent;
     if (body.type === "text-delta" && phase === "present") body.delta = live.presentedDelta(body.delta);
-    if (body.type === "compaction" && body.usage !== undefined) body.usd = this.ledger.price(agentId, body.usage).usd;
+    if (body.type === "compaction" && body.usage !== undefined) body.usd = this.ledger.priceOf(agentId, body.usage).usd;
     // Booked first: a listener may end the run at this very event.
     if (event.type === "step-finish") this.ledger.add(turnOf(live), event.usage, event.status === "ok");
     this.#log.append(body);
     if (event.type !== "step-finish") return;
+    this.#tell(this.ledger.news(turnOf(live), epoch));
+    this.#outfit?.watch?.warnings(agentId).forEach(this.#tell);
     if (phase === "present") live.stepEnded(event.status === "ok", event.finishReason === "pause");
     const { runSpent, agentSpent } = this.#spent(agentId);
     if (!runSpent && !agentSpent) return;
-    live.spent = { run: runSpent, ...(agentSpent && { agentId }) };
+    live.spent = { run: runSpent, ...(agentSpent && { agentId }), ...(runSpent && this.#outfit?.watch?.excess(agentId)) };
     // A decision of this step is put at once and takes it along; without one it is told by itself.
     queueMicrotask(() => this.tellSpent(live));
   }
 
   tellSpent(live: LiveTurn): void {
-    const { run, agentId } = live.takeSpent() ?? { run: false };
+    const { run, agentId, ...excess } = live.takeSpent() ?? { run: false };
     if (agentId !== undefined) this.feed({ type: "budget-spent", agentId });
-    if (run) this.feed({ type: "budget-spent" });
+    if (run) this.feed({ type: "budget-spent", ...excess });
   }
 
   /** Code of the caller's (a prompt, a rule, a budget check) threw. */
@@ -378,7 +385,8 @@ export class Driver implements TurnHost {
     const verdict = this.ledger.reserve(turnOf(live), estimate);
     if (verdict === "ok") return true;
     if (verdict === "wait") return this.ledger.settled();
-    this.feed({ type: "budget-spent", ...(verdict === "agent" && { agentId: live.agentId }) });
+    const { agentId } = live;
+    this.feed({ type: "budget-spent", ...(verdict === "agent" ? { agentId } : this.#outfit?.watch?.excess(agentId, estimate)) });
     return false;
   }
 

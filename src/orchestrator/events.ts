@@ -9,6 +9,7 @@ import type {
   RunFinishEvent,
   RunRestartEvent,
   RunStartEvent,
+  UsageEvent,
 } from "./events/run.js";
 import type {
   AnswerDeltaEvent,
@@ -47,6 +48,7 @@ export type CoordinationEventBody =
   | RunRestartEvent
   | InputRequestEvent
   | PlanningEvent
+  | UsageEvent
   | RunFinishEvent
   | RunErrorEvent
   | RunAbortEvent

@@ -5,6 +5,7 @@ import { limitsSteps } from "../token-manager/budget.js";
 import type { Tool } from "../tools/tool.js";
 import type { ToolkitRun } from "../tools/toolkit.js";
 import type { Briefing, RunSpec } from "./briefing.js";
+import { BudgetWatch } from "./budget-watch.js";
 import { aliasOf, type CoreState } from "./core/types.js";
 import type { CoordinationEventBody } from "./events.js";
 import type { InputDesk } from "./input-desk.js";
@@ -31,10 +32,12 @@ export interface OutfitOptions {
   desk(): Promise<InputDesk>;
 }
 
-/** What a run needs before its first turn and after its last: toolkits, opened and closed; a judgement of its task. */
+/** What a run needs before its first turn and after its last: toolkits, opened and closed; a judgement of its task; a watch over its budget. */
 export class Outfit {
   /** Where the files of the result are. */
   workspace: string | undefined;
+  /** Set where there is a budget. */
+  readonly watch: BudgetWatch | undefined;
   readonly #with: OutfitOptions;
   readonly #controller = new AbortController();
   #toolkits: RunToolkits | undefined;
@@ -44,6 +47,8 @@ export class Outfit {
 
   constructor(options: OutfitOptions) {
     this.#with = options;
+    const { budget } = options.options;
+    this.watch = budget && new BudgetWatch(budget, options.ledger);
   }
 
   /** Aborted when the run is over. */
@@ -130,7 +135,11 @@ export class Outfit {
     const turn: LedgerTurn = { agentId, turnId: JUDGING_TURN, phase: "draft", attempt: 1 };
     const tools = this.#tools("draft");
     const { judgement, usage, error } = await judgeTask(options, spec, judge, tools, this.signal, {
-      spent: (spent, ok) => ledger.add(turn, spent, ok),
+      spent: (spent, ok) => {
+        ledger.add(turn, spent, ok);
+        publish(ledger.news(turn, 0));
+        this.watch?.warnings(agentId).forEach(publish);
+      },
       ...(limitsSteps(options.budget) && { mayStart: (estimate) => ledger.reserve(turn, estimate) === "ok" }),
     });
     brief.judgement = judgement;

@@ -58,7 +58,8 @@ export interface RunResult {
 export type PartialResult = Pick<RunResult, "runId" | "answers" | "votes" | "usage" | "cost" | "costByAgent" | "attempts" | "epochs">;
 
 /**
- * A run that ended without a result: `aborted`, `deadline` or `no_answer` when nobody had answered, or the code of what broke.
+ * A run that ended without a result: `aborted`; `deadline`, `budget_exceeded` or `no_answer` when nobody had answered; `budget_exceeded`
+ * where `budget.onExceed` is `abort`; or the code of what broke.
  * `cause`: what threw; of `no_answer` and `deadline`, the error that every agent failed of, where they all failed for one reason.
  */
 export class RunError extends MassGenError {

@@ -1,12 +1,24 @@
 import type { ErrorInfo } from "../../errors.js";
+import type { Cost } from "../../token-manager/prices.js";
 import type { Usage } from "../../token-manager/usage.js";
 import type { TurnScope } from "./scope.js";
 
 /** Why a run ended well. */
 export type FinishedReason = "consensus" | "single" | "exhausted" | "deadline" | "budget" | "finished-early";
 
+/** What was asked. Of files there is what they are, not what they hold. */
+export interface RunInput {
+  /** The message that the run works on: the last one of the user. */
+  text: string;
+  /** Its files. `bytes` is absent where it has an address instead of content. */
+  files?: { mediaType: string; bytes?: number }[];
+  /** Messages of the whole conversation, this one included. */
+  messages: number;
+}
+
 export interface RunStartEvent {
   type: "run-start";
+  input: RunInput;
   /** Registration order; `agents[i]` is what models read as `agent{i+1}`. */
   agents: { agentId: string; alias: string; backend: string; model: string }[];
 }
@@ -89,6 +101,20 @@ export interface PlanningEvent {
   blocked: string[];
   error?: ErrorInfo;
   usage: Usage;
+}
+
+/**
+ * What has been spent so far, steps that failed or were cut short included. Comes after each `step-finish`, at most once per step;
+ * the scope is that of the step.
+ */
+export interface UsageEvent extends TurnScope {
+  type: "usage";
+  /** Of the whole run. */
+  usage: Usage;
+  cost: Cost;
+  /** Of the agent whose step it was. */
+  agentUsage: Usage;
+  agentCost: Cost;
 }
 
 export interface RunFinishEvent {

@@ -1,4 +1,5 @@
 import type * as step from "../../agent/step-events.js";
+import type { BudgetUse } from "../../token-manager/budget.js";
 import type { StepScope } from "./scope.js";
 
 /** A delta merged from several carries the `seq` of the last and the `fromSeq` of the first of them. */
@@ -24,6 +25,9 @@ export interface CompactionEvent extends StepScope, step.Compaction {
   /** US dollars of `usage`; `null`: no price is known. */
   usd?: number | null;
 }
-/** Of a step, or, from a toolkit, of an agent or the whole run. */
-export interface WarningEvent extends Partial<StepScope>, step.Warning {}
+/** Of a step, or, from a toolkit or about a budget, of an agent or the whole run. */
+export interface WarningEvent extends Partial<StepScope>, step.Warning {
+  /** Of a `budget_warning`: the cap, what is spent of it, and the part of it, from `budget.warnAt`, that has been reached. */
+  budget?: BudgetUse & { at: number };
+}
 export interface StepFinishEvent extends StepScope, step.StepFinish {}
