@@ -95,6 +95,8 @@ const moved: Readonly<Record<string, string>> = {
   ".rate_limits": "it belongs under the `backend` of an agent",
   "orchestrator.tracing": "it belongs to the top level",
   "orchestrator.logging": "it belongs to the top level",
+  ".context_window": "it belongs under the `backend` of an agent",
+  "agents.context_window": "it belongs under `backend`",
   "orchestrator.timeout": "timeouts belong under the top-level `timeout_settings`",
   "orchestrator.max_orchestration_restarts": "it belongs under `orchestrator.coordination`",
   "timeout_settings.agent_timeout_seconds": "write it as `turn_timeout_seconds`",

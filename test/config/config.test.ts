@@ -366,6 +366,16 @@ timeout_settings: { orchestrator_timeout_seconds: "5" }
   });
 });
 
+describe("context_window", () => {
+  const team = (window: unknown) => `agents:\n  - backend: { type: vllm, model: m, context_window: ${window} }\n`;
+
+  it("is one of a backend, in whole tokens", () => {
+    expect(parseConfig(team(32_768)).agents[0]?.backend).toEqual({ type: "vllm", model: "m", contextWindow: 32_768 });
+    for (const window of [0, 1.5, "many"]) expect(() => parseConfig(team(window))).toThrow("context_window");
+    expect(() => parseConfig("context_window: 5\nagents:\n  - backend: { type: vllm, model: m }\n")).toThrow("belongs under the `backend`");
+  });
+});
+
 describe("rate_limits", () => {
   const team = (limits: string) => `agents:\n  - backend: { type: vllm, model: m, rate_limits: ${limits} }\n`;
 

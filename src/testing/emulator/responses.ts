@@ -63,6 +63,7 @@ export const responses: Dialect = {
       };
       const added = item.type === "compaction" ? item : { ...item, status: "in_progress", ...emptied(item) };
       deltas.push(event("response.output_item.added", { output_index: index, item: added }));
+      if (item.type === "compaction") deltas.push(event("response.compaction.compacting", at));
       if (item.type === "reasoning") {
         for (const [i, part] of (item.summary as { text: string }[]).entries()) {
           const where = { ...at, summary_index: i };
