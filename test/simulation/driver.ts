@@ -63,6 +63,8 @@ class DriverWorld {
         backend: backends[i]!,
         tools: hasTools && toolkit === undefined ? [search] : [],
         toolkits: hasTools && toolkit !== undefined ? [toolkit] : [],
+        // Else what is reserved is far more than these models ever spend.
+        ...(budget !== undefined && { settings: { maxOutputTokens: 50 } }),
       })),
       decisionRule: rule,
       maxSteps,
@@ -155,6 +157,8 @@ class DriverWorld {
     if (exceededAt !== undefined && toolkit === undefined) check(last.time === exceededAt, "the run outlives the budget that aborts it");
     if (last.type === "run-error" && last.error.code === "budget_exceeded")
       check(budget?.maxTokens !== undefined, "a budget that is not there");
+    const cutShort = last.type === "run-finish" && last.reason === "budget" && budget?.onExceed === "abort";
+    check(!cutShort, "the best so far of a run that its budget aborts");
     if (exceededAt !== undefined && last.type === "run-error")
       check(last.error.code === "budget_exceeded", `it ended with ${last.error.code}`);
     const { usage } = result ?? (error as RunError).partial;
@@ -175,8 +179,8 @@ class DriverWorld {
   #budget(ofRun: boolean, ofAgents: boolean): Budget | undefined {
     const random = new Random(this.#seed + 2e9);
     const caps = {
-      ...(ofRun && { maxTokens: random.pick([2_000, 8_000, 25_000]) }),
-      ...(ofAgents && { maxTokensPerAgent: random.pick([1_000, 6_000]) }),
+      ...(ofRun && { maxTokens: random.pick([1_000, 1_600, 3_000]) }),
+      ...(ofAgents && { maxTokensPerAgent: random.pick([900, 1_300]) }),
     };
     if (!ofRun && !ofAgents) return undefined;
     const more: Pick<Budget, "warnAt" | "onExceed"> = random.pick([
