@@ -1,6 +1,6 @@
 import { startTurn } from "../agent/turn.js";
-import type { Approval, DecisionPoint, ExternalCall, StepEvent, ToolOutcome } from "../agent/types.js";
-import { type ErrorInfo, errorInfo, MassGenError } from "../errors.js";
+import type { DecisionPoint, StepEvent } from "../agent/types.js";
+import { type ErrorInfo, errorInfo } from "../errors.js";
 import type { UserMessage } from "../formatter/messages.js";
 import { loaded } from "../runtime.js";
 import type { RunWatcher } from "../telemetry/telemetry.js";
@@ -10,13 +10,13 @@ import { Briefing, type RunSpec } from "./briefing.js";
 import { initialState, step } from "./core/step.js";
 import type { CoreInput, CoreState, Effect, Transition, TurnOrder } from "./core/types.js";
 import type { EventLog } from "./event-log/event-log.js";
-import type { CoordinationEvent, CoordinationEventBody, TurnScope } from "./events.js";
-import type { InputDesk } from "./input-desk.js";
+import type { CoordinationEvent, CoordinationEventBody } from "./events.js";
 import { Ledger, type LedgerTurn } from "./ledger.js";
 import { LiveTurn, type TurnHost } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
 import type { Outfit } from "./outfit.js";
 import { needsTools } from "./planning-mode.js";
+import { Questions } from "./questions.js";
 import { RunClock } from "./run-clock.js";
 import { inputOf } from "./run-input.js";
 
@@ -29,6 +29,7 @@ export type Fact = Unstamped<CoreInput>;
  */
 export class Driver implements TurnHost {
   readonly ledger: Ledger;
+  readonly questions: Questions;
   /** What code of the caller's threw and ended the run. */
   brokenBy: unknown;
   /** Logging and tracing, where they are on. Set before the start. */
@@ -44,7 +45,6 @@ export class Driver implements TurnHost {
   /** What has been asked for while the run is being prepared. */
   #waiting: Fact[] | undefined;
   #turns: LiveTurn[] = [];
-  #desk: InputDesk | undefined;
   readonly #inbox: Fact[] = [];
   #busy = false;
   #state: CoreState;
@@ -56,6 +56,11 @@ export class Driver implements TurnHost {
     this.#brief = new Briefing(options, spec);
     this.ledger = new Ledger(options);
     this.#clock = new RunClock(options.runtime);
+    this.questions = new Questions(options.runtime, () => ({
+      timeoutMs: options.inputTimeoutMs,
+      publish: (event) => this.#publish(event),
+      hold: () => this.#clock.hold(),
+    }));
     const agents = options.agents.map((agent, index) => ({
       agentId: agent.id,
       hasTools: this.#brief.tools(index, "draft").length > 0 || options.toolkits?.has(index) === true,
@@ -89,7 +94,7 @@ export class Driver implements TurnHost {
       publish: this.#tell,
       late: (error) => this.feed({ type: "broken", error }),
       turns: () => this.#turns,
-      desk: () => this.#openDesk(),
+      questions: this.questions,
     });
   }
 
@@ -301,34 +306,6 @@ export class Driver implements TurnHost {
     });
   }
 
-  /** What puts questions to the caller, loaded with the first of them. */
-  async #openDesk(): Promise<InputDesk> {
-    const { InputDesk } = await loaded(this.#options.runtime, import("./input-desk.js"));
-    const { runtime, inputTimeoutMs: timeoutMs } = this.#options;
-    this.#desk ??= new InputDesk({ runtime, timeoutMs, publish: (event) => this.#publish(event), hold: () => this.#clock.hold() });
-    return this.#desk;
-  }
-
-  async askCaller(scope: TurnScope, calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]> {
-    return (await this.#openDesk()).external(scope, calls, signal);
-  }
-
-  async askApproval(scope: TurnScope, call: ExternalCall, signal: AbortSignal): Promise<Approval> {
-    return (await this.#openDesk()).approve(scope, call, signal);
-  }
-
-  /** Throws a `MassGenError`: `unknown_request` for a request that is not open (any more), `bad_response` for an answer it cannot take. */
-  respond(requestId: string, value: unknown): void {
-    const answer = this.#desk?.open.get(requestId);
-    if (answer !== undefined) return answer(value);
-    const open = [...(this.#desk?.open.keys() ?? [])];
-    const hint = open.length === 0 ? "none is open" : `open: ${open.join(", ")}`;
-    throw new MassGenError(
-      "unknown_request",
-      `respond("${requestId}"): no such open request; it was answered, denied or never made (${hint})`,
-    );
-  }
-
   restate(live: LiveTurn, order: TurnOrder, signal: AbortSignal): Promise<UserMessage | undefined> {
     return this.#brief.restate(order, live, signal);
   }
@@ -404,7 +381,7 @@ export class Driver implements TurnHost {
     for (const turn of this.#turns) turn.abort("error");
     this.#turns = [];
     this.#clock.stop();
-    this.#desk?.close();
+    this.questions.close();
   }
 }
 

@@ -17,16 +17,16 @@ import type { ToolTurn } from "../tools/toolkit.js";
 import type { Spent, TurnOrder } from "./core/types.js";
 import type { Fact } from "./driver.js";
 import type { TurnScope } from "./events.js";
+import type { Questions } from "./questions.js";
 
 /** What a turn under way needs of its driver. */
 export interface TurnHost {
   /** Logging and tracing, where they are on. */
   readonly watcher: RunWatcher | undefined;
+  readonly questions: Questions;
   feed(fact: Fact): void;
   onStepEvent(turn: LiveTurn, event: StepEvent): void;
   mayStart(turn: LiveTurn, estimate: Usage): boolean | Promise<void>;
-  askCaller(scope: TurnScope, calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]>;
-  askApproval(scope: TurnScope, call: ExternalCall, signal: AbortSignal): Promise<Approval>;
   /** Has toolkits keep what belongs to a decision, and gives why they cannot; nothing, where nothing has to be kept. */
   keep(turn: LiveTurn, point: DecisionPoint): Promise<string | undefined> | undefined;
   tellSpent(turn: LiveTurn): void;
@@ -210,11 +210,11 @@ export class LiveTurn implements TurnHooks {
   }
 
   external(calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]> {
-    return this.#host.askCaller(this.#scope, calls, signal);
+    return this.#host.questions.external(this.#scope, calls, signal);
   }
 
   approve(call: ExternalCall, signal: AbortSignal): Promise<Approval> {
-    return this.#host.askApproval(this.#scope, call, signal);
+    return this.#host.questions.approve(this.#scope, call, signal);
   }
 
   get #scope(): TurnScope {

@@ -8,13 +8,13 @@ import type { Briefing, RunSpec } from "./briefing.js";
 import { BudgetWatch } from "./budget-watch.js";
 import { aliasOf, type CoreState } from "./core/types.js";
 import type { CoordinationEventBody } from "./events.js";
-import type { InputDesk } from "./input-desk.js";
 import type { Ledger, LedgerTurn } from "./ledger.js";
 import type { LiveTurn } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
 import { JUDGING_TURN, judgeTask } from "./planning-judge.js";
 import { needsTools } from "./planning-mode.js";
 import { unmatchedNames } from "./planning-names.js";
+import type { Questions } from "./questions.js";
 import type { RunClock } from "./run-clock.js";
 import { RunToolkits, type Settle } from "./toolkits/run-toolkits.js";
 
@@ -29,7 +29,7 @@ export interface OutfitOptions {
   late(error: ErrorInfo): void;
   /** The turns under way. */
   turns(): readonly LiveTurn[];
-  desk(): Promise<InputDesk>;
+  questions: Questions;
 }
 
 /** What a run needs before its first turn and after its last: toolkits, opened and closed; a judgement of its task; a watch over its budget. */
@@ -103,7 +103,7 @@ export class Outfit {
     const releases = asking.map(({ run }) => run?.hold());
     const about = { ...(agentId !== undefined && { agentId }), message, ...(schema !== undefined && { schema }) };
     try {
-      const desk = await this.#with.desk();
+      const desk = await this.#with.questions.desk();
       return this.#closing ? undefined : await desk.question(about, controller.signal);
     } finally {
       unlink();

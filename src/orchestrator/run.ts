@@ -249,7 +249,7 @@ export class Run implements AsyncIterable<CoordinationEvent> {
    * not open, `bad_response` for an answer it cannot take; it then stays open.
    */
   respond(requestId: string, value: unknown): void {
-    this.#driver.respond(requestId, value);
+    this.#driver.questions.respond(requestId, value);
   }
 
   /** Answers, votes, usage and cost up to now. */

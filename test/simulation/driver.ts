@@ -3,7 +3,7 @@ import { isDelta, isTerminal, MassGenError, Orchestrator, RunError } from "../..
 import { defaultPrompts } from "../../src/orchestrator/prompts/prompts.js";
 import { virtualRuntime } from "../../src/testing/virtual-runtime.js";
 import type { Tool } from "../../src/tools/tool.js";
-import { check, InvariantError } from "./check.js";
+import { check } from "./check.js";
 import { HostileBackend, randomManners, type Texts } from "./hostile-backend.js";
 import { HostileToolkit } from "./hostile-toolkit.js";
 import { Watcher } from "./invariants.js";
@@ -22,7 +22,7 @@ export async function simulateDriver(seed: number): Promise<DriverSimulation> {
   try {
     return await new DriverWorld(seed).run();
   } catch (error) {
-    if (error instanceof InvariantError) error.message = `seed ${seed}: ${error.message}`;
+    if (error instanceof Error) error.message = `seed ${seed}: ${error.message}`;
     throw error;
   }
 }
