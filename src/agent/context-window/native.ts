@@ -1,5 +1,5 @@
 import type { Backend, BackendChunk, BackendRequest, CompactionResult } from "../../backends/backend.js";
-import { errorInfo, MassGenError } from "../../errors.js";
+import { BackendError, errorInfo, MassGenError } from "../../errors.js";
 import type { Message } from "../../formatter/messages.js";
 import { type Bench, failed, type Outcome } from "./methods.js";
 import { messagesTokens, setMessageTokens } from "./size.js";
@@ -74,7 +74,14 @@ function compacting(backend: Backend, take: (result: CompactionResult) => void):
     model: backend.model,
     capabilities: backend.capabilities,
     async *stream(request, { signal }): AsyncGenerator<BackendChunk> {
-      const result = await backend.compact!(request, signal === undefined ? {} : { signal });
+      let result: CompactionResult;
+      try {
+        result = await backend.compact!(request, signal === undefined ? {} : { signal });
+      } catch (error) {
+        // A compaction that came to nothing may have cost something all the same.
+        if (error instanceof BackendError && error.usage !== undefined) yield { type: "usage", usage: error.usage };
+        throw error;
+      }
       take(result);
       if (result.usage !== undefined) yield { type: "usage", usage: result.usage };
       yield { type: "finish", reason: "stop" };
