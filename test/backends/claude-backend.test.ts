@@ -352,7 +352,7 @@ describe("errors", () => {
       "credit",
     ],
     ["billing", 402, "billing_error", "There's an issue with your billing or payment information.", "quota", "credit"],
-    ["too big", 413, "request_too_large", "Request exceeds the maximum size", "bad_request", "maximum size"],
+    ["too big", 413, "request_too_large", "Request exceeds the maximum size", "context_overflow", "maximum size"],
     [
       "rate",
       429,
