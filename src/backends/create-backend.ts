@@ -9,10 +9,10 @@ import type { ClaudeConfig } from "./claude/config.js";
 import { GeminiBackend } from "./gemini/backend.js";
 import type { GeminiConfig } from "./gemini/config.js";
 import { accountOf } from "./identity.js";
-import { checkCount, checkRateLimits, type RateLimits, withRateLimits } from "./limits.js";
 import { OpenAIResponsesBackend } from "./openai-responses/backend.js";
 import { type ResponsesConfig, resolveOpenAIConfig } from "./openai-responses/config.js";
 import { presets } from "./presets.js";
+import { checkCount, checkRateLimits, type RateLimits, withRateLimits } from "./rate-limits.js";
 
 interface AttachedFiles {
   /** Go with the user's first message, read at the first request. What the API has no place for is an error that names it. */

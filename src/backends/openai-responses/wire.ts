@@ -11,6 +11,7 @@ import {
   toResponsesTools,
 } from "../../formatter/openai-responses.js";
 import type { Usage } from "../../token-manager/usage.js";
+import { attach } from "../attach.js";
 import type { BackendChunk, BackendRequest, CallOptions, CompactionResult, ModelInfo, StreamOptions } from "../backend.js";
 import { readModels } from "../chat-completions/models.js";
 import { compactionError, withUsage } from "../compaction-error.js";
@@ -25,7 +26,6 @@ import { stepAborted } from "../wire-fetch.js";
 import type { ResolvedResponsesConfig } from "./config.js";
 import { responsesReader } from "./stream.js";
 import { type Uploaded, upload } from "./upload.js";
-import { attach } from "./upload-files.js";
 import { type RawResponsesUsage, toResponsesUsage } from "./usage.js";
 
 /** Throws a `BackendError` `missing_key` or `missing_sdk`. */

@@ -50,7 +50,7 @@ export function withRateLimits(backend: Backend, key: string, limits: RateLimits
   return wrapped(backend, {
     stream: (request, options = {}) =>
       lateStream(async () => {
-        const { processLimiter } = await import("./limiter.js");
+        const { processLimiter } = await import("./rate-limiter.js");
         return processLimiter.stream(backend, key, limits, request, options);
       }),
   });

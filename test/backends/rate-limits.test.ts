@@ -1,8 +1,8 @@
 import { describe, expect, it, test } from "vitest";
 import type { Backend, BackendChunk, BackendRequest, StreamOptions } from "../../src/backends/backend.js";
 import { type BackendConfig, createBackend } from "../../src/backends/create-backend.js";
-import { createLimiter, type Limiter } from "../../src/backends/limiter.js";
-import type { RateLimits } from "../../src/backends/limits.js";
+import { createLimiter, type Limiter } from "../../src/backends/rate-limiter.js";
+import type { RateLimits } from "../../src/backends/rate-limits.js";
 import { BackendError } from "../../src/errors.js";
 import { startEmulator } from "../../src/testing/index.js";
 import { virtualRuntime } from "../agent/support.js";

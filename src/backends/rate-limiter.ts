@@ -3,7 +3,7 @@ import { type Runtime, systemRuntime } from "../runtime.js";
 import { tokensOf } from "../token-manager/budget.js";
 import { estimateTokens, requestTokens } from "../token-manager/estimate.js";
 import type { Backend, BackendChunk, BackendRequest, StreamOptions } from "./backend.js";
-import type { RateLimits } from "./limits.js";
+import type { RateLimits } from "./rate-limits.js";
 
 const MINUTE = 60_000;
 
