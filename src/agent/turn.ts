@@ -2,6 +2,7 @@ import type { BackendRequest } from "../backends/backend.js";
 import { errorInfo, MassGenError } from "../errors.js";
 import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
 import { wait } from "./abort.js";
+import type { StepHost } from "./agent-host.js";
 import { refusals, runCalls, tellCalls, tellNotRun } from "./called-tools.js";
 import { type Limit, TurnClock, timeoutError } from "./clocks.js";
 import {
@@ -55,6 +56,10 @@ class Turn implements TurnRun, ReplySink {
   /** The step in flight: from its `step-start` to its `step-finish`. */
   #live: Step | undefined;
   #lastReply: Reply | undefined;
+  /** Makes what a backend that is a whole agent is given for a step. */
+  #hostOf: ((reply: Reply) => StepHost) | undefined;
+  /** Of the step in flight. */
+  #host: StepHost | undefined;
   #spent: Usage = noUsage;
   #worked = false;
   #writing = false;
@@ -175,7 +180,8 @@ class Turn implements TurnRun, ReplySink {
 
   async #loop(): Promise<void> {
     await undefined; // so that the caller holds the turn before the first event
-    const { note } = this.#request;
+    const { note, backend } = this.#request;
+    if (backend.capabilities.wholeAgent && !this.#over) await this.#openHosts();
     if (note !== undefined && !this.#over) addToLastMessage(this.#conversation, await note(this.#signal));
     let paused = false; // the provider paused its own work: the reply goes straight back, with nothing after it
     let retry = 0; // how often the step has been started again
@@ -194,6 +200,7 @@ class Turn implements TurnRun, ReplySink {
       const { inStep } = this.#hooks;
       const { trace } = this.#request;
       const end = await (inStep === undefined ? step.run(trace) : inStep(step.reply.stepId, trace, (own) => step.run(own)));
+      if (this.#host !== undefined) await this.#host.end();
       if (this.#over || end.type === "stopped") return;
       if (end.type === "failed") {
         await this.#beforeRetry(step.reply, end.error, retry++);
@@ -221,6 +228,14 @@ class Turn implements TurnRun, ReplySink {
     }
   }
 
+  async #openHosts(): Promise<void> {
+    const code = import("./agent-host.js");
+    this.#request.runtime.loading?.(code);
+    const { stepHosts } = await code;
+    if (this.#over) return;
+    this.#hostOf = stepHosts(this.#request, this.#hooks, this.#clock, this.#conversation, this, this.#signal);
+  }
+
   /** The request of the next step. Nothing, if the turn is over or may not go on; a promise, if it has to wait. */
   #prepare(paused: boolean): BackendRequest | Promise<void> | undefined {
     if (this.#over) return undefined;
@@ -235,7 +250,8 @@ class Turn implements TurnRun, ReplySink {
 
   #begin(sent: BackendRequest): Step {
     const reply = newReply(`${this.#request.turnId}.${++this.#stepNumber}`);
-    const step = new Step(this.#request.backend, sent, reply, this.#clock, this);
+    this.#host = this.#hostOf?.(reply);
+    const step = new Step(this.#request.backend, sent, reply, this.#clock, this, this.#host?.host);
     this.#lastReply = reply;
     this.#live = step;
     this.emit({ type: "step-start", stepId: reply.stepId });

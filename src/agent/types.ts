@@ -54,6 +54,8 @@ export interface TurnRequest {
   toolContext?: Pick<ToolContext, "workspace" | "saveFile">;
   /** Tools whose calls are only noted: their result says so. */
   planned?: ReadonlySet<string>;
+  /** Whether calls of a tool that is none of the turn's would be, too. Nothing: none are. */
+  holdsBack?: (tool: Tool) => boolean;
   /** What goes at the end of the last message, found out before the first step. */
   note?: (signal: AbortSignal) => Promise<string | undefined>;
   trace?: TraceContext;
