@@ -1,5 +1,6 @@
 import { pathToFileURL } from "node:url";
 import type { CallToolRequest, CallToolResult, Client, ElicitResult, InputRequest } from "@modelcontextprotocol/client";
+import type { TraceContext } from "../backends/backend.js";
 import { openTransport } from "../backends/transport.js";
 import { untilAborted } from "../backends/until-aborted.js";
 import { type ActiveCall, type ActiveCalls, CALL_HEADER } from "./active-call.js";
@@ -22,6 +23,8 @@ const MAX_LISTED = 10_000;
 export interface CallOptions {
   signal: AbortSignal;
   call: ActiveCall;
+  /** Goes along as the protocol has it, in `_meta`, and over HTTP as headers too. */
+  trace: TraceContext | undefined;
   onProgress(progress: { progress: number; total?: number | undefined; message?: string | undefined }): void;
 }
 
@@ -150,9 +153,11 @@ function connectionOf(client: Client, transport: ServerTransport, active: Map<st
       const number = String(++calls);
       active.set(number, options.call);
       try {
-        return await callWithAnswers(client, { name: tool.name, arguments: args }, options, ground, {
+        const trace = traceFields(options.trace);
+        const params = { name: tool.name, arguments: args, ...(trace && { _meta: trace }) };
+        return await callWithAnswers(client, params, options, ground, {
           toolDefinition: tool as never,
-          ...(overHttp && { headers: { [CALL_HEADER]: number } }),
+          ...(overHttp && { headers: { ...trace, [CALL_HEADER]: number } }),
         });
       } finally {
         active.delete(number);
@@ -167,6 +172,11 @@ function connectionOf(client: Client, transport: ServerTransport, active: Map<st
       await client.close();
     },
   };
+}
+
+/** What is known of the trace; nothing, where nothing is. */
+function traceFields({ traceparent, tracestate }: TraceContext = {}): Record<string, string> | undefined {
+  return traceparent === undefined ? undefined : { traceparent, ...(tracestate !== undefined && { tracestate }) };
 }
 
 /** A call; where the server asks for something first, it is made again with the answers (protocol of 2026). */
