@@ -34,6 +34,7 @@ const SERVER_KEYS: Record<keyof McpStdioServer | keyof McpHttpServer | "name", t
   cwd: true,
   url: true,
   headers: true,
+  authProvider: true,
   allowedTools: true,
   excludeTools: true,
   required: true,
