@@ -7,6 +7,7 @@ import { type ActiveCall, type ActiveCalls, CALL_HEADER } from "./active-call.js
 import type { ServerSpec } from "./config.js";
 import { answerElicitation } from "./elicitation.js";
 import { httpTransport } from "./http-transport.js";
+import type { RawList } from "./listing.js";
 import type { Sdk } from "./sdk.js";
 import { type ServerTransport, stdioTransport } from "./stdio-transport.js";
 
@@ -38,8 +39,7 @@ export interface Connection {
   readonly active: ActiveCalls;
   /** Why it was given up, to go on after the server's name. */
   problem?: string;
-  /** The tools as the server describes them, not yet checked. */
-  listTools(signal: AbortSignal): Promise<unknown[]>;
+  listTools(signal: AbortSignal): Promise<RawList>;
   callTool(
     tool: { name: string; inputSchema: Record<string, unknown> },
     args: Record<string, unknown>,
@@ -210,8 +210,8 @@ async function answer(request: InputRequest, call: ActiveCall, { spec, roots }: 
 /** Lets everything through: one tool that breaks the rules must not hide the others. */
 const anything = { "~standard": { version: 1 as const, vendor: "massgen", validate: (value: unknown) => ({ value }) } };
 
-async function listTools(client: Client, signal: AbortSignal): Promise<unknown[]> {
-  if (client.getServerCapabilities()?.tools === undefined) return [];
+async function listTools(client: Client, signal: AbortSignal): Promise<RawList> {
+  if (client.getServerCapabilities()?.tools === undefined) return { tools: [], more: false };
   const tools: unknown[] = [];
   let cursor: unknown;
   for (let page = 0; page < MAX_PAGES && tools.length < MAX_LISTED; page++) {
@@ -222,8 +222,8 @@ async function listTools(client: Client, signal: AbortSignal): Promise<unknown[]
     };
     if (!Array.isArray(result?.tools)) throw new Error("its list of tools is no list");
     for (const tool of result.tools) tools.push(tool);
-    if (typeof result.nextCursor !== "string" || result.nextCursor === cursor) break;
+    if (typeof result.nextCursor !== "string" || result.nextCursor === cursor) return { tools, more: false };
     cursor = result.nextCursor;
   }
-  return tools;
+  return { tools, more: true };
 }
