@@ -261,13 +261,8 @@ describe("servers with a connection per agent", () => {
   });
 });
 
-describe("config forms", () => {
-  it("a list with names gives the same", async () => {
-    const { names } = await open([{ name: "my server", ...good({ allowedTools: ["echo"] }) }]);
-    expect(names()[0]).toBe("mcp__my_server__echo");
-  });
-
-  it("a toolkit of another name names its own tool after it", async () => {
+describe("a toolkit", () => {
+  it("of another name names its own tool after it", async () => {
     await using toolkit = createMcpServers({ raw: raw("good") }, { name: "mcp_own" });
     const { names } = await openRun(toolkit);
     expect(toolkit.name).toBe("mcp_own");
