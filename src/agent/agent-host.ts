@@ -1,4 +1,4 @@
-import type { AgentHost, CallOptions, HostedResult, OwnCall } from "../backends/backend.js";
+import type { AgentHost, HostedResult, OwnCall } from "../backends/backend.js";
 import type { Tool, ToolContext } from "../tools/tool.js";
 import { linkedController } from "./abort.js";
 import { runCalls, tellCalls } from "./called-tools.js";
@@ -15,6 +15,10 @@ export interface StepHost {
   readonly host: AgentHost;
   /** The step is over: what it has under way is stopped and gets its result. Never rejects. */
   end(): Promise<void>;
+}
+
+interface Stoppable {
+  signal?: AbortSignal | undefined;
 }
 
 const OVER = "Not done: the step that asks for it is over.";
@@ -56,7 +60,7 @@ function stepHost({ request, hooks, clock, conversation, sink, signal, session }
   const isOver = () => step.signal.aborted || reply.finish !== undefined;
 
   /** The time that tools and questions take is not the model's: the limits of the step start anew after them. */
-  async function held<T>(work: (run: ToolRun) => Promise<T>, { signal: given }: CallOptions): Promise<T> {
+  async function held<T>(work: (run: ToolRun) => Promise<T>, { signal: given }: Stoppable): Promise<T> {
     const { controller, unlink: forget } = linkedController(...(given === undefined ? [] : [given]));
     const own = new Set<() => void>();
     const stop = () => {
@@ -90,7 +94,7 @@ function stepHost({ request, hooks, clock, conversation, sink, signal, session }
     }
   }
 
-  async function callTool(toolName: string, input: unknown, options: CallOptions = {}): Promise<HostedResult> {
+  async function callTool(toolName: string, input: unknown, options: Stoppable = {}): Promise<HostedResult> {
     if (isOver()) return { output: OVER, isError: true };
     if (conversation.decisionNames.includes(toolName)) {
       takeChunk(reply, { type: "tool-call", toolCallId: "", toolName, input }, sink);
@@ -109,7 +113,7 @@ function stepHost({ request, hooks, clock, conversation, sink, signal, session }
     return { output: text.join("\n"), parts: output, ...failed };
   }
 
-  async function checkPermission(action: OwnCall, options: CallOptions = {}) {
+  async function checkPermission(action: OwnCall, options: Stoppable = {}) {
     if (isOver()) return { allow: false, reason: OVER };
     const { tool: name, input, ...hints } = action;
     const offered = request.tools.find((each) => each.name === name);

@@ -47,12 +47,15 @@ export interface AgentHost {
    * A decision (`new_answer`, `vote`) is taken down and counts when the step ends. Refusals and failures are results, for the agent
    * to read; it never rejects. What is under way when the step ends is stopped.
    */
-  callTool(name: string, input: unknown, options?: CallOptions): Promise<HostedResult>;
+  callTool(name: string, input: unknown, options?: { signal?: AbortSignal | undefined }): Promise<HostedResult>;
   /**
    * Asks about something the agent is about to do with a tool of its own: whether its paths may be touched, whether planning mode
    * holds it back, whether the caller of the run allows it. Where `input` comes back, do it with that. Never rejects.
    */
-  checkPermission(action: OwnCall, options?: CallOptions): Promise<{ allow: boolean; reason?: string; input?: unknown }>;
+  checkPermission(
+    action: OwnCall,
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<{ allow: boolean; reason?: string; input?: unknown }>;
   /** For what the agent wants to find again in the next step; survives from step to step of one turn. */
   session: Map<string, unknown>;
 }
