@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { startTurn } from "../../src/agent/turn.js";
-import type { Approval, TurnHooks, TurnRequest } from "../../src/agent/types.js";
+import type { Approval, ExternalCall, TurnHooks, TurnRequest } from "../../src/agent/types.js";
 import type { AgentHost } from "../../src/backends/backend.js";
 import { MassGenError } from "../../src/errors.js";
 import { type ToolContext, tool } from "../../src/tools/tool.js";
@@ -141,6 +141,31 @@ describe("callTool", () => {
     ]);
     const told = heard.events.filter((event) => event.type === "tool-result");
     expect(told.map(({ planned, error }) => planned ?? error?.code)).toEqual(["path_denied", undefined, "not_approved", true, undefined]);
+  });
+
+  it("puts a tool of the caller to the caller, and is let go when the step ends", async () => {
+    const theirs = tool({ name: "theirs", description: "", input });
+    const asked: ExternalCall[][] = [];
+    const results: unknown[] = [];
+    let waiting: AbortSignal | undefined;
+    const external = async (made: ExternalCall[], signal: AbortSignal) => {
+      asked.push(made);
+      if (asked.length === 1) return [{ output: { sum: 3 }, isError: false }];
+      waiting = signal;
+      return new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    };
+    const act = async ({ callTool }: AgentHost) => {
+      results.push(await callTool("theirs", { a: 1 }));
+      void callTool("theirs", { a: 2 }).then((result) => results.push(result));
+      await settle();
+    };
+    await play(act, { tools: [theirs] }, { external });
+    expect(asked).toEqual([
+      [{ toolCallId: "host_1", toolName: "theirs", input: { a: 1 } }],
+      [{ toolCallId: "host_2", toolName: "theirs", input: { a: 2 } }],
+    ]);
+    expect(waiting?.aborted).toBe(true);
+    expect(results).toEqual([{ output: '{"sum":3}' }, { output: expect.stringContaining("could not be carried out"), isError: true }]);
   });
 
   it("takes a decision down, which ends the turn with the step", async () => {
