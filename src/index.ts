@@ -9,8 +9,10 @@ export type {
   CallOptions,
   CompactionResult,
   FinishReason,
+  HostedResult,
   ModelInfo,
   ModelSettings,
+  OwnCall,
   StreamOptions,
   TraceContext,
 } from "./backends/backend.js";

@@ -163,7 +163,8 @@ function takeBuiltin(reply: Reply, chunk: BuiltinChunk, sink: ReplySink): void {
   sink.emit({ type: "tool-result", stepId, toolCallId, toolName, output: chunk.output ?? null, isError, builtin: true });
 }
 
-function claimId(reply: Reply, sentId: string, used: string[]): string {
+/** An id of the turn's own: the one given, if it is free. */
+export function claimId(reply: Reply, sentId: string, used: string[]): string {
   let id = sentId;
   for (let n = 1; id === "" || used.includes(id); n++) id = `call_${n}`;
   used.push(id);

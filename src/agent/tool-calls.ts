@@ -1,3 +1,4 @@
+import type { TraceContext } from "../backends/backend.js";
 import { MassGenError } from "../errors.js";
 import type { ToolResultPart } from "../formatter/messages.js";
 import type { Tool, ToolContext, ToolLogger } from "../tools/tool.js";
@@ -124,6 +125,7 @@ function execute(tool: Tool, call: ReplyCall, run: ToolRun): Promise<CallResult>
       toolCallId,
       signal: controller.signal,
       context: request.context,
+      ...(request.trace && { trace: request.trace }),
       ...request.toolContext,
       logger: loggerTo(emit),
     };
@@ -153,7 +155,8 @@ function execute(tool: Tool, call: ReplyCall, run: ToolRun): Promise<CallResult>
           start();
         }
         const { inTool } = run.hooks;
-        return inTool === undefined ? tool.execute?.(input, context) : inTool(toolCallId, () => tool.execute?.(input, context));
+        const work = (trace?: TraceContext) => tool.execute?.(input, trace ? { ...context, trace } : context);
+        return inTool === undefined ? work() : inTool(toolCallId, work);
       })
       .then((output) => {
         if (!isAsyncIterable(output)) return done(output);

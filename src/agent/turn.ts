@@ -4,6 +4,7 @@ import type { UserMessage } from "../formatter/messages.js";
 import { loaded } from "../runtime.js";
 import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
 import { wait } from "./abort.js";
+import type { StepHost } from "./agent-host.js";
 import { refusals, tellCalls, tellNotRun } from "./called-tools.js";
 import { type Limit, TurnClock, timeoutError } from "./clocks.js";
 import type { ContextWindow, WindowHost } from "./context-window/context-window.js";
@@ -62,6 +63,10 @@ class Turn implements TurnRun, ReplySink, WindowHost {
   /** The step in flight: from its `step-start` to its `step-finish`. */
   #live: Step | undefined;
   #lastReply: Reply | undefined;
+  /** Makes what a backend that is a whole agent is given for a step. */
+  #hostOf: ((reply: Reply) => StepHost) | undefined;
+  /** Of the step in flight. */
+  #host: StepHost | undefined;
   #spent: Usage = noUsage;
   #worked = false;
   #writing = false;
@@ -186,7 +191,8 @@ class Turn implements TurnRun, ReplySink, WindowHost {
 
   async #loop(): Promise<void> {
     await undefined; // so that the caller holds the turn before the first event
-    const { note } = this.#request;
+    const { note, backend } = this.#request;
+    if (backend.capabilities.wholeAgent && !this.#over) await this.#openHosts();
     if (note !== undefined && !this.#over) addToLastMessage(this.#conversation, await note(this.#signal));
     let paused = false; // the provider paused its own work: the reply goes straight back, with nothing after it
     let retry = 0; // how often the step has been started again
@@ -202,6 +208,7 @@ class Turn implements TurnRun, ReplySink, WindowHost {
       const step = this.#begin(sent);
       if (this.#over) return;
       const end = await this.#send(step);
+      if (this.#host !== undefined) await this.#host.end();
       if (this.#over || end.type === "stopped") return;
       if (end.type === "failed") {
         if (await this.#madeRoom(step.reply, end.error)) continue;
@@ -230,6 +237,12 @@ class Turn implements TurnRun, ReplySink, WindowHost {
         return;
       }
     }
+  }
+
+  async #openHosts(): Promise<void> {
+    const { stepHosts } = await loaded(this.#request.runtime, import("./agent-host.js"));
+    if (this.#over) return;
+    this.#hostOf = stepHosts(this.#request, this.#hooks, this.#clock, this.#conversation, this, this.#signal);
   }
 
   #takeNews(): void {
@@ -261,7 +274,8 @@ class Turn implements TurnRun, ReplySink, WindowHost {
 
   #begin(sent: BackendRequest): Step {
     const reply = newReply(this.#nextStepId());
-    const step = new Step(this.#request.backend, sent, reply, this.#clock, this);
+    this.#host = this.#hostOf?.(reply);
+    const step = new Step(this.#request.backend, sent, reply, this.#clock, this, this.#host?.host);
     this.#lastReply = reply;
     this.#live = step;
     this.emit({ type: "step-start", stepId: reply.stepId });

@@ -59,6 +59,8 @@ export interface TurnRequest {
   planned?: ReadonlySet<string>;
   /** How the conversation is kept within the model's context window. Default: not at all. */
   compaction?: CompactionPlan;
+  /** Whether calls of a tool that is none of the turn's would be, too. Nothing: none are. */
+  holdsBack?: (tool: Tool) => boolean;
   /** What goes at the end of the last message, found out before the first step. */
   note?: (signal: AbortSignal) => Promise<string | undefined>;
   trace?: TraceContext;
@@ -133,8 +135,8 @@ export interface TurnHooks {
   mayStart?: ((estimate: Usage) => boolean | Promise<void>) | undefined;
   /** Runs a model step inside its trace span, where there is tracing; `work` is given what the provider is to be sent. */
   inStep?: (<T>(stepId: string, trace: TraceContext | undefined, work: (trace: TraceContext | undefined) => T) => T) | undefined;
-  /** Runs a tool inside the trace span of its call, where there is tracing. */
-  inTool?: (<T>(toolCallId: string, work: () => T) => T) | undefined;
+  /** Runs a tool inside the trace span of its call, where there is tracing; `work` is given that span's context. */
+  inTool?: (<T>(toolCallId: string, work: (trace: TraceContext | undefined) => T) => T) | undefined;
   /** The model has begun (true) writing the streamed decision, or that step is over without it counting (false). */
   writing(on: boolean): void;
   /** A step with ordinary tool calls is over and its results are in. */

@@ -75,6 +75,7 @@ export class Briefing {
       ...this.#fromToolkits(order.agent, turn, prompt.system),
       tools: planned === undefined ? all : all.map((tool) => (planned.has(tool.name) ? heldBack(tool) : tool)),
       ...(planned !== undefined && { planned }),
+      ...(!presents && options.planning && { holdsBack: (tool: Tool) => this.heldBack([tool]) !== undefined }),
       decisions,
       knownDecisions: WORKFLOW_TOOLS,
       ...(choice !== undefined && { toolChoice: choice }),
