@@ -375,7 +375,7 @@ class Turn implements TurnRun, ReplySink, WindowHost {
       await this.#resumed(may);
     }
     const reply = newReply(this.#nextStepId());
-    const step = new Step(backend, sent, reply, this.#clock, { emit() {}, writing() {}, streamed: undefined, usedIds: [] });
+    const step = new Step(backend, sent, reply, this.#clock, { emit() {}, writing() {}, streamed: undefined, usedIds: [] }, undefined);
     this.#live = step;
     this.emit({ type: "step-start", stepId: reply.stepId, purpose });
     if (this.#over) return over;
