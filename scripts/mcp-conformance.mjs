@@ -1,4 +1,5 @@
-// The MCP client against the protocol's conformance suite: the client scenarios for what it does (no OAuth, no skills).
+// The MCP client against the protocol's conformance suite: the client scenarios for what it does: of OAuth the logins
+// without a browser, which the SDK's providers make; no skills.
 // `node scripts/mcp-conformance.mjs [scenario …]`. Fetches the suite, and a Node 22 for it, from npm once.
 import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
@@ -16,6 +17,8 @@ const SCENARIOS = [
   "http-custom-headers",
   "http-invalid-tool-headers",
   "json-schema-ref-no-deref",
+  "auth/client-credentials-basic",
+  "auth/client-credentials-jwt",
 ];
 
 installLocked("tools/mcp-conformance");

@@ -1,3 +1,5 @@
+import type { Usage } from "./token-manager/usage.js";
+
 /** Every error massgen throws or reports: a stable `code`, a message that says what to do, and the `cause`. */
 export class MassGenError extends Error {
   /** Stable, kebab- or snake-case identifier; safe to switch on. */
@@ -63,6 +65,8 @@ export class BackendError extends MassGenError {
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
   readonly provider: string | undefined;
+  /** What was spent before it failed, where the provider says so and no `usage` chunk could: of a compaction. */
+  declare readonly usage?: Usage;
 
   constructor(code: BackendErrorCode, message: string, options: BackendErrorOptions = {}) {
     super(code, message, options.cause === undefined ? undefined : { cause: options.cause });

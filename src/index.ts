@@ -1,4 +1,5 @@
 export { Agent, type AgentOptions } from "./agent/agent.js";
+export type { CompactionMethod, CompactionOptions, CompactionPrompts, CompactionReason } from "./agent/context-window/options.js";
 export type {
   AgentHost,
   Backend,
@@ -8,8 +9,10 @@ export type {
   CallOptions,
   CompactionResult,
   FinishReason,
+  HostedResult,
   ModelInfo,
   ModelSettings,
+  OwnCall,
   StreamOptions,
   TraceContext,
 } from "./backends/backend.js";
@@ -19,9 +22,9 @@ export type { ClaudeConfig } from "./backends/claude/config.js";
 export { type BackendConfig, createBackend } from "./backends/create-backend.js";
 export { GeminiBackend } from "./backends/gemini/backend.js";
 export type { GeminiConfig } from "./backends/gemini/config.js";
-export type { RateLimits } from "./backends/limits.js";
 export { type ListModelsConfig, type ListModelsOptions, listModels, type ModelList } from "./backends/models.js";
 export { OpenAIResponsesBackend } from "./backends/openai-responses/backend.js";
+export type { RateLimits } from "./backends/rate-limits.js";
 export { BackendError, type BackendErrorCode, type BackendErrorOptions, ConfigError, type ErrorInfo, MassGenError } from "./errors.js";
 export type * from "./formatter/messages.js";
 export { type AgentView, emptyView, fold, type RunView } from "./orchestrator/core/fold.js";
@@ -40,7 +43,7 @@ export { type Runtime, systemRuntime } from "./runtime.js";
 export type { FilterRule } from "./telemetry/filter.js";
 export type { Component, LogLevel, LogThreshold } from "./telemetry/levels.js";
 export type { Destination, Logger, LoggingOption, LoggingOptions, TracingOptions } from "./telemetry/options.js";
-export type { Budget } from "./token-manager/budget.js";
+export type { Budget, BudgetUse } from "./token-manager/budget.js";
 export type { Cost, ModelPrice, PriceOverrides, TokenRates } from "./token-manager/prices.js";
 export type { Usage } from "./token-manager/usage.js";
 export {

@@ -15,6 +15,12 @@ export interface Runtime {
   loading?(code: Promise<unknown>): void;
 }
 
+/** Code of massgen's own that is loaded when it is first needed; `code` is its `import()`. */
+export function loaded<T>(runtime: Runtime, code: Promise<T>): Promise<T> {
+  runtime.loading?.(code);
+  return code;
+}
+
 /** Node's `setTimeout` fires at once for delays above this; longer waits are taken in stages. */
 const MAX_DELAY = 2 ** 31 - 1;
 

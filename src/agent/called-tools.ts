@@ -1,6 +1,5 @@
 import type { ToolResultPart } from "../formatter/messages.js";
 import type { ReplyCall } from "./reply.js";
-import { runToolCalls, type ToolRun } from "./tool-calls.js";
 import type { StepEvent } from "./types.js";
 
 /** Who is told what becomes of calls. */
@@ -15,18 +14,6 @@ export function tellCalls(calls: readonly ReplyCall[], stepId: string, teller: T
   for (const { toolCallId, toolName, input, invalid } of calls) {
     teller.emit({ type: "tool-call", stepId, toolCallId, toolName, input, ...(invalid !== undefined && { invalid }) });
   }
-}
-
-/** Runs the calls of a step, all at once. Tells each result, in order, and returns what the model reads of them. */
-export async function runCalls(calls: ReplyCall[], run: ToolRun): Promise<ToolResultPart[]> {
-  const parts: ToolResultPart[] = [];
-  for (const [index, pending] of runToolCalls(calls, run).entries()) {
-    const { text, value, isError, ...more } = await pending;
-    const { toolCallId, toolName } = calls[index]!;
-    run.emit({ type: "tool-result", stepId: run.stepId, toolCallId, toolName, output: value, isError, ...more });
-    parts.push({ type: "tool-result", toolCallId, toolName, output: text, ...(isError && { isError }) });
-  }
-  return parts;
 }
 
 /** Tells of calls that came together with a decision, none of which is run. */

@@ -14,6 +14,8 @@ export interface Conversation {
   decisionNames: readonly string[];
   /** Tool call ids in use. A list: they stay few, and an empty set of Node's costs 180 bytes. */
   ids: string[];
+  /** Which message is the newest reply in which the provider compacted all that came before it, until that is taken in. */
+  compactedAt?: number | undefined;
 }
 
 export function openConversation(request: TurnRequest): Conversation {
@@ -55,10 +57,16 @@ export function addToLastMessage(conversation: Conversation, note: string | unde
   const last = conversation.messages.at(-1);
   if (note === undefined || note === "") return;
   if (last?.role !== "user") return addNote(conversation, note);
-  const { content } = last;
-  const joined: UserMessage["content"] =
-    typeof content === "string" ? `${content}\n\n${note}` : [...content, { type: "text", text: `\n\n${note}` }];
-  conversation.messages = [...conversation.messages.slice(0, -1), { role: "user", content: joined }];
+  conversation.messages = [...conversation.messages.slice(0, -1), withNote(last, note)];
+}
+
+/** The message with a note at its end. */
+export function withNote({ content }: UserMessage, note: string | undefined): UserMessage {
+  if (note === undefined || note === "") return { role: "user", content };
+  return {
+    role: "user",
+    content: typeof content === "string" ? `${content}\n\n${note}` : [...content, { type: "text", text: `\n\n${note}` }],
+  };
 }
 
 /** What the model has to know before it goes on, and what it may decide from then on. */
@@ -69,7 +77,9 @@ export function addNews(conversation: Conversation, { note, decisions, toolChoic
 
 export function addReply(conversation: Conversation, reply: Reply): void {
   const message = replyMessage(reply);
-  if (message !== undefined) addMessage(conversation, message);
+  if (message === undefined) return;
+  if (reply.compacted) conversation.compactedAt = conversation.messages.length;
+  addMessage(conversation, message);
 }
 
 /** Frees the ids of a reply that has come to nothing. */
@@ -99,14 +109,14 @@ export function relaxToolChoice(conversation: Conversation): void {
   if (typeof choice === "object" && !isOffered(conversation, choice.toolName)) conversation.toolChoice = undefined;
 }
 
-/** The request of the next step. */
-export function stepRequest(conversation: Conversation, request: TurnRequest): BackendRequest {
+/** The request of the next step, with these messages. */
+export function stepRequest(conversation: Conversation, request: TurnRequest, messages = conversation.messages): BackendRequest {
   const { capabilities } = request.backend;
   const tools = capabilities.tools === false ? [] : [...conversation.tools, ...conversation.decisions];
   const toolChoice = tools.length === 0 ? undefined : allowedChoice(conversation.toolChoice, capabilities.toolChoice);
   return {
     ...(request.system !== undefined && { system: request.system }),
-    messages: [...conversation.messages],
+    messages: [...messages],
     ...(tools.length > 0 && { tools }),
     ...(toolChoice !== undefined && { toolChoice }),
     ...(request.settings !== undefined && { settings: request.settings }),

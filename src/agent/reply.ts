@@ -50,6 +50,8 @@ export interface Reply {
   touched: boolean;
   /** Whether a `text-delta` has been emitted. */
   spoke: boolean;
+  /** Whether the provider compacted the conversation in this step. */
+  compacted: boolean;
 }
 
 /** Where the pieces of a reply go. */
@@ -78,6 +80,7 @@ export function newReply(stepId: string): Reply {
     message: undefined,
     touched: false,
     spoke: false,
+    compacted: false,
   };
 }
 
@@ -123,8 +126,11 @@ export function takeChunk(reply: Reply, chunk: BackendChunk, sink: ReplySink): v
       if (!chunk.partial) addPart(reply, { type: "file", mediaType: chunk.mediaType, data: chunk.data });
       sink.emit({ ...chunk, stepId });
       return;
-    case "source":
     case "compaction":
+      reply.compacted = true;
+      sink.emit({ ...chunk, stepId, reason: "provider" });
+      return;
+    case "source":
     case "warning":
       sink.emit({ ...chunk, stepId });
       return;
@@ -157,7 +163,8 @@ function takeBuiltin(reply: Reply, chunk: BuiltinChunk, sink: ReplySink): void {
   sink.emit({ type: "tool-result", stepId, toolCallId, toolName, output: chunk.output ?? null, isError, builtin: true });
 }
 
-function claimId(reply: Reply, sentId: string, used: string[]): string {
+/** An id of the turn's own: the one given, if it is free. */
+export function claimId(reply: Reply, sentId: string, used: string[]): string {
   let id = sentId;
   for (let n = 1; id === "" || used.includes(id); n++) id = `call_${n}`;
   used.push(id);

@@ -1,4 +1,4 @@
-import type { Backend, BackendChunk, BackendRequest, TraceContext } from "../backends/backend.js";
+import type { AgentHost, Backend, BackendChunk, BackendRequest, TraceContext } from "../backends/backend.js";
 import { BackendError } from "../errors.js";
 import type { TurnClock } from "./clocks.js";
 import { type Reply, type ReplySink, takeChunk } from "./reply.js";
@@ -15,17 +15,19 @@ export class Step {
   readonly #backend: Backend;
   readonly #clock: TurnClock;
   readonly #sink: ReplySink;
+  readonly #host: AgentHost | undefined;
   readonly #controller = new AbortController();
   #iterator: AsyncIterator<BackendChunk> | undefined;
   #resolve: ((end: StepEnd) => void) | undefined;
   #over = false;
 
-  constructor(backend: Backend, request: BackendRequest, reply: Reply, clock: TurnClock, sink: ReplySink) {
+  constructor(backend: Backend, request: BackendRequest, reply: Reply, clock: TurnClock, sink: ReplySink, host: AgentHost | undefined) {
     this.#backend = backend;
     this.request = request;
     this.reply = reply;
     this.#clock = clock;
     this.#sink = sink;
+    this.#host = host;
   }
 
   /** Sends the request. The promise never rejects. Call it once, and not after `stop`. */
@@ -47,7 +49,9 @@ export class Step {
 
   async #pump(trace: TraceContext | undefined): Promise<void> {
     try {
-      const stream = this.#backend.stream(this.request, { signal: this.#controller.signal, ...(trace !== undefined && { trace }) });
+      const { signal } = this.#controller;
+      const host = this.#host;
+      const stream = this.#backend.stream(this.request, { signal, ...(trace && { trace }), ...(host && { host }) });
       const iterator = stream[Symbol.asyncIterator]();
       this.#iterator = iterator;
       for (;;) {

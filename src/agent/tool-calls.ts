@@ -1,4 +1,6 @@
+import type { TraceContext } from "../backends/backend.js";
 import { MassGenError } from "../errors.js";
+import type { ToolResultPart } from "../formatter/messages.js";
 import type { Tool, ToolContext, ToolLogger } from "../tools/tool.js";
 import type { TurnClock } from "./clocks.js";
 import { isAsyncIterable, lastValue } from "./last-value.js";
@@ -22,8 +24,20 @@ export interface ToolRun {
   offered: string[];
 }
 
+/** Runs the calls of a step, all at once. Tells each result, in order, and returns what the model reads of them. */
+export async function runCalls(calls: ReplyCall[], run: ToolRun): Promise<ToolResultPart[]> {
+  const parts: ToolResultPart[] = [];
+  for (const [index, pending] of runToolCalls(calls, run).entries()) {
+    const { text, value, isError, ...more } = await pending;
+    const { toolCallId, toolName } = calls[index]!;
+    run.emit({ type: "tool-result", stepId: run.stepId, toolCallId, toolName, output: value, isError, ...more });
+    parts.push({ type: "tool-result", toolCallId, toolName, output: text, ...(isError && { isError }) });
+  }
+  return parts;
+}
+
 /** Starts all calls at once; one promise for each, in order, none of which rejects. */
-export function runToolCalls(calls: ReplyCall[], run: ToolRun): Promise<CallResult>[] {
+function runToolCalls(calls: ReplyCall[], run: ToolRun): Promise<CallResult>[] {
   const tools = new Map(run.request.tools.map((tool) => [tool.name, tool]));
   const external: ReplyCall[] = [];
   const results: Promise<CallResult>[] = [];
@@ -111,6 +125,7 @@ function execute(tool: Tool, call: ReplyCall, run: ToolRun): Promise<CallResult>
       toolCallId,
       signal: controller.signal,
       context: request.context,
+      ...(request.trace && { trace: request.trace }),
       ...request.toolContext,
       logger: loggerTo(emit),
     };
@@ -140,7 +155,8 @@ function execute(tool: Tool, call: ReplyCall, run: ToolRun): Promise<CallResult>
           start();
         }
         const { inTool } = run.hooks;
-        return inTool === undefined ? tool.execute?.(input, context) : inTool(toolCallId, () => tool.execute?.(input, context));
+        const work = (trace?: TraceContext) => tool.execute?.(input, trace ? { ...context, trace } : context);
+        return inTool === undefined ? work() : inTool(toolCallId, work);
       })
       .then((output) => {
         if (!isAsyncIterable(output)) return done(output);

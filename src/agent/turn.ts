@@ -1,9 +1,13 @@
 import type { BackendRequest } from "../backends/backend.js";
-import { errorInfo, MassGenError } from "../errors.js";
+import { BackendError, errorInfo, MassGenError } from "../errors.js";
+import type { UserMessage } from "../formatter/messages.js";
+import { loaded } from "../runtime.js";
 import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
 import { wait } from "./abort.js";
-import { refusals, runCalls, tellCalls, tellNotRun } from "./called-tools.js";
+import type { StepHost } from "./agent-host.js";
+import { refusals, tellCalls, tellNotRun } from "./called-tools.js";
 import { type Limit, TurnClock, timeoutError } from "./clocks.js";
+import type { ContextWindow, WindowHost } from "./context-window/context-window.js";
 import {
   addNews,
   addReply,
@@ -19,9 +23,13 @@ import {
 } from "./conversation.js";
 import { newReply, partialText, type Reply, type ReplySink, replyText } from "./reply.js";
 import { isRetryable, retryDelay } from "./retry.js";
-import { Step } from "./step.js";
+import type { SideStep } from "./side-step.js";
+import { Step, type StepEnd } from "./step.js";
 import { stepEstimate, stepUsage } from "./step-usage.js";
 import type { StepEvent, TurnHooks, TurnRequest, TurnResult, TurnRun } from "./types.js";
+
+/** Taken for the window, where nothing is known of it; a smaller one is told by an overflow. */
+const UNKNOWN_WINDOW = 32_768;
 
 type StepStatus = Extract<StepEvent, { type: "step-finish" }>["status"];
 
@@ -36,7 +44,7 @@ export function startTurn(request: TurnRequest, hooks: TurnHooks): TurnRun {
 }
 
 /** A class for the memory's sake: there may be thousands at once, and each closure of each would count. */
-class Turn implements TurnRun, ReplySink {
+class Turn implements TurnRun, ReplySink, WindowHost {
   readonly done: Promise<TurnResult>;
   readonly #request: TurnRequest;
   readonly #hooks: TurnHooks;
@@ -55,9 +63,17 @@ class Turn implements TurnRun, ReplySink {
   /** The step in flight: from its `step-start` to its `step-finish`. */
   #live: Step | undefined;
   #lastReply: Reply | undefined;
+  /** Makes what a backend that is a whole agent is given for a step. */
+  #hostOf: ((reply: Reply) => StepHost) | undefined;
+  /** Of the step in flight. */
+  #host: StepHost | undefined;
   #spent: Usage = noUsage;
   #worked = false;
   #writing = false;
+  /** Made with the first step that may not fit the model's window. */
+  #window: ContextWindow | undefined;
+  /** What is told with the next step. */
+  #news: Parameters<WindowHost["tell"]>[0][] = [];
 
   constructor(request: TurnRequest, hooks: TurnHooks) {
     this.#request = request;
@@ -175,32 +191,34 @@ class Turn implements TurnRun, ReplySink {
 
   async #loop(): Promise<void> {
     await undefined; // so that the caller holds the turn before the first event
-    const { note } = this.#request;
+    const { note, backend } = this.#request;
+    if (backend.capabilities.wholeAgent && !this.#over) await this.#openHosts();
     if (note !== undefined && !this.#over) addToLastMessage(this.#conversation, await note(this.#signal));
     let paused = false; // the provider paused its own work: the reply goes straight back, with nothing after it
     let retry = 0; // how often the step has been started again
     for (let steps = 0; !this.#over; ) {
       if (retry === 0 && ++steps > this.#request.maxSteps) throw tooManySteps(this.#request);
-      let sent = this.#prepare(paused);
-      while (sent instanceof Promise) {
-        this.#clock.pause();
-        await sent;
-        this.#clock.resume();
-        sent = this.#prepare(paused);
+      if (!paused) {
+        this.#takeNews();
+        if (this.#mayBeLong() && !(await (await this.#openWindow()).beforeStep())) return;
       }
-      if (sent === undefined) return;
+      const may = this.#allowed(paused);
+      const sent = may instanceof Promise ? await may : may;
+      if (sent === undefined || this.#over) return;
       const step = this.#begin(sent);
       if (this.#over) return;
-      const { inStep } = this.#hooks;
-      const { trace } = this.#request;
-      const end = await (inStep === undefined ? step.run(trace) : inStep(step.reply.stepId, trace, (own) => step.run(own)));
+      const end = await this.#send(step);
+      if (this.#host !== undefined) await this.#host.end();
       if (this.#over || end.type === "stopped") return;
       if (end.type === "failed") {
+        if (await this.#madeRoom(step.reply, end.error)) continue;
+        if (this.#over) return;
         await this.#beforeRetry(step.reply, end.error, retry++);
         continue;
       }
       retry = 0;
       const { reply } = step;
+      this.#window?.stepWorked(reply.compacted ? undefined : reply.usage);
       if (reply.builtins.length > 0) {
         this.#worked = true;
         this.#hooks.worked();
@@ -221,25 +239,58 @@ class Turn implements TurnRun, ReplySink {
     }
   }
 
-  /** The request of the next step. Nothing, if the turn is over or may not go on; a promise, if it has to wait. */
-  #prepare(paused: boolean): BackendRequest | Promise<void> | undefined {
-    if (this.#over) return undefined;
-    const news = this.#stepNumber > 0 && !paused ? this.#hooks.takeUpdate() : undefined;
+  async #openHosts(): Promise<void> {
+    const { stepHosts } = await loaded(this.#request.runtime, import("./agent-host.js"));
+    if (this.#over) return;
+    this.#hostOf = stepHosts(this.#request, this.#hooks, this.#clock, this.#conversation, this, this.#signal);
+  }
+
+  #takeNews(): void {
+    const news = this.#stepNumber > 0 ? this.#hooks.takeUpdate() : undefined;
     if (news !== undefined) addNews(this.#conversation, news);
+  }
+
+  /** The request of the next step, once it may be sent. Nothing, if the turn is over or may not go on. */
+  #allowed(paused: boolean): BackendRequest | Promise<BackendRequest | undefined> | undefined {
+    if (!paused) this.#takeNews();
     if (this.#over) return undefined;
-    const sent = stepRequest(this.#conversation, this.#request);
+    const sent = stepRequest(this.#conversation, this.#request, this.#window?.messages());
+    const may = this.#mayStart(sent);
+    if (typeof may === "object") return this.#resumed(may).then(() => this.#allowed(paused));
+    return may ? sent : undefined;
+  }
+
+  #mayStart(sent: BackendRequest): boolean | Promise<void> {
     const may = this.#hooks.mayStart?.(stepEstimate(sent, this.#request.backend.type)) ?? true;
-    if (this.#over || may === false) return undefined;
-    return may === true ? sent : may;
+    return !this.#over && may;
+  }
+
+  /** Waits, while the turn's clock stands still. */
+  async #resumed(wait: Promise<void>): Promise<void> {
+    this.#clock.pause();
+    await wait;
+    this.#clock.resume();
   }
 
   #begin(sent: BackendRequest): Step {
-    const reply = newReply(`${this.#request.turnId}.${++this.#stepNumber}`);
-    const step = new Step(this.#request.backend, sent, reply, this.#clock, this);
+    const reply = newReply(this.#nextStepId());
+    this.#host = this.#hostOf?.(reply);
+    const step = new Step(this.#request.backend, sent, reply, this.#clock, this, this.#host?.host);
     this.#lastReply = reply;
     this.#live = step;
     this.emit({ type: "step-start", stepId: reply.stepId });
+    for (const event of this.#news.splice(0)) this.emit({ ...event, stepId: reply.stepId });
     return step;
+  }
+
+  #nextStepId(): string {
+    return `${this.#request.turnId}.${++this.#stepNumber}`;
+  }
+
+  #send(step: Step): Promise<StepEnd> {
+    const { inStep } = this.#hooks;
+    const { trace } = this.#request;
+    return inStep === undefined ? step.run(trace) : inStep(step.reply.stepId, trace, (own) => step.run(own));
   }
 
   /** Waits until a step that died may be started again. Throws its error if it may not. */
@@ -268,8 +319,76 @@ class Turn implements TurnRun, ReplySink {
     });
     if (status === "ok") return;
     forgetIds(this.#conversation, reply);
-    if (status !== "interrupted") this.#lastReply = undefined; // void; of an interrupted one the driver wants the text
+    // Void; of an interrupted one the driver wants the text.
+    if (status !== "interrupted" && reply === this.#lastReply) this.#lastReply = undefined;
     this.#setWriting(false);
+  }
+
+  // ---- the model's window
+
+  /** Whether the next step may be near the window. Cheap, and on the safe side: a token is hardly ever shorter than a character. */
+  #mayBeLong(): boolean {
+    const { compaction, backend, system } = this.#request;
+    const { wholeAgent, contextWindow = UNKNOWN_WINDOW } = backend.capabilities;
+    if (compaction === undefined || wholeAgent === true) return false;
+    const { messages, tools, decisions } = this.#conversation;
+    return this.#window !== undefined || JSON.stringify([system, messages, tools, decisions]).length > contextWindow / 2;
+  }
+
+  async #openWindow(): Promise<ContextWindow> {
+    const { ContextWindow } = await loaded(this.#request.runtime, import("./context-window/context-window.js"));
+    this.#window ??= new ContextWindow(this.#request, this.#request.compaction!, this.#conversation, this);
+    return this.#window;
+  }
+
+  /** Whether a step that died of its length may be started again with less. */
+  async #madeRoom(reply: Reply, error: unknown): Promise<boolean> {
+    const { compaction, retryAfterOutput, backend } = this.#request;
+    if (!(error instanceof BackendError && error.code === "context_overflow")) return false;
+    if (compaction === undefined || backend.capabilities.wholeAgent === true || (reply.spoke && retryAfterOutput === false)) return false;
+    const window = await this.#openWindow();
+    if (this.#over || !window.mayRecover()) return false;
+    this.#finishStep("retry", error);
+    return !this.#over && window.afterOverflow(error);
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  get signal(): AbortSignal {
+    return this.#signal;
+  }
+
+  restate(): Promise<UserMessage | undefined> {
+    return this.#hooks.restate?.(this.#signal) ?? Promise.resolve(undefined);
+  }
+
+  tell(event: Parameters<WindowHost["tell"]>[0]): void {
+    this.#news.push(event);
+  }
+
+  async sideStep({ purpose, backend, request: sent, limitMs, take }: SideStep): ReturnType<WindowHost["sideStep"]> {
+    const over = { end: { type: "over" }, usage: noUsage } as const;
+    for (let may = this.#mayStart(sent); may !== true; may = this.#mayStart(sent)) {
+      if (may === false) return over;
+      await this.#resumed(may);
+    }
+    const reply = newReply(this.#nextStepId());
+    const step = new Step(backend, sent, reply, this.#clock, { emit() {}, writing() {}, streamed: undefined, usedIds: [] }, undefined);
+    this.#live = step;
+    this.emit({ type: "step-start", stepId: reply.stepId, purpose });
+    if (this.#over) return over;
+    const late = () => step.stop({ type: "failed", error: tooLong(purpose, limitMs) }, undefined);
+    const cancel = this.#clock.limitCall(limitMs, late);
+    const sentEnd = await this.#send(step);
+    cancel();
+    if (this.#over || sentEnd.type === "stopped") return over;
+    const end = sentEnd.type === "ok" ? tried(() => take(reply)) : sentEnd;
+    const usage = stepUsage(reply, sent, backend.type, end.type === "failed" ? end.error : undefined);
+    if (end.type === "failed") this.#finishStep("retry", end.error);
+    else this.#finishStep("ok");
+    return this.#over ? over : { end, usage };
   }
 
   // ---- what follows a step
@@ -278,6 +397,8 @@ class Turn implements TurnRun, ReplySink {
   async #work(reply: Reply): Promise<boolean> {
     const { stepId, calls } = reply;
     tellCalls(calls, stepId, this);
+    if (this.#over) return false;
+    const { runCalls } = await loaded(this.#request.runtime, import("./tool-calls.js"));
     if (this.#over) return false;
     this.#stops ??= new Set();
     const parts = await runCalls(calls, {
@@ -340,6 +461,18 @@ class Turn implements TurnRun, ReplySink {
     this.#hooks.writing(on);
   }
 }
+
+function tried(act: () => void): { type: "ok" } | { type: "failed"; error: unknown } {
+  try {
+    act();
+    return { type: "ok" };
+  } catch (error) {
+    return { type: "failed", error };
+  }
+}
+
+const tooLong = (purpose: string, ms: number): BackendError =>
+  new BackendError("timeout", `The request for a ${purpose} was not answered within ${ms} ms.`, { retryable: true });
 
 function tooManySteps(request: TurnRequest): MassGenError {
   const message = `Agent "${request.agentId}" took ${request.maxSteps} model steps without coming to a decision. Raise \`maxSteps\` if its work needs more.`;

@@ -1,9 +1,12 @@
 import type { Backend, FinishReason, ModelSettings, TraceContext } from "../backends/backend.js";
-import type { ErrorInfo } from "../errors.js";
-import type { Message, ToolChoice, ToolDefinition } from "../formatter/messages.js";
+import type { Message, ToolChoice, ToolDefinition, UserMessage } from "../formatter/messages.js";
 import type { Runtime } from "../runtime.js";
 import type { Usage } from "../token-manager/usage.js";
 import type { Tool, ToolContext } from "../tools/tool.js";
+import type { CompactionPlan } from "./context-window/options.js";
+import type { StepEvent } from "./step-events.js";
+
+export type { StepEvent };
 
 /** Milliseconds; `Infinity` switches one off. */
 export interface TurnTimeouts {
@@ -54,6 +57,10 @@ export interface TurnRequest {
   toolContext?: Pick<ToolContext, "workspace" | "saveFile">;
   /** Tools whose calls are only noted: their result says so. */
   planned?: ReadonlySet<string>;
+  /** How the conversation is kept within the model's context window. Default: not at all. */
+  compaction?: CompactionPlan;
+  /** Whether calls of a tool that is none of the turn's would be, too. Nothing: none are. */
+  holdsBack?: (tool: Tool) => boolean;
   /** What goes at the end of the last message, found out before the first step. */
   note?: (signal: AbortSignal) => Promise<string | undefined>;
   trace?: TraceContext;
@@ -118,39 +125,6 @@ export interface ToolOutcome {
 /** What the caller says to a call that needs to be allowed; `input` replaces the arguments. */
 export type Approval = { approved: true; input?: unknown } | { approved: false; reason?: string };
 
-/** What a step tells while it runs; the driver stamps run, turn, phase and seq onto it. */
-export type StepEvent = { stepId: string } & (
-  | { type: "step-start" }
-  | { type: "text-delta"; delta: string }
-  | { type: "reasoning-delta"; delta: string; kind?: "raw" | "summary" }
-  | { type: "answer-delta"; delta: string; toolCallId: string }
-  | { type: "tool-call"; toolCallId: string; toolName: string; input: unknown; invalid?: string; builtin?: boolean }
-  | { type: "tool-progress"; toolCallId: string; toolName: string; output: unknown }
-  | { type: "tool-log"; toolCallId: string; toolName: string; level: "debug" | "info" | "warn" | "error"; message: string; data?: unknown }
-  | {
-      type: "tool-result";
-      toolCallId: string;
-      toolName: string;
-      output: unknown;
-      isError: boolean;
-      error?: ErrorInfo;
-      input?: unknown;
-      planned?: true;
-      builtin?: boolean;
-    }
-  | { type: "source"; url?: string; title?: string; text?: string }
-  | { type: "file"; mediaType: string; data: string; partial?: true }
-  | { type: "compaction"; method: string; tokensBefore?: number; tokensAfter?: number }
-  | { type: "warning"; code: string; message: string }
-  | {
-      type: "step-finish";
-      status: "ok" | "retry" | "interrupted" | "error";
-      usage: Usage;
-      finishReason?: FinishReason;
-      error?: ErrorInfo;
-    }
-);
-
 export interface TurnHooks {
   /** Called synchronously, in order. Never called after the turn's signal aborted, but for the last `step-finish`. */
   emit(event: StepEvent): void;
@@ -161,8 +135,8 @@ export interface TurnHooks {
   mayStart?: ((estimate: Usage) => boolean | Promise<void>) | undefined;
   /** Runs a model step inside its trace span, where there is tracing; `work` is given what the provider is to be sent. */
   inStep?: (<T>(stepId: string, trace: TraceContext | undefined, work: (trace: TraceContext | undefined) => T) => T) | undefined;
-  /** Runs a tool inside the trace span of its call, where there is tracing. */
-  inTool?: (<T>(toolCallId: string, work: () => T) => T) | undefined;
+  /** Runs a tool inside the trace span of its call, where there is tracing; `work` is given that span's context. */
+  inTool?: (<T>(toolCallId: string, work: (trace: TraceContext | undefined) => T) => T) | undefined;
   /** The model has begun (true) writing the streamed decision, or that step is over without it counting (false). */
   writing(on: boolean): void;
   /** A step with ordinary tool calls is over and its results are in. */
@@ -170,6 +144,8 @@ export interface TurnHooks {
   decide(point: DecisionPoint): Promise<Verdict>;
   /** Asked before every step but the first. */
   takeUpdate(): TurnUpdate | undefined;
+  /** The task with the answers as they stand now; nothing where they are those the turn began with. */
+  restate?(signal: AbortSignal): Promise<UserMessage | undefined>;
   /** Carries out calls that belong to the caller; the turn's and step's clocks stand still meanwhile. */
   external(calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]>;
   /** Asked before every call of a tool; gives the arguments to make it with. Throws what the model is told if the call is refused. */

@@ -16,6 +16,8 @@ export interface ClaudeModel {
   forcedTools: boolean;
   /** `false`: `temperature`, `top_p` and `top_k` are rejected with every API version. */
   sampling: boolean;
+  /** The API summarizes a conversation when asked to (`compaction`), and at a threshold (`compact_20260112`). */
+  compacts?: true;
 }
 
 const LOW_TO_HIGH = ["low", "medium", "high"] as const;
@@ -32,6 +34,7 @@ const alwaysOn: ClaudeModel = {
   efforts: ALL,
   forcedTools: false,
   sampling: false,
+  compacts: true,
 };
 /** Thinks as it sees fit, unless told not to. */
 const adaptive: ClaudeModel = { ...alwaysOn, thinking: ["adaptive", "disabled"], forcedTools: true };
@@ -51,7 +54,8 @@ const plain: ClaudeModel = { ...manual, maxOutput: 8192, thinking: ["disabled"] 
 /**
  * Rules by model id, without a date. Read in November 2026 from platform.claude.com: /docs/en/models/<model>/overview (limits),
  * /docs/en/build-with-claude/thinking-troubleshooting (thinking types), /docs/en/build-with-claude/effort (levels),
- * /docs/en/models/opus-5-5/whats-new-opus-5-5 (forced tools), /docs/en/api/versioning (sampling). Older limits from the models
+ * /docs/en/models/opus-5-5/whats-new-opus-5-5 (forced tools), /docs/en/api/versioning (sampling),
+ * /docs/en/build-with-claude/compaction-on-demand and compaction-threshold (compaction: the same models). Older limits from the models
  * overview of their time. fable-5-2 and mythos-5-2, which the SDK lists and no page describes, are taken to be like 5-1.
  */
 export const claudeModels: Readonly<Record<string, ClaudeModel>> = {
@@ -94,6 +98,7 @@ const newerClaude: ClaudeModel = {
   efforts: LOW_TO_HIGH,
   forcedTools: true,
   sampling: false,
+  compacts: true,
 };
 
 /** Any other model behind a server that speaks the Messages API. */

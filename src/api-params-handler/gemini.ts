@@ -1,8 +1,6 @@
-import type { ModelSettings } from "../backends/backend.js";
-import { ConfigError } from "../errors.js";
 import { nearest } from "../nearest-key.js";
-import { type GeminiRule, thinkingFor } from "./gemini-models.js";
-import { camelCase, checkKind, isObject, type KindValue, type ParamKind, respelled } from "./values.js";
+import { checkParams } from "./check.js";
+import { camelCase, type KindValue, type ParamKind } from "./values.js";
 
 /** The parameters of `generateContent` that are the user's to set, in the API's spelling. */
 export const geminiParams = {
@@ -87,92 +85,20 @@ export type GeminiParams = { [K in keyof Known]?: KindValue[Known[K]] | null | u
  * nearest known one, for one that is not the user's to set, and for a value of the wrong kind.
  */
 export function checkGeminiParams(params: Record<string, unknown>, path = "params"): Record<string, unknown> {
-  const checked: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(params)) {
-    if (value === undefined) continue;
-    const name = camelCase(key);
-    const at = `${path}.${key}`;
-    if (Object.hasOwn(reserved, name)) throw reservedParam(key, name, at);
-    const kind = Object.hasOwn(geminiParams, name) ? geminiParams[name as keyof Known] : undefined;
-    if (kind === undefined) throw unknownParam(key, name, at);
-    if (Object.hasOwn(checked, name)) {
-      throw new ConfigError("duplicate_key", `"${name}" is given twice, in two spellings. Keep one.`, { path: at });
-    }
-    if (value !== null) {
-      checkKind(key, value, kind, at);
-      if (name === "extraBody") {
-        for (const inner of ["contents", "systemInstruction"]) {
-          if (Object.hasOwn(value as object, inner)) throw reservedParam(inner, inner, `${at}.${inner}`);
-        }
-      }
-    }
-    checked[name] = OWN.has(name) ? value : respelled(value, camelCase, OWN, at);
-  }
-  return checked;
-}
-
-/**
- * The request's parameters: those of the config, then the neutral settings, then those of the request, later ones winning. Both
- * parameter sets must have passed `checkGeminiParams`. What the model cannot do is left out and told in `warnings`.
- */
-export function geminiRequestParams(
-  configParams: Record<string, unknown>,
-  settings: ModelSettings | undefined,
-  requestParams: Record<string, unknown>,
-  rule: GeminiRule,
-  warnings: string[],
-): Record<string, unknown> {
-  const out: Record<string, unknown> = {};
-  // Thoughts are billed whether they are shown or not.
-  if (rule.thinking === "level" || rule.thinking === "budget") out.thinkingConfig = { includeThoughts: true };
-  for (const layer of [configParams, settings ? settingsParams(settings, rule, warnings) : {}, requestParams]) {
-    for (const [key, value] of Object.entries(layer)) {
-      const merge = (key === "thinkingConfig" || key === "extraBody") && isObject(value) && isObject(out[key]);
-      out[key] = merge ? mergeThinking(out[key] as Record<string, unknown>, value) : value;
-    }
-  }
-  for (const key of Object.keys(out)) if (out[key] === null) delete out[key];
-  return out;
-}
-
-/** A level and a budget exclude each other: the later layer's counts. */
-function mergeThinking(before: Record<string, unknown>, later: Record<string, unknown>): Record<string, unknown> {
-  const { thinkingBudget, thinkingLevel, ...rest } = before;
-  const own = "thinkingBudget" in later || "thinkingLevel" in later;
-  return {
-    ...rest,
-    ...(!own && thinkingBudget !== undefined && { thinkingBudget }),
-    ...(!own && thinkingLevel !== undefined && { thinkingLevel }),
-    ...later,
-  };
-}
-
-function settingsParams(settings: ModelSettings, rule: GeminiRule, warnings: string[]): Record<string, unknown> {
-  const params: Record<string, unknown> = {};
-  const { maxOutputTokens, temperature, topP, stop, seed, presencePenalty, frequencyPenalty, responseFormat, reasoningEffort } = settings;
-  if (maxOutputTokens !== undefined) params.maxOutputTokens = maxOutputTokens;
-  if (temperature !== undefined) params.temperature = temperature;
-  if (topP !== undefined) params.topP = topP;
-  if (stop?.length) params.stopSequences = stop;
-  if (seed !== undefined) params.seed = seed;
-  if (presencePenalty !== undefined) params.presencePenalty = presencePenalty;
-  if (frequencyPenalty !== undefined) params.frequencyPenalty = frequencyPenalty;
-  if (responseFormat && responseFormat.type !== "text") params.responseMimeType = "application/json";
-  if (responseFormat?.type === "json-schema") params.responseJsonSchema = responseFormat.schema;
-  if (reasoningEffort !== undefined) {
-    const thinking = thinkingFor(rule, reasoningEffort);
-    if (thinking) params.thinkingConfig = thinking;
-    else if (reasoningEffort !== "none") warnings.push("This model does not think; `reasoningEffort` was not sent.");
-  }
-  return params;
-}
-
-function reservedParam(key: string, name: string, path: string): ConfigError {
-  return new ConfigError("reserved_key", `"${key}" is set by massgen. Use ${reserved[name]}.`, { path });
-}
-
-function unknownParam(key: string, name: string, path: string): ConfigError {
-  const known = Object.hasOwn(elsewhere, name) ? elsewhere[name] : nearest(name, Object.keys(geminiParams));
-  const hint = known ? `Did you mean "${known}"?` : "If the server reads it, put it under `extraBody`.";
-  return new ConfigError("unknown_key", `"${key}" is not a parameter of gemini. ${hint}`, { path });
+  return checkParams(
+    params,
+    {
+      kinds: geminiParams,
+      reserved,
+      extra: { name: "extraBody", without: ["contents", "systemInstruction"] },
+      spell: camelCase,
+      own: OWN,
+      unknown(key, name) {
+        const known = Object.hasOwn(elsewhere, name) ? elsewhere[name] : nearest(name, Object.keys(geminiParams));
+        const hint = known ? `Did you mean "${known}"?` : "If the server reads it, put it under `extraBody`.";
+        return `"${key}" is not a parameter of gemini. ${hint}`;
+      },
+    },
+    path,
+  );
 }

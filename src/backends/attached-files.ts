@@ -1,6 +1,8 @@
 import { ConfigError } from "../errors.js";
 import type { FilePart } from "../formatter/messages.js";
 import type { Backend, BackendRequest } from "./backend.js";
+import { lateStream } from "./late-stream.js";
+import { wrapped } from "./wrapped.js";
 
 /** A file by its path (`~` is the home folder) or URL, for the first message. Exactly one key. */
 export type AttachedFile = { imagePath: string } | { audioPath: string } | { videoPath: string } | { filePath: string };
@@ -31,27 +33,12 @@ export function withAttachedFiles(backend: Backend, files: readonly AttachedFile
     read ??= await partsOf(files, backend.type, signal);
     return { ...request, messages: attach(request.messages, read) };
   }
-  const { countTokens, compact, listModels, close } = backend;
-  const { baseUrl } = backend as { baseUrl?: string };
-  return {
-    ...(baseUrl !== undefined && { baseUrl }),
-    get type() {
-      return backend.type;
-    },
-    get model() {
-      return backend.model;
-    },
-    get capabilities() {
-      return backend.capabilities;
-    },
-    async *stream(request, options) {
-      yield* backend.stream(await filled(request, options?.signal), options);
-    },
+  const { countTokens, compact } = backend;
+  return wrapped(backend, {
+    stream: (request, options) => lateStream(async () => backend.stream(await filled(request, options?.signal), options)),
     ...(countTokens && {
       countTokens: async (request, options) => countTokens.call(backend, await filled(request, options?.signal), options),
     }),
     ...(compact && { compact: async (request, options) => compact.call(backend, await filled(request, options?.signal), options) }),
-    ...(listModels && { listModels: listModels.bind(backend) }),
-    ...(close && { close: close.bind(backend) }),
-  };
+  });
 }

@@ -2,10 +2,10 @@ import { BackendError } from "../errors.js";
 import { MEDIA_TYPES } from "../formatter/file-data.js";
 import { filePart } from "../formatter/file-part.js";
 import type { FilePart } from "../formatter/messages.js";
+import { extensionOf } from "./attach.js";
 import type { AttachedFile } from "./attached-files.js";
-import { extensionOf } from "./openai-responses/upload-files.js";
 
-export { attach } from "./openai-responses/upload-files.js";
+export { attach } from "./attach.js";
 
 /** What a file is whose extension does not say it. */
 const usual: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-import type { Message, ToolChoice, ToolDefinition } from "../formatter/messages.js";
+import type { Message, ToolChoice, ToolDefinition, UserPart } from "../formatter/messages.js";
 import type { Usage } from "../token-manager/usage.js";
 
 /** An adapter that performs one model step over a provider's wire. */
@@ -25,6 +25,7 @@ export interface CallOptions {
 
 export interface StreamOptions extends CallOptions {
   trace?: TraceContext;
+  /** Given to backends that are whole agents. */
   host?: AgentHost;
 }
 
@@ -34,17 +35,50 @@ export interface TraceContext {
   tracestate?: string;
 }
 
-/** What a backend that is a whole agent may ask of its surroundings. */
+/** What a backend that is a whole agent (`capabilities.wholeAgent`) may ask of its surroundings, while its step lasts. */
 export interface AgentHost {
   runId: string;
   agentId: string;
   turnId: string;
   /** The agent's working directory, where it has one. */
   workspace?: string;
-  callTool(name: string, input: unknown, options?: CallOptions): Promise<{ output: string; isError?: boolean }>;
-  checkPermission(action: { tool: string; input: unknown }): Promise<{ allow: boolean; reason?: string }>;
-  /** Survives from step to step of one turn. */
+  /**
+   * Calls one of the request's tools as if the model had called it: checked, approved, held back by planning mode, with its events.
+   * A decision (`new_answer`, `vote`) is taken down and counts when the step ends. Refusals and failures are results, for the agent
+   * to read; it never rejects. What is under way when the step ends is stopped.
+   */
+  callTool(name: string, input: unknown, options?: { signal?: AbortSignal | undefined }): Promise<HostedResult>;
+  /**
+   * Asks about something the agent is about to do with a tool of its own: whether its paths may be touched, whether planning mode
+   * holds it back, whether the caller of the run allows it. Where `input` comes back, do it with that. Never rejects.
+   */
+  checkPermission(
+    action: OwnCall,
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<{ allow: boolean; reason?: string; input?: unknown }>;
+  /** For what the agent wants to find again in the next step; survives from step to step of one turn. */
   session: Map<string, unknown>;
+}
+
+/** A tool's result, as a model reads it. */
+export interface HostedResult {
+  /** Its text. */
+  output: string;
+  isError?: boolean;
+  /** All of it, where it has files. */
+  parts?: UserPart[];
+}
+
+/** A call of a tool that a whole agent brings itself; what is not said of it is taken to act outside the workspace. */
+export interface OwnCall {
+  tool: string;
+  input: unknown;
+  /** Which arguments are paths: see `Tool`. */
+  paths?: { reads?: readonly string[]; writes?: readonly string[]; deletes?: readonly string[] };
+  effects?: "none" | "workspace" | "outside";
+  annotations?: { readOnlyHint?: boolean };
+  /** Whether the caller of the run has to be asked. Default false. */
+  needsApproval?: boolean;
 }
 
 export interface BackendCapabilities {

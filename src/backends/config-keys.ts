@@ -12,7 +12,7 @@ const SECRET: ReadonlySet<string> = new Set(["apiKey", "headers"]);
 export function checkConfigKeys(config: object, keys: KeyTable, type: string): void {
   for (const [key, value] of Object.entries(config)) {
     if (!Object.hasOwn(keys, key)) {
-      const meant = nearest(key, [...Object.keys(keys), "rateLimits"]);
+      const meant = nearest(key, [...Object.keys(keys), "rateLimits", "contextWindow"]);
       const hint = meant ? `Did you mean "${meant}"?` : "Parameters of the API belong under `params`.";
       throw new ConfigError("unknown_key", `"${key}" is not a key of a ${type} backend. ${hint}`, { path: key });
     }

@@ -9,10 +9,10 @@ import type { ClaudeConfig } from "./claude/config.js";
 import { GeminiBackend } from "./gemini/backend.js";
 import type { GeminiConfig } from "./gemini/config.js";
 import { accountOf } from "./identity.js";
-import { checkRateLimits, processLimiter, type RateLimits } from "./limits.js";
 import { OpenAIResponsesBackend } from "./openai-responses/backend.js";
 import { type ResponsesConfig, resolveOpenAIConfig } from "./openai-responses/config.js";
 import { presets } from "./presets.js";
+import { checkCount, checkRateLimits, type RateLimits, withRateLimits } from "./rate-limits.js";
 
 interface AttachedFiles {
   /** Go with the user's first message, read at the first request. What the API has no place for is an error that names it. */
@@ -23,6 +23,8 @@ interface AttachedFiles {
 export type BackendConfig = (((ChatCompletionsConfig | ClaudeConfig | GeminiConfig) & AttachedFiles) | ResponsesConfig) & {
   /** What the provider allows this key on this model, shared by all runs of the process. Default: no limits. */
   rateLimits?: RateLimits;
+  /** Tokens the model can read and write in one step. Default: what is known of it, or what its server says. */
+  contextWindow?: number;
 };
 
 const chat = (config: BackendConfig): Backend => new ChatCompletionsBackend(config as ChatCompletionsConfig);
@@ -51,17 +53,25 @@ export function createBackend(config: BackendConfig): Backend {
   const { type } = config;
   const make = Object.hasOwn(registry, type) ? registry[type] : undefined;
   if (make) {
-    const { rateLimits, ...rest } = config;
+    const { rateLimits, contextWindow, ...rest } = config;
     const { own, files } = attached(rest);
     const made = make(own);
+    if (contextWindow != null) setWindow(made, contextWindow);
     const backend = files.length > 0 ? withAttachedFiles(made, files) : made;
     if (rateLimits == null) return backend;
     checkRateLimits(rateLimits);
-    return processLimiter.wrap(backend, `${accountOf(config, made)} ${backend.model}`, rateLimits);
+    return withRateLimits(backend, `${accountOf(config, made)} ${backend.model}`, rateLimits);
   }
   const meant = nearest(String(type), backendTypes);
   const hint = meant ? `Did you mean "${meant}"?` : `Take one of ${backendTypes.join(", ")}.`;
   throw new ConfigError("unknown_backend", `There is no backend type "${type}". ${hint}`, { path: "type" });
+}
+
+/** What the user says goes before what is known of the model. */
+function setWindow(made: Backend, contextWindow: number): void {
+  checkCount(contextWindow, "contextWindow");
+  const get = () => ({ ...Reflect.get(Object.getPrototypeOf(made), "capabilities", made), contextWindow });
+  Object.defineProperty(made, "capabilities", { get });
 }
 
 /** Files that are attached here; those of the types on OpenAI's own APIs are these backends' business. */

@@ -52,6 +52,8 @@ export function errorWords(body: unknown): ErrorWords {
   if (raw?.message && !messages[0]!.includes(raw.message)) messages.push(raw.message);
   if (raw) codes.push(...raw.codes);
   if (Array.isArray(metadata?.reasons)) messages.push(metadata.reasons.join(", "));
+  // llama.cpp tells the window beside its words, and only of late in them.
+  if (typeof error.n_ctx === "number" && !messages[0]!.includes(`${error.n_ctx}`)) messages.push(`n_ctx is ${error.n_ctx}`);
   const message = messages.filter(Boolean).join(": ") || JSON.stringify(body);
   return { message, codes, ...(status !== undefined && { status }) };
 }
@@ -115,7 +117,7 @@ export function retryAfterMs(headers: Headers, now: number = Date.now()): number
 }
 
 const OVERFLOW =
-  /context[ _]?(length|window|size)|maximum context|context.{0,20}exceed|prompt is too long|too many (input )?tokens|input (is )?too long|input length|exceeds? the (maximum|model'?s?) .{0,20}(tokens|length|context)|reduce the length|tokens.{0,40}must be <=/i;
+  /context[ _]?(length|window|size)|maximum (context|prompt length|model length)|context.{0,20}exceed|prompt (is |exceeds ).{0,5}(too|max)|prompt too long|prompt token count|too many (input )?tokens|input (is )?too long|input (length|token count)|exceeds? the (maximum|model'?s?) .{0,20}(tokens|length|context)|model token limit|reduce the length|tokens.{0,40}must be <=|must have less than|\bn_ctx\b/i;
 const NO_MODEL =
   /model.{0,120}?(not found|not exist|not a valid|unknown|is not available|no access)|(no such|unknown|invalid|unsupported) model|not a valid model|^no (allowed )?(endpoints|providers)|not found for account/i;
 const FILTERED = /content[ _]?(filter|policy|management)|moderation|flagged|data_?inspection|safety system|sensitive/i;
@@ -167,13 +169,14 @@ function classify(status: number | undefined, words: ErrorWords): BackendErrorCo
     return OVERFLOW.test(message) ? "context_overflow" : status === 501 ? "unsupported" : "server_error";
   if (says("server_error", "internal_server_error", "internalservererror")) return "server_error";
   if (status === undefined) {
-    if (says("api_error")) return "server_error";
+    if (says("api_error")) return OVERFLOW.test(message) ? "context_overflow" : "server_error";
     if (says("timeout_error")) return "timeout";
     if (says("permission_error")) return "permission";
     if (says("not_found_error")) return /model/i.test(message) ? "model_not_found" : "not_found";
   }
   if (codes.some((code) => BAD_IMAGE.test(code))) return "bad_request";
-  if (OVERFLOW.test(message)) return "context_overflow";
+  // Whoever counts bytes wants less of them, too.
+  if (OVERFLOW.test(message) || status === 413) return "context_overflow";
   if (status === 409 || status === 425) return "server_error";
   if (status !== undefined && status >= 400) {
     if (WRONG_KEY.test(message)) return "authentication";

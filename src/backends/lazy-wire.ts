@@ -1,4 +1,5 @@
 import type { BackendChunk, BackendRequest, CallOptions, ModelInfo, StreamOptions } from "./backend.js";
+import { lateStream } from "./late-stream.js";
 
 /** What speaks to a provider. */
 export interface Wire {
@@ -21,34 +22,9 @@ export class LazyWire<W extends Wire> {
     this.#open = open;
   }
 
-  /** One step: written by hand, as an async generator around the wire's own iterator would cost every delta three promises. */
   stream(request: BackendRequest, options: StreamOptions = {}): AsyncIterableIterator<BackendChunk> {
     if (this.#ready !== undefined) return this.#ready.stream(request, options);
-    let chunks: AsyncIterator<BackendChunk> | undefined;
-    let over = false;
-    const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
-    const begin = async (): Promise<IteratorResult<BackendChunk, undefined>> => {
-      try {
-        const wire = await this.#opened();
-        if (over) return end;
-        chunks = wire.stream(request, options);
-      } catch (error) {
-        over = true;
-        throw error;
-      }
-      return chunks.next();
-    };
-    return {
-      next: () => (chunks !== undefined ? chunks.next() : over ? Promise.resolve(end) : begin()),
-      async return() {
-        over = true;
-        await chunks?.return?.();
-        return end;
-      },
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
+    return lateStream(async () => (await this.#opened()).stream(request, options));
   }
 
   /** Any other request. */

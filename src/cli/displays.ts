@@ -4,7 +4,7 @@ import { describe, type Line, nameOf, summary } from "./describe.js";
 import type { Output } from "./io.js";
 import { makeStyle } from "./style.js";
 import { emptyTeam, rowOf, type TeamView, watch } from "./team-view.js";
-import { duration, oneLine, plural } from "./text.js";
+import { dollars, duration, oneLine, plural } from "./text.js";
 
 /** Shows a run. */
 export interface Display {
@@ -84,6 +84,7 @@ export function progress(view: TeamView, now: number): string {
     plural(answers, "answer"),
     view.epoch > 0 && plural(votes, "vote"),
     view.tokens > 0 && plural(view.tokens, "token"),
+    view.tokens > 0 && dollars(view.cost),
     duration(Math.max(0, now - view.startedAt)),
   ];
   return parts.filter(Boolean).join(" · ");

@@ -1,5 +1,6 @@
 import type { CoordinationEvent, Phase } from "../orchestrator/events.js";
 import { estimateTokens } from "../token-manager/estimate.js";
+import { type Cost, noCost } from "../token-manager/prices.js";
 import { oneLine } from "./text.js";
 
 /** What one agent is up to, for a line of the display. */
@@ -27,14 +28,15 @@ export interface TeamView {
   startedAt: number;
   epoch: number;
   attempt: number;
-  /** Tokens of the steps that are over. */
+  /** Tokens of the steps that are over, and what they cost. */
   tokens: number;
+  cost: Cost;
   /** Votes that a new answer has voided since the last epoch began. */
   voided: number;
 }
 
 export function emptyTeam(): TeamView {
-  return { agents: [], startedAt: 0, epoch: 0, attempt: 1, tokens: 0, voided: 0 };
+  return { agents: [], startedAt: 0, epoch: 0, attempt: 1, tokens: 0, cost: noCost, voided: 0 };
 }
 
 const started: Record<Phase, string> = {
@@ -71,6 +73,10 @@ export function watch(view: TeamView, event: CoordinationEvent): void {
     case "epoch-start":
       view.epoch = event.epoch;
       return;
+    case "usage":
+      view.tokens = event.usage.inputTokens + event.usage.outputTokens;
+      view.cost = event.cost;
+      return;
     case "run-restart":
       view.attempt = event.attempt;
       view.epoch = 0;
@@ -105,7 +111,6 @@ export function watch(view: TeamView, event: CoordinationEvent): void {
       set("busy", `using ${oneLine(event.toolName)}`);
       return;
     case "step-finish":
-      view.tokens += event.usage.inputTokens + event.usage.outputTokens;
       if (event.status === "retry") set("trouble", `trying again: ${erred(row, event.error?.message ?? "the step failed")}`);
       return;
     case "answer":

@@ -15,6 +15,7 @@ const spelling: Readonly<Record<string, string>> = {
   inline_thinking: "inlineThinking",
   long_waits: "longWaits",
   rate_limits: "rateLimits",
+  context_window: "contextWindow",
   requests_per_minute: "requestsPerMinute",
   tokens_per_minute: "tokensPerMinute",
   enable_web_search: "enableWebSearch",

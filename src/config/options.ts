@@ -60,9 +60,12 @@ export function toOptions(config: ConfigFile, folder: string): OrchestratorOptio
         maxTokensPerAgent: budget.max_tokens_per_agent,
         maxUsdPerAgent: budget.max_usd_per_agent,
         onUnknownPrice: budget.on_unknown_price,
+        warnAt: budget.warn_at,
+        onExceed: budget.on_exceed,
       }),
     prices: prices && pricesOf(prices),
     logging: loggingOf(config.logging),
+    tracing: typeof config.tracing === "object" ? defined(config.tracing) : config.tracing,
     record: rest.record,
   });
   return { agents, ...options, ...teamTools(config, folder) };

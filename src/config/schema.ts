@@ -16,6 +16,8 @@ const levels = z.enum(["lenient", "balanced", "strict"]);
 const text = z.string().min(1);
 const count = z.int().min(1);
 const amount = z.number().min(0);
+/** A share of a whole. */
+const part = z.number().positive().max(1);
 /** Seconds; `null`: no limit. */
 const seconds = z.number().positive().nullable();
 
@@ -32,6 +34,7 @@ export const backendSchema = z.looseObject({
   rate_limits: z
     .strictObject({ requests_per_minute: count.optional(), tokens_per_minute: count.optional(), concurrent: count.optional() })
     .optional(),
+  context_window: count.optional(),
   enable_web_search: feature.optional(),
   enable_code_interpreter: feature.optional(),
   enable_code_execution: z.boolean().optional(),
@@ -80,6 +83,8 @@ const orchestratorSchema = z.strictObject({
       max_tokens_per_agent: count.optional(),
       max_usd_per_agent: z.number().positive().optional(),
       on_unknown_price: z.enum(["deny", "allow"]).optional(),
+      warn_at: z.union([part, z.array(part).min(1)]).optional(),
+      on_exceed: z.enum(["finish", "abort"]).optional(),
     })
     .optional(),
   ...orchestratorToolKeys,
@@ -107,6 +112,8 @@ const loggingMapping = z.strictObject({
 /** On or off, a level or filter, or options. */
 const loggingSchema = z.union([z.boolean(), text, loggingMapping]);
 
+const tracingMapping = z.strictObject({ content: z.boolean().optional() });
+
 /** The file as a whole. Exactly one of `agents` and `agent` is checked where the file is read. */
 export const configSchema = z.strictObject({
   agents: z.array(agentSchema).min(1).optional(),
@@ -117,6 +124,7 @@ export const configSchema = z.strictObject({
   /** Checked apart, as those of a backend. */
   mcp_servers: z.unknown().optional(),
   logging: loggingSchema.optional(),
+  tracing: z.union([z.boolean(), tracingMapping]).optional(),
 });
 
 export type ConfigFile = z.infer<typeof configSchema>;
@@ -142,4 +150,5 @@ export const knownKeys: Readonly<Record<string, readonly string[]>> = {
   "agent.backend.custom_tools": Object.keys(customToolSchema.shape),
   "orchestrator.context_paths": Object.keys(contextPathSchema.shape),
   logging: Object.keys(loggingMapping.shape),
+  tracing: Object.keys(tracingMapping.shape),
 };

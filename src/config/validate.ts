@@ -80,6 +80,8 @@ const unions: Readonly<Record<string, string>> = {
   logging: 'must be true, false, a level, a filter like "info,mcp:off", or a mapping of options',
   prompt_caching: 'must be true, false or "1h"',
   command: "must be a program, or a list of it and its arguments",
+  tracing: "must be true, false or a mapping in which `content` is true or false",
+  warn_at: "must be a part of the caps, above 0 and at most 1, e.g. 0.8, or a list of such parts",
   function: "must be the name of an export, or a list of them",
 };
 
@@ -91,6 +93,8 @@ function wanted(issue: z.core.$ZodIssue, value: unknown): string {
       if (issue.origin === "string") return "must be a text";
       return `must be ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`;
     }
+    case "too_big":
+      return `must be at most ${issue.maximum}`;
     case "invalid_value": {
       const near = typeof value === "string" ? nearest(value, issue.values.map(String)) : undefined;
       const choices = issue.values.join(", ");

@@ -1,3 +1,4 @@
+import type { CommandOptions } from "./commands/options.js";
 import type { WorkspaceOptions } from "./options.js";
 
 /** Apart from the options themselves: whoever only checks names loads nothing else. */
@@ -12,4 +13,19 @@ export const WORKSPACE_KEYS: Record<keyof WorkspaceOptions, true> = {
   maxSnapshotBytes: true,
   commands: true,
   keep: true,
+};
+
+export const COMMAND_KEYS: Record<keyof CommandOptions, true> = {
+  executor: true,
+  sandbox: true,
+  network: true,
+  env: true,
+  systemPaths: true,
+  allow: true,
+  deny: true,
+  timeoutMs: true,
+  maxTimeoutMs: true,
+  maxOutputBytes: true,
+  maxBackgroundJobs: true,
+  maxProcesses: true,
 };

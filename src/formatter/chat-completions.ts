@@ -1,5 +1,5 @@
 import { BackendError, ConfigError } from "../errors.js";
-import { readFilePart, unsentFile } from "./file-data.js";
+import { readFilePart } from "./file-data.js";
 import type {
   AssistantMessage,
   FilePart,
@@ -10,6 +10,7 @@ import type {
   ToolResultPart,
   UserPart,
 } from "./messages.js";
+import { resultText } from "./result-text.js";
 
 /** A message as chat completions spells it. */
 export type ChatMessage = { role: "system" | "user" | "assistant" | "tool"; [field: string]: unknown };
@@ -134,28 +135,7 @@ function belongsTo(part: ProviderPart, target: ChatTarget): boolean {
 }
 
 function toolResult(part: ToolResultPart, path: string, attachments: ChatContentPart[]): ChatMessage {
-  let text = "";
-  if (typeof part.output === "string") text = part.output;
-  else {
-    let introduced = false;
-    for (const item of part.output) {
-      if (item.type === "text") text += item.text;
-      else {
-        const at = `${path} (result of ${part.toolName})`;
-        let file: ChatContentPart;
-        try {
-          file = filePart(item, at);
-        } catch (error) {
-          text += `${text ? "\n" : ""}${unsentFile(error, at)}`;
-          continue;
-        }
-        if (!introduced) attachments.push({ type: "text", text: `Returned by ${part.toolName} (${part.toolCallId}):` });
-        introduced = true;
-        attachments.push(file);
-      }
-    }
-    if (introduced) text += `${text ? "\n" : ""}(files follow in the next message)`;
-  }
+  let text = resultText(part, path, attachments, userPart);
   if (part.isError && !/^error\b/i.test(text)) text = `Error: ${text}`;
   return { role: "tool", tool_call_id: part.toolCallId, content: text };
 }

@@ -1,5 +1,5 @@
 import { BackendError, ConfigError } from "../errors.js";
-import { readFilePart, unsentFile } from "./file-data.js";
+import { readFilePart } from "./file-data.js";
 import type {
   AssistantMessage,
   AssistantPart,
@@ -12,6 +12,7 @@ import type {
   ToolResultPart,
   UserPart,
 } from "./messages.js";
+import { resultText } from "./result-text.js";
 
 /** A part as Gemini spells it. Unknown fields stay: a part that came from Gemini goes back as it came. */
 export interface GeminiPart {
@@ -140,7 +141,11 @@ export function fromGeminiParts(
 
 function userParts(content: string | UserPart[], path: string): GeminiPart[] {
   if (typeof content === "string") return [{ text: content }];
-  return content.map((part, i) => (part.type === "text" ? { text: part.text } : filePart(part, `${path}.content[${i}]`)));
+  return content.map((part, i) => userPart(part, `${path}.content[${i}]`));
+}
+
+function userPart(part: UserPart, path: string): GeminiPart {
+  return part.type === "text" ? { text: part.text } : filePart(part, path);
 }
 
 /** Bytes go inside the request, URLs (public ones, Files API, YouTube, Cloud Storage) as they are. */
@@ -193,28 +198,7 @@ function assistantParts(
 }
 
 function toolResult(part: ToolResultPart, id: string | undefined, path: string, attachments: GeminiPart[]): GeminiPart {
-  let text = "";
-  if (typeof part.output === "string") text = part.output;
-  else {
-    let introduced = false;
-    for (const item of part.output) {
-      if (item.type === "text") text += item.text;
-      else {
-        const at = `${path} (result of ${part.toolName})`;
-        let file: GeminiPart;
-        try {
-          file = filePart(item, at);
-        } catch (error) {
-          text += `${text ? "\n" : ""}${unsentFile(error, at)}`;
-          continue;
-        }
-        if (!introduced) attachments.push({ text: `Returned by ${part.toolName} (${part.toolCallId}):` });
-        introduced = true;
-        attachments.push(file);
-      }
-    }
-    if (introduced) text += `${text ? "\n" : ""}(files follow in the next message)`;
-  }
+  const text = resultText(part, path, attachments, userPart);
   const response = part.isError ? { error: text } : { output: text };
   return { functionResponse: { ...(id !== undefined && { id }), name: part.toolName, response } };
 }

@@ -71,7 +71,7 @@ async function attempts(
     if (server.listing?.tools.get(tool.tool.name)?.name !== tool.name) throw gone(server, tool);
     const attempt = beginAttempt(server, run, context.agentId, signal, report);
     try {
-      const options = { signal: attempt.signal, call: attempt.call, onProgress: attempt.onProgress };
+      const options = { signal: attempt.signal, call: attempt.call, onProgress: attempt.onProgress, trace: context.trace };
       const result = await connection.callTool({ name: tool.name, inputSchema: tool.tool.inputSchema }, args, options);
       server.succeeded(connection);
       return result;

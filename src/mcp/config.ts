@@ -57,7 +57,23 @@ export interface McpHttpServer extends McpServerOptions {
   type?: "streamable-http" | "http" | "sse" | undefined;
   url: string | URL;
   headers?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Gives the tokens of a server that wants a login: a provider of `@modelcontextprotocol/client`, such as its
+   * `ClientCredentialsProvider`, or an object with `token()`. Nobody is sent to a browser in the middle of a run: a login that
+   * needs one has to be over before.
+   */
+  authProvider?: McpAuthProvider | undefined;
 }
+
+/** The parts of the SDK's `AuthProvider` and `OAuthClientProvider` by which they are known. */
+export type McpAuthProvider =
+  | {
+      /** The token to send, asked before each request. */
+      token(): Promise<string | undefined>;
+      /** The server has refused it; the request is made once more afterwards. */
+      onUnauthorized?(context: { response: Response; serverUrl: URL }): Promise<void>;
+    }
+  | { readonly clientMetadata: object; tokens(): unknown; redirectToAuthorization(url: URL): unknown };
 
 export type McpServerConfig = McpStdioServer | McpHttpServer;
 
@@ -66,7 +82,16 @@ export type McpServersConfig = Readonly<Record<string, McpServerConfig>> | reado
 
 export type ServerAddress =
   | { type: "stdio"; command: string; args: readonly string[]; env: Readonly<Record<string, string>>; cwd?: string }
-  | { type: "streamable-http" | "sse"; url: URL; headers: Readonly<Record<string, string>> };
+  | {
+      type: "streamable-http" | "sse";
+      url: URL;
+      headers: Readonly<Record<string, string>>;
+      login?: {
+        provider: McpAuthProvider;
+        /** The last tokens that went out, for the redactor. */
+        sent: string[];
+      };
+    };
 
 /** A server's config, checked, with its defaults. */
 export interface ServerSpec {
@@ -88,7 +113,7 @@ export interface ServerSpec {
   instructions: boolean;
 }
 
-type Kind = "string" | "boolean" | "positive" | "strings" | "texts" | "any";
+type Kind = "provider" | "string" | "boolean" | "positive" | "strings" | "texts" | "any";
 
 const COMMON: Readonly<Record<string, Kind>> = {
   name: "string",
@@ -107,7 +132,7 @@ const COMMON: Readonly<Record<string, Kind>> = {
   instructions: "boolean",
 };
 const STDIO: Readonly<Record<string, Kind>> = { ...COMMON, command: "any", args: "strings", env: "texts", cwd: "string" };
-const HTTP: Readonly<Record<string, Kind>> = { ...COMMON, url: "any", headers: "texts" };
+const HTTP: Readonly<Record<string, Kind>> = { ...COMMON, url: "any", headers: "texts", authProvider: "provider" };
 
 const KINDS: Readonly<Record<Kind, { what: string; fits: (value: unknown) => boolean }>> = {
   string: { what: "a text", fits: (value) => typeof value === "string" },
@@ -115,6 +140,10 @@ const KINDS: Readonly<Record<Kind, { what: string; fits: (value: unknown) => boo
   positive: { what: "a number above 0", fits: (value) => typeof value === "number" && value > 0 },
   strings: { what: "a list of texts", fits: isStrings },
   texts: { what: "an object whose values are texts", fits: (value) => isObject(value) && isStrings(Object.values(value)) },
+  provider: {
+    what: "an object with token(), or an OAuth provider of the MCP SDK",
+    fits: (value) => isObject(value) && (typeof value.token === "function" || typeof value.tokens === "function"),
+  },
   any: { what: "", fits: () => true },
 };
 
@@ -180,7 +209,7 @@ function readServer(name: unknown, value: unknown, path: string): ServerSpec {
   return {
     name,
     segment,
-    address: type === "stdio" ? stdioAddress(value, bad) : { type, url: urlOf(value.url, bad), headers: headersOf(value.headers, bad) },
+    address: type === "stdio" ? stdioAddress(value, bad) : httpAddress(type, value, bad),
     ...(given.allowedTools && { allowedTools: given.allowedTools }),
     excludeTools: given.excludeTools ?? [],
     required: given.required ?? false,
@@ -231,6 +260,11 @@ function stdioAddress({ command, args, env, cwd }: Record<string, unknown>, bad:
     env: (env as Record<string, string> | undefined) ?? {},
     ...(typeof cwd === "string" && { cwd }),
   };
+}
+
+function httpAddress(type: "streamable-http" | "sse", { url, headers, authProvider }: Record<string, unknown>, bad: Bad): ServerAddress {
+  const login = authProvider != null && { login: { provider: authProvider as McpAuthProvider, sent: [] } };
+  return { type, url: urlOf(url, bad), headers: headersOf(headers, bad), ...login };
 }
 
 function urlOf(value: unknown, bad: Bad): URL {

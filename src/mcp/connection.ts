@@ -1,11 +1,13 @@
 import { pathToFileURL } from "node:url";
 import type { CallToolRequest, CallToolResult, Client, ElicitResult, InputRequest } from "@modelcontextprotocol/client";
+import type { TraceContext } from "../backends/backend.js";
 import { openTransport } from "../backends/transport.js";
 import { untilAborted } from "../backends/until-aborted.js";
 import { type ActiveCall, type ActiveCalls, CALL_HEADER } from "./active-call.js";
 import type { ServerSpec } from "./config.js";
 import { answerElicitation } from "./elicitation.js";
 import { httpTransport } from "./http-transport.js";
+import type { RawList } from "./listing.js";
 import type { Sdk } from "./sdk.js";
 import { type ServerTransport, stdioTransport } from "./stdio-transport.js";
 
@@ -22,6 +24,8 @@ const MAX_LISTED = 10_000;
 export interface CallOptions {
   signal: AbortSignal;
   call: ActiveCall;
+  /** Goes along as the protocol has it, in `_meta`, and over HTTP as headers too. */
+  trace: TraceContext | undefined;
   onProgress(progress: { progress: number; total?: number | undefined; message?: string | undefined }): void;
 }
 
@@ -35,8 +39,7 @@ export interface Connection {
   readonly active: ActiveCalls;
   /** Why it was given up, to go on after the server's name. */
   problem?: string;
-  /** The tools as the server describes them, not yet checked. */
-  listTools(signal: AbortSignal): Promise<unknown[]>;
+  listTools(signal: AbortSignal): Promise<RawList>;
   callTool(
     tool: { name: string; inputSchema: Record<string, unknown> },
     args: Record<string, unknown>,
@@ -150,9 +153,11 @@ function connectionOf(client: Client, transport: ServerTransport, active: Map<st
       const number = String(++calls);
       active.set(number, options.call);
       try {
-        return await callWithAnswers(client, { name: tool.name, arguments: args }, options, ground, {
+        const trace = traceFields(options.trace);
+        const params = { name: tool.name, arguments: args, ...(trace && { _meta: trace }) };
+        return await callWithAnswers(client, params, options, ground, {
           toolDefinition: tool as never,
-          ...(overHttp && { headers: { [CALL_HEADER]: number } }),
+          ...(overHttp && { headers: { ...trace, [CALL_HEADER]: number } }),
         });
       } finally {
         active.delete(number);
@@ -167,6 +172,11 @@ function connectionOf(client: Client, transport: ServerTransport, active: Map<st
       await client.close();
     },
   };
+}
+
+/** What is known of the trace; nothing, where nothing is. */
+function traceFields({ traceparent, tracestate }: TraceContext = {}): Record<string, string> | undefined {
+  return traceparent === undefined ? undefined : { traceparent, ...(tracestate !== undefined && { tracestate }) };
 }
 
 /** A call; where the server asks for something first, it is made again with the answers (protocol of 2026). */
@@ -200,8 +210,8 @@ async function answer(request: InputRequest, call: ActiveCall, { spec, roots }: 
 /** Lets everything through: one tool that breaks the rules must not hide the others. */
 const anything = { "~standard": { version: 1 as const, vendor: "massgen", validate: (value: unknown) => ({ value }) } };
 
-async function listTools(client: Client, signal: AbortSignal): Promise<unknown[]> {
-  if (client.getServerCapabilities()?.tools === undefined) return [];
+async function listTools(client: Client, signal: AbortSignal): Promise<RawList> {
+  if (client.getServerCapabilities()?.tools === undefined) return { tools: [], more: false };
   const tools: unknown[] = [];
   let cursor: unknown;
   for (let page = 0; page < MAX_PAGES && tools.length < MAX_LISTED; page++) {
@@ -212,8 +222,8 @@ async function listTools(client: Client, signal: AbortSignal): Promise<unknown[]
     };
     if (!Array.isArray(result?.tools)) throw new Error("its list of tools is no list");
     for (const tool of result.tools) tools.push(tool);
-    if (typeof result.nextCursor !== "string" || result.nextCursor === cursor) break;
+    if (typeof result.nextCursor !== "string" || result.nextCursor === cursor) return { tools, more: false };
     cursor = result.nextCursor;
   }
-  return tools;
+  return { tools, more: true };
 }

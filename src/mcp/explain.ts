@@ -49,7 +49,7 @@ export function explain(error: unknown, spec: ServerSpec, sdk: Sdk, transport?: 
 
 function answered(status: number, statusText: string, body: string): string {
   const said = `answered ${status}${statusText === "" ? "" : ` ${statusText}`}`;
-  if (status === 401 || status === 403) return `${said}. Give what it asks for (a token, as a rule) as \`headers\``;
+  if (status === 401 || status === 403) return `${said}. Give what it asks for (a token, as a rule) as \`headers\`, or an \`authProvider\``;
   if (status === 404 || status === 405) return `${said}. Is the URL that of its MCP endpoint? Servers of 2024 need type: "sse"`;
   return body === "" ? said : `${said}: ${short(body)}`;
 }

@@ -1,3 +1,4 @@
+import type { AuthProvider } from "@modelcontextprotocol/client";
 import type { openTransport } from "../backends/transport.js";
 import { MassGenError } from "../errors.js";
 import { type ActiveCalls, CALL_HEADER } from "./active-call.js";
@@ -17,24 +18,24 @@ export function httpTransport(address: HttpAddress, sdk: Sdk, pool: Pool, calls:
   return address.type === "sse" ? sseTransport(address, sdk, pool) : streamableTransport(address, sdk, pool, calls);
 }
 
-function sseTransport({ url, headers }: HttpAddress, sdk: Sdk, pool: Pool): ServerTransport {
+function sseTransport(address: HttpAddress, sdk: Sdk, pool: Pool): ServerTransport {
   let failure: string | undefined;
   // All answers come over one stream; the SDK would open another one and leave the calls waiting.
   const onEnd = (problem?: string) => {
     failure ??= problem ?? "ended the stream that its answers come over";
     void transport.close();
   };
-  const sse = new sdk.SSEClientTransport(url, { requestInit: { headers: { ...headers } }, fetch: boundedFetch(pool.fetch, onEnd) });
+  const sse = new sdk.SSEClientTransport(address.url, requestsTo(address, boundedFetch(pool.fetch, onEnd)));
   const transport = completed(sse, pool, { failure: () => failure });
   return transport;
 }
 
-function streamableTransport({ url, headers }: HttpAddress, sdk: Sdk, pool: Pool, calls: ActiveCalls): ServerTransport {
+function streamableTransport(address: HttpAddress, sdk: Sdk, pool: Pool, calls: ActiveCalls): ServerTransport {
   let tooLong: string | undefined;
   const fetch = boundedFetch(pool.fetch, (problem) => {
     tooLong = problem;
   });
-  const http = new sdk.StreamableHTTPClientTransport(url, { requestInit: { headers: { ...headers } }, fetch });
+  const http = new sdk.StreamableHTTPClientTransport(address.url, requestsTo(address, fetch));
   const send = http.send.bind(http) as ServerTransport["send"];
   const transport = completed(http, pool, {
     failure: () => undefined,
@@ -50,6 +51,27 @@ function streamableTransport({ url, headers }: HttpAddress, sdk: Sdk, pool: Pool
     return send(message, { ...options, headers: rest, ...(call && { onRequestStreamEnd: () => call.streamEnded(tooLong) }) });
   };
   return transport;
+}
+
+const SENT_TOKENS = 10;
+
+/** What the SDK's transports are told of requests. A login has it ask other hosts too, and they get nothing that is meant for the server. */
+function requestsTo({ url, headers, login }: HttpAddress, fetch: Fetch) {
+  const requestInit = { headers: { ...headers } };
+  if (login === undefined) return { requestInit, fetch };
+  const { provider, sent } = login;
+  return {
+    requestInit,
+    authProvider: provider as AuthProvider,
+    fetch: (input: string | URL, init: RequestInit = {}) => {
+      const all = new Headers(init.headers);
+      if (new URL(input).origin !== url.origin)
+        for (const [name, value] of Object.entries(headers)) if (all.get(name) === value) all.delete(name);
+      const [, token] = /^(?:Bearer|DPoP) (.+)$/i.exec(all.get("authorization") ?? "") ?? [];
+      if (token !== undefined && !sent.includes(token)) sent.splice(0, Math.max(0, sent.push(token) - SENT_TOKENS));
+      return fetch(input, { ...init, headers: all });
+    },
+  };
 }
 
 interface Extras {

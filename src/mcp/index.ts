@@ -1,3 +1,3 @@
 /** `massgen/mcp`: tools from MCP servers. The official client is imported when a server is first needed. */
-export type { McpHttpServer, McpServerConfig, McpServerOptions, McpServersConfig, McpStdioServer } from "./config.js";
+export type { McpAuthProvider, McpHttpServer, McpServerConfig, McpServerOptions, McpServersConfig, McpStdioServer } from "./config.js";
 export { createMcpServers, type McpToolkit, type McpToolkitOptions } from "./toolkit.js";

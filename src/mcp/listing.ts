@@ -27,6 +27,13 @@ export interface Listing {
   problems: readonly string[];
 }
 
+/** The tools as a server describes them, not yet checked. */
+export interface RawList {
+  tools: readonly unknown[];
+  /** There are more than are ever read. */
+  more: boolean;
+}
+
 interface SchemaChecker {
   validateSchema(schema: object): unknown;
   errorsText(errors: undefined, options: { dataVar: string }): string;
@@ -37,19 +44,23 @@ let checker: SchemaChecker | undefined;
  * Checks what a server lists, applies its filters, and names the tools. One bad tool costs that tool alone. `headers`: arguments
  * may go into HTTP headers, as in the newest protocol.
  */
-export async function readListing(raw: readonly unknown[], spec: ServerSpec, headers: boolean): Promise<Listing> {
+export async function readListing(raw: RawList, spec: ServerSpec, headers: boolean): Promise<Listing> {
   const { Ajv } = await import("@modelcontextprotocol/client/validators/ajv");
   checker ??= new Ajv({ strict: false });
   const dropped: string[] = [];
   const problems: string[] = [];
   const usable = new Map<string, RawTool>();
-  for (const [index, value] of raw.entries()) {
+  for (const [index, value] of raw.tools.entries()) {
     const read = readTool(value, index, checker);
     const fault = typeof read === "string" || !headers ? undefined : headerFault(read.inputSchema);
     if (typeof read === "string") dropped.push(read);
     else if (fault !== undefined) dropped.push(`${show(read.name)} ${fault}`);
     else if (usable.has(read.name)) dropped.push(`${show(read.name)} is listed twice; the first is used`);
     else usable.set(read.name, read);
+  }
+  if (raw.more) {
+    const count = raw.tools.length;
+    problems.push(`lists more than ${count} tools, or pages without end: what comes after these ${count} is not read`);
   }
   const names = fullNames(spec.segment, [...usable.keys()]);
   problems.push(...unknownNames(spec, names));

@@ -18,15 +18,13 @@ export function redactorOf(address: ServerAddress): Redactor {
   // Of `Bearer abc` the part that is secret stands alone elsewhere, too.
   const parts = (value: string) => (stdio ? [value] : [value, ...value.split(/\s+/).slice(1)]);
   const values = (kept: [string, string][], least: number) => kept.flatMap(([, value]) => parts(value)).filter((v) => v.length >= least);
-  return {
-    all: replacing(values(entries, 4)),
-    secrets: replacing(
-      values(
-        entries.filter(([name]) => isSecret(name)),
-        8,
-      ),
-    ),
-  };
+  const all = replacing(values(entries, 4));
+  const secret = entries.filter(([name]) => isSecret(name));
+  const secrets = replacing(values(secret, 8));
+  const login = stdio ? undefined : address.login;
+  if (login === undefined) return { all, secrets };
+  const withoutTokens = (text: string) => replacing(login.sent)(text);
+  return { all: (text) => all(withoutTokens(text)), secrets: (text) => secrets(withoutTokens(text)) };
 }
 
 function replacing(values: string[]): (text: string) => string {

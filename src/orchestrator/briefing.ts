@@ -1,14 +1,15 @@
+import { withNote } from "../agent/conversation.js";
 import type { TurnRequest, TurnUpdate, Verdict } from "../agent/types.js";
 import type { ModelSettings, TraceContext } from "../backends/backend.js";
-import type { ToolChoice, ToolDefinition } from "../formatter/messages.js";
+import type { ToolChoice, ToolDefinition, UserMessage } from "../formatter/messages.js";
 import type { Telemetry } from "../telemetry/telemetry.js";
 import type { Tool } from "../tools/tool.js";
 import type { ToolTurn } from "../tools/toolkit.js";
 import type { Effect, Offer, TurnOrder } from "./core/types.js";
-import { type LiveTurn, labelsOf } from "./live-turn.js";
+import type { LiveTurn } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
 import { heldBack, isHeldBack, type Judgement } from "./planning-mode.js";
-import { type Composer, composeTurn, composeUpdate, type Task } from "./prompts/compose.js";
+import { type Composer, composeTurn, composeUpdate, type Task, type TurnPrompt } from "./prompts/compose.js";
 import { WORKFLOW_TOOLS, workflowTools } from "./prompts/workflow-tools.js";
 import type { RunToolkits } from "./toolkits/run-toolkits.js";
 
@@ -64,11 +65,7 @@ export class Briefing {
     const turn = this.toolkits === undefined ? undefined : live.seen;
     const all = this.tools(order.agent, order.phase, turn);
     const planned = presents ? undefined : this.heldBack(all);
-    const prompt = composeTurn(
-      this.#composer,
-      { systemMessage: joined(agent.systemMessage, spec.system), short: agent.backend.capabilities.shortPrompts },
-      order,
-    );
+    const prompt = this.#prompt(order);
     return {
       runId: spec.runId,
       agentId: agent.id,
@@ -78,6 +75,7 @@ export class Briefing {
       ...this.#fromToolkits(order.agent, turn, prompt.system),
       tools: planned === undefined ? all : all.map((tool) => (planned.has(tool.name) ? heldBack(tool) : tool)),
       ...(planned !== undefined && { planned }),
+      ...(!presents && options.planning && { holdsBack: (tool: Tool) => this.heldBack([tool]) !== undefined }),
       decisions,
       knownDecisions: WORKFLOW_TOOLS,
       ...(choice !== undefined && { toolChoice: choice }),
@@ -85,6 +83,7 @@ export class Briefing {
       ...(agent.params !== undefined && { params: agent.params }),
       streamedArgument: STREAMED,
       timeouts: options.timeout,
+      ...(options.compaction !== undefined && { compaction: options.compaction }),
       maxSteps: options.maxSteps,
       maxStepRetries: options.maxStepRetries,
       // What has been streamed as final cannot be unsaid: the voted answer takes over instead.
@@ -93,6 +92,20 @@ export class Briefing {
       ...(spec.trace !== undefined && { trace: spec.trace }),
       runtime: options.runtime,
     };
+  }
+
+  #prompt(order: TurnOrder): TurnPrompt {
+    const { systemMessage, backend } = this.#options.agents[order.agent]!;
+    const { shortPrompts: short } = backend.capabilities;
+    return composeTurn(this.#composer, { systemMessage: joined(systemMessage, this.#spec.system), short }, order);
+  }
+
+  /** The message with the task as `order` has it, as a turn that began now would be told it. */
+  async restate(order: TurnOrder, live: LiveTurn, signal: AbortSignal): Promise<UserMessage | undefined> {
+    const last = this.#prompt(order).messages.at(-1);
+    if (last?.role !== "user") return undefined;
+    const { note } = this.toolkits === undefined ? {} : this.#fromToolkits(order.agent, live.seen, undefined);
+    return withNote(last, await note?.(signal));
   }
 
   /** The presenter alone may call what belongs to the caller. Tools of toolkits are among them where the turn is known. */
@@ -120,9 +133,8 @@ export class Briefing {
     return { ...(texts.length > 0 && { system: texts.join("\n\n") }), toolContext, ...(note !== undefined && { note }) };
   }
 
-  update(order: TurnOrder): TurnUpdate & { setVersion: number; epoch: number; labels: string[] } {
-    const { setVersion, epoch, offer } = order;
-    return { setVersion, epoch, labels: labelsOf(order), note: composeUpdate(this.#composer, order), ...this.#offer(offer) };
+  update(order: TurnOrder): TurnUpdate & { order: TurnOrder } {
+    return { order, note: composeUpdate(this.#composer, order), ...this.#offer(order.offer) };
   }
 
   /** The note that brings a turn new answers, with what toolkits add to it. `live` knows them already. */

@@ -1,11 +1,11 @@
 import type { Agent } from "../agent/agent.js";
 import { listedModel, sellerOf } from "../backends/identity.js";
 import { ConfigError } from "../errors.js";
-import { type Budget, limitsDollars } from "../token-manager/budget.js";
+import { type Budget, limitsDollars, limitsSteps } from "../token-manager/budget.js";
 import { type PriceOverrides, priceOf } from "../token-manager/prices.js";
-import { atLeast, bad, given, knownKeys, oneOf } from "./option-checks.js";
+import { atLeast, bad, given, knownKeys, oneOf, shown } from "./option-checks.js";
 
-const BUDGET_KEYS = ["maxTokens", "maxUsd", "maxTokensPerAgent", "maxUsdPerAgent", "isSpent", "onUnknownPrice"];
+const BUDGET_KEYS = ["maxTokens", "maxUsd", "maxTokensPerAgent", "maxUsdPerAgent", "isSpent", "onUnknownPrice", "warnAt", "onExceed"];
 const RATE_KEYS = ["input", "output", "cachedInput", "cacheWrite", "cacheWrite1h", "audioInput", "audioOutput", "imageOutput"];
 
 export function resolveBudget(
@@ -14,7 +14,7 @@ export function resolveBudget(
   prices: PriceOverrides | undefined,
 ): Budget | undefined {
   if (budget === undefined) return undefined;
-  const { isSpent, onUnknownPrice, ...limits } = given("budget", budget);
+  const { isSpent, onUnknownPrice, warnAt, onExceed, ...limits } = given("budget", budget);
   knownKeys(budget, BUDGET_KEYS, "budget");
   for (const key of ["maxTokens", "maxTokensPerAgent"] as const) if (limits[key] !== undefined) atLeast(`budget.${key}`, limits[key], 1);
   for (const key of ["maxUsd", "maxUsdPerAgent"] as const) {
@@ -23,6 +23,11 @@ export function resolveBudget(
       throw bad(`budget.${key}`, `must be a number above 0, not ${String(usd)}`);
   }
   if (isSpent !== undefined && typeof isSpent !== "function") throw bad("budget.isSpent", "must be a function");
+  oneOf("budget.onExceed", onExceed, ["finish", "abort"]);
+  if (warnAt !== undefined && !limitsSteps(budget)) throw bad("budget.warnAt", "needs a cap, e.g. maxUsd");
+  for (const part of [warnAt ?? []].flat())
+    if (!(typeof part === "number" && part > 0 && part <= 1))
+      throw bad("budget.warnAt", `must be above 0 and at most 1, not ${shown(part)}`);
   if (oneOf("budget.onUnknownPrice", onUnknownPrice, ["deny", "allow"]) === "deny" && limitsDollars(budget)) priced(agents, prices);
   return budget;
 }

@@ -1,23 +1,24 @@
-import { linkedController } from "../agent/abort.js";
 import { startTurn } from "../agent/turn.js";
-import type { Approval, DecisionPoint, ExternalCall, StepEvent, ToolOutcome } from "../agent/types.js";
+import type { DecisionPoint, StepEvent } from "../agent/types.js";
 import { type ErrorInfo, errorInfo } from "../errors.js";
+import type { UserMessage } from "../formatter/messages.js";
+import { loaded } from "../runtime.js";
 import type { RunWatcher } from "../telemetry/telemetry.js";
 import { limitsSteps } from "../token-manager/budget.js";
 import { addUsage, type Usage } from "../token-manager/usage.js";
-import type { ToolkitRun } from "../tools/toolkit.js";
 import { Briefing, type RunSpec } from "./briefing.js";
 import { initialState, step } from "./core/step.js";
 import type { CoreInput, CoreState, Effect, Transition, TurnOrder } from "./core/types.js";
 import type { EventLog } from "./event-log/event-log.js";
-import type { CoordinationEvent, CoordinationEventBody, TurnScope } from "./events.js";
-import { InputDesk } from "./input-desk.js";
+import type { CoordinationEvent, CoordinationEventBody } from "./events.js";
 import { Ledger, type LedgerTurn } from "./ledger.js";
-import { LiveTurn, labelsOf, type TurnHost } from "./live-turn.js";
+import { LiveTurn, type TurnHost } from "./live-turn.js";
 import type { ResolvedOptions } from "./options.js";
 import type { Outfit } from "./outfit.js";
 import { needsTools } from "./planning-mode.js";
+import { Questions } from "./questions.js";
 import { RunClock } from "./run-clock.js";
+import { inputOf } from "./run-input.js";
 
 type Unstamped<T> = T extends unknown ? Omit<T, "time"> : never;
 export type Fact = Unstamped<CoreInput>;
@@ -28,6 +29,7 @@ export type Fact = Unstamped<CoreInput>;
  */
 export class Driver implements TurnHost {
   readonly ledger: Ledger;
+  readonly questions: Questions;
   /** What code of the caller's threw and ended the run. */
   brokenBy: unknown;
   /** Logging and tracing, where they are on. Set before the start. */
@@ -43,8 +45,6 @@ export class Driver implements TurnHost {
   /** What has been asked for while the run is being prepared. */
   #waiting: Fact[] | undefined;
   #turns: LiveTurn[] = [];
-  /** Made with the first question. */
-  #desk: InputDesk | undefined;
   readonly #inbox: Fact[] = [];
   #busy = false;
   #state: CoreState;
@@ -56,6 +56,11 @@ export class Driver implements TurnHost {
     this.#brief = new Briefing(options, spec);
     this.ledger = new Ledger(options);
     this.#clock = new RunClock(options.runtime);
+    this.questions = new Questions(options.runtime, () => ({
+      timeoutMs: options.inputTimeoutMs,
+      publish: (event) => this.#publish(event),
+      hold: () => this.#clock.hold(),
+    }));
     const agents = options.agents.map((agent, index) => ({
       agentId: agent.id,
       hasTools: this.#brief.tools(index, "draft").length > 0 || options.toolkits?.has(index) === true,
@@ -66,12 +71,6 @@ export class Driver implements TurnHost {
 
   get state(): CoreState {
     return this.#state;
-  }
-
-  get desk(): InputDesk {
-    const { runtime, inputTimeoutMs: timeoutMs } = this.#options;
-    this.#desk ??= new InputDesk({ runtime, timeoutMs, publish: (event) => this.#publish(event), hold: () => this.#clock.hold() });
-    return this.#desk;
   }
 
   /** Tokens spent so far, in steps under way too. */
@@ -85,19 +84,17 @@ export class Driver implements TurnHost {
   }
 
   async #makeOutfit(): Promise<Outfit> {
-    const code = import("./outfit.js");
-    this.#options.runtime.loading?.(code);
-    const { Outfit } = await code;
+    const { Outfit } = await loaded(this.#options.runtime, import("./outfit.js"));
     return new Outfit({
       options: this.#options,
       spec: this.#spec,
       brief: this.#brief,
       ledger: this.ledger,
       clock: this.#clock,
-      publish: (event) => {
-        if (!this.#log.closed) this.#publish(event);
-      },
-      ask: (question, signal) => this.#ask(question, signal),
+      publish: this.#tell,
+      late: (error) => this.feed({ type: "broken", error }),
+      turns: () => this.#turns,
+      questions: this.questions,
     });
   }
 
@@ -110,6 +107,7 @@ export class Driver implements TurnHost {
     this.#busy = true;
     this.#log.append({
       type: "run-start",
+      input: inputOf(this.#spec.task),
       agents: this.#options.agents.map(({ id, backend }, i) => ({
         agentId: id,
         alias: `agent${i + 1}`,
@@ -118,8 +116,8 @@ export class Driver implements TurnHost {
       })),
     });
     this.#busy = false;
-    const { toolkits, planning } = this.#options;
-    if (toolkits !== undefined || (planning !== undefined && needsTools(planning))) {
+    const { toolkits, planning, budget } = this.#options;
+    if (toolkits || (planning && needsTools(planning)) || budget?.warnAt || budget?.onExceed === "abort") {
       const stop = this.#inbox.find((fact) => fact.type === "abort");
       const asked = this.#inbox.splice(0);
       if (stop !== undefined) this.#inbox.push(stop);
@@ -133,11 +131,7 @@ export class Driver implements TurnHost {
 
   /** Opens what the run needs before its first turn; the deadline counts from here on. Never rejects. */
   async #prepare(): Promise<void> {
-    const { run: limit } = this.#options.timeout;
     const started = this.#clock.now();
-    const message = `The deadline came before the first turn: opening the toolkits took longer than timeout.run (${limit} ms).`;
-    const late = () => this.feed({ type: "broken", error: { name: "MassGenError", code: "deadline", message } });
-    const cancel = limit === Number.POSITIVE_INFINITY ? () => {} : this.#clock.setTimer(limit, late);
     let failure: ErrorInfo | undefined;
     try {
       const outfit = await this.#makeOutfit();
@@ -148,7 +142,6 @@ export class Driver implements TurnHost {
     } catch (error) {
       if (this.#state.stage !== "ended") failure = this.#breakage(error);
     }
-    cancel();
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
     if (failure !== undefined) return this.feed({ type: "broken", error: failure });
@@ -233,6 +226,11 @@ export class Driver implements TurnHost {
     this.#log.append(event);
   }
 
+  /** What may come when the run is over: a listener of the event before may have ended it. */
+  readonly #tell = (event: CoordinationEventBody): void => {
+    if (!this.#log.closed) this.#publish(event);
+  };
+
   /** The last event says that everything is closed. Never rejects. */
   async #conclude(event: Extract<CoordinationEventBody, { usage: Usage }>, outfit: Outfit): Promise<void> {
     await outfit.close(event.type === "run-finish" ? { agentId: event.winner, label: event.label } : undefined);
@@ -254,9 +252,8 @@ export class Driver implements TurnHost {
           // News that come with the reply are newer than any that still wait.
           if (effect.update !== undefined) {
             turn.update = undefined;
-            turn.epoch = effect.update.epoch;
+            turn.tell(effect.update);
           }
-          if (effect.update !== undefined && this.#brief.toolkits !== undefined) turn.seen.labels = labelsOf(effect.update);
           turn.reply(this.#brief.verdict(effect, turn));
         });
       case "update-turn":
@@ -309,12 +306,8 @@ export class Driver implements TurnHost {
     });
   }
 
-  askCaller(scope: TurnScope, calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]> {
-    return this.desk.external(scope, calls, signal);
-  }
-
-  askApproval(scope: TurnScope, call: ExternalCall, signal: AbortSignal): Promise<Approval> {
-    return this.desk.approve(scope, call, signal);
+  restate(live: LiveTurn, order: TurnOrder, signal: AbortSignal): Promise<UserMessage | undefined> {
+    return this.#brief.restate(order, live, signal);
   }
 
   news(live: LiveTurn, note: string): string {
@@ -323,21 +316,6 @@ export class Driver implements TurnHost {
 
   keep(live: LiveTurn, point: DecisionPoint): Promise<string | undefined> | undefined {
     return this.#outfit?.keep(live, point, this.#state);
-  }
-
-  /** A toolkit's question. The clocks of whom it may be about stand still meanwhile. */
-  async #ask({ agentId, message, schema }: Parameters<ToolkitRun["ask"]>[0], signal: AbortSignal): Promise<unknown> {
-    if (this.#outfit === undefined || this.#state.stage === "ended") return undefined;
-    const { controller, unlink } = linkedController(signal, this.#outfit.signal);
-    const asking = this.#turns.filter((turn) => agentId === undefined || turn.agentId === agentId);
-    const releases = asking.map(({ run }) => run?.hold());
-    const about = { ...(agentId !== undefined && { agentId }), message, ...(schema !== undefined && { schema }) };
-    try {
-      return await this.desk.question(about, controller.signal);
-    } finally {
-      unlink();
-      for (const release of releases) release?.();
-    }
   }
 
   onStepEvent(live: LiveTurn, event: StepEvent): void {
@@ -349,22 +327,25 @@ export class Driver implements TurnHost {
     // dear: so the spread comes last, and the log's stamps have their places.
     const body = { runId, seq: 0, time: 0, agentId, turnId, phase, attempt, epoch, ...event } as CoordinationEvent;
     if (body.type === "text-delta" && phase === "present") body.delta = live.presentedDelta(body.delta);
+    if (body.type === "compaction" && body.usage !== undefined) body.usd = this.ledger.priceOf(agentId, body.usage).usd;
     // Booked first: a listener may end the run at this very event.
     if (event.type === "step-finish") this.ledger.add(turnOf(live), event.usage, event.status === "ok");
     this.#log.append(body);
     if (event.type !== "step-finish") return;
+    this.#tell(this.ledger.news(turnOf(live), epoch));
+    this.#outfit?.watch?.warnings(agentId).forEach(this.#tell);
     if (phase === "present") live.stepEnded(event.status === "ok", event.finishReason === "pause");
     const { runSpent, agentSpent } = this.#spent(agentId);
     if (!runSpent && !agentSpent) return;
-    live.spent = { run: runSpent, ...(agentSpent && { agentId }) };
+    live.spent = { run: runSpent, ...(agentSpent && { agentId }), ...(runSpent && this.#outfit?.watch?.excess(agentId)) };
     // A decision of this step is put at once and takes it along; without one it is told by itself.
     queueMicrotask(() => this.tellSpent(live));
   }
 
   tellSpent(live: LiveTurn): void {
-    const { run, agentId } = live.takeSpent() ?? { run: false };
+    const { run, agentId, ...excess } = live.takeSpent() ?? { run: false };
     if (agentId !== undefined) this.feed({ type: "budget-spent", agentId });
-    if (run) this.feed({ type: "budget-spent" });
+    if (run) this.feed({ type: "budget-spent", ...excess });
   }
 
   /** Code of the caller's (a prompt, a rule, a budget check) threw. */
@@ -381,7 +362,8 @@ export class Driver implements TurnHost {
     const verdict = this.ledger.reserve(turnOf(live), estimate);
     if (verdict === "ok") return true;
     if (verdict === "wait") return this.ledger.settled();
-    this.feed({ type: "budget-spent", ...(verdict === "agent" && { agentId: live.agentId }) });
+    const { agentId } = live;
+    this.feed({ type: "budget-spent", ...(verdict === "agent" ? { agentId } : this.#outfit?.watch?.excess(agentId, estimate)) });
     return false;
   }
 
@@ -399,7 +381,7 @@ export class Driver implements TurnHost {
     for (const turn of this.#turns) turn.abort("error");
     this.#turns = [];
     this.#clock.stop();
-    this.#desk?.close();
+    this.questions.close();
   }
 }
 

@@ -1,5 +1,4 @@
 import type { Approval, ExternalCall, ToolOutcome } from "../agent/types.js";
-import { MassGenError } from "../errors.js";
 import type { Runtime } from "../runtime.js";
 import { readApproval } from "./approval.js";
 import type { InputRequestEvent, TurnScope } from "./events.js";
@@ -25,7 +24,8 @@ interface Outcomes<T> {
 /** Puts questions to the caller of the run, and takes the answers. */
 export class InputDesk {
   readonly #options: InputDeskOptions;
-  readonly #open = new Map<string, (value: unknown) => void>();
+  /** What takes the answer to each request that waits for one. */
+  readonly open = new Map<string, (value: unknown) => void>();
   #asked = 0;
 
   constructor(options: InputDeskOptions) {
@@ -68,7 +68,7 @@ export class InputDesk {
     const requestId = `request-${++this.#asked}`;
     return new Promise((resolve) => {
       const settle = (outcome: T) => {
-        this.#open.delete(requestId);
+        this.open.delete(requestId);
         cancel?.();
         release();
         signal.removeEventListener("abort", onAbort);
@@ -78,7 +78,7 @@ export class InputDesk {
       const release = hold();
       const cancel = Number.isFinite(timeoutMs) ? runtime.setTimer(timeoutMs, () => settle(late)) : undefined;
       signal.addEventListener("abort", onAbort, { once: true });
-      this.#open.set(requestId, (value) => settle(answered(value)));
+      this.open.set(requestId, (value) => settle(answered(value)));
       publish({
         type: "input-request",
         requestId,
@@ -88,21 +88,7 @@ export class InputDesk {
     });
   }
 
-  /** Throws a `MassGenError`: `unknown_request` for a request that is not open (any more), `bad_response` for an answer it cannot take. */
-  respond(requestId: string, value: unknown): void {
-    const answer = this.#open.get(requestId);
-    if (answer === undefined) {
-      const open = [...this.#open.keys()];
-      const hint = open.length === 0 ? "none is open" : `open: ${open.join(", ")}`;
-      throw new MassGenError(
-        "unknown_request",
-        `respond("${requestId}"): no such open request; it was answered, denied or never made (${hint})`,
-      );
-    }
-    answer(value);
-  }
-
   close(): void {
-    this.#open.clear();
+    this.open.clear();
   }
 }

@@ -3,7 +3,7 @@ import { listedModel, sellerOf } from "../backends/identity.js";
 import { type Budget, limitsDollars, tokensOf } from "../token-manager/budget.js";
 import { addCost, type Cost, costOf, noCost, type PriceOverrides, priceOf } from "../token-manager/prices.js";
 import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
-import type { Phase } from "./events.js";
+import type { Phase, UsageEvent } from "./events.js";
 
 /** What one turn spent. */
 export interface LedgerEntry {
@@ -79,7 +79,7 @@ export class Ledger {
    */
   reserve({ agentId, turnId }: LedgerTurn, estimate: Usage): "ok" | "wait" | "agent" | "run" {
     const { maxTokens, maxUsd, maxTokensPerAgent, maxUsdPerAgent, onUnknownPrice } = this.#options.budget ?? {};
-    const { usd } = this.#price(agentId, estimate);
+    const { usd } = this.priceOf(agentId, estimate);
     if (usd === null && limitsDollars(this.#options.budget) && onUnknownPrice !== "allow") return "agent";
     const step: Amount = { tokens: tokensOf(estimate), usd: usd ?? 0 };
     if (!fits(add(this.#spentBy(agentId), step), maxTokensPerAgent, maxUsdPerAgent)) return "agent";
@@ -99,7 +99,7 @@ export class Ledger {
   /** Books a step; what it had reserved is free again. */
   add(turn: LedgerTurn, usage: Usage, ok = true): void {
     const { agentId } = turn;
-    const cost = this.#price(agentId, usage);
+    const cost = this.priceOf(agentId, usage);
     this.#write(turn, usage, cost, ok);
     this.total = addUsage(this.total, usage);
     this.cost = addCost(this.cost, cost);
@@ -113,6 +113,17 @@ export class Ledger {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const wake of waiting) wake();
+  }
+
+  /** What is told of a step that has been booked. */
+  news(turn: LedgerTurn, epoch: number): UsageEvent {
+    const { usage: agentUsage, cost: agentCost } = this.of(turn.agentId);
+    return { type: "usage", ...turn, epoch, usage: this.total, cost: this.cost, agentUsage, agentCost };
+  }
+
+  /** What an agent has spent. */
+  of(agentId: string): Pick<Account, "usage" | "cost"> {
+    return this.#account(agentId) ?? { usage: noUsage, cost: noCost };
   }
 
   /** Which budgets are spent: the run's, the agent's. Throws what the caller's own check throws. */
@@ -161,7 +172,8 @@ export class Ledger {
     this.#reserved = this.#reserved.filter((step) => step.turnId !== turnId);
   }
 
-  #price(agentId: string, usage: Usage): Cost {
+  /** What it costs, if a step of the agent spends it. */
+  priceOf(agentId: string, usage: Usage): Cost {
     const backend = this.#options.agents.find(({ id }) => id === agentId)?.backend;
     // Looked up at every step: some backends learn their model's name from the server.
     if (backend === undefined) return costOf(usage, null);
@@ -172,7 +184,7 @@ export class Ledger {
   }
 
   #spentBy(agentId: string): Amount {
-    const { usage, cost } = this.#account(agentId) ?? { usage: noUsage, cost: noCost };
+    const { usage, cost } = this.of(agentId);
     return { tokens: tokensOf(usage), usd: cost.usd ?? 0 };
   }
 }

@@ -10,25 +10,28 @@ import type {
   Verdict,
 } from "../agent/types.js";
 import { MassGenError } from "../errors.js";
+import type { UserMessage } from "../formatter/messages.js";
 import type { RunWatcher } from "../telemetry/telemetry.js";
 import { noUsage, type Usage } from "../token-manager/usage.js";
 import type { ToolTurn } from "../tools/toolkit.js";
 import type { Spent, TurnOrder } from "./core/types.js";
 import type { Fact } from "./driver.js";
 import type { TurnScope } from "./events.js";
+import type { Questions } from "./questions.js";
 
 /** What a turn under way needs of its driver. */
 export interface TurnHost {
   /** Logging and tracing, where they are on. */
   readonly watcher: RunWatcher | undefined;
+  readonly questions: Questions;
   feed(fact: Fact): void;
   onStepEvent(turn: LiveTurn, event: StepEvent): void;
   mayStart(turn: LiveTurn, estimate: Usage): boolean | Promise<void>;
-  askCaller(scope: TurnScope, calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]>;
-  askApproval(scope: TurnScope, call: ExternalCall, signal: AbortSignal): Promise<Approval>;
   /** Has toolkits keep what belongs to a decision, and gives why they cannot; nothing, where nothing has to be kept. */
   keep(turn: LiveTurn, point: DecisionPoint): Promise<string | undefined> | undefined;
   tellSpent(turn: LiveTurn): void;
+  /** The task as a turn with this order would be told it. */
+  restate(turn: LiveTurn, order: TurnOrder, signal: AbortSignal): Promise<UserMessage | undefined>;
   /** The message that brings news, with what toolkits add to it. */
   news(turn: LiveTurn, note: string): string;
 }
@@ -46,8 +49,10 @@ export class LiveTurn implements TurnHooks {
   readonly inTool: TurnHooks["inTool"];
   /** The turn itself, once it has started. */
   run: TurnRun | undefined;
+  /** What it was told last, where that is not what it began with. */
+  newest: TurnOrder | undefined;
   /** News that wait for the next step. */
-  update: (TurnUpdate & { setVersion: number; epoch: number; labels: string[] }) | undefined;
+  update: (TurnUpdate & { order: TurnOrder }) | undefined;
   /** The epoch of the answers it reads. */
   epoch: number;
   /** Budgets that its last step has used up, until the core is told. */
@@ -79,7 +84,7 @@ export class LiveTurn implements TurnHooks {
   /** What toolkits know of it. */
   get seen(): Writable<ToolTurn> {
     const { turnId, phase } = this.order;
-    this.#seen ??= { agentId: this.agentId, turnId, phase, labels: labelsOf(this.order) };
+    this.#seen ??= { agentId: this.agentId, turnId, phase, labels: labelsOf(this.newest ?? this.order) };
     return this.#seen;
   }
 
@@ -187,18 +192,29 @@ export class LiveTurn implements TurnHooks {
     const { update } = this;
     if (update === undefined) return undefined;
     this.update = undefined;
-    this.epoch = update.epoch;
-    if (this.#seen !== undefined) this.#seen.labels = update.labels;
-    this.#host.feed({ type: "updated", turnId: this.order.turnId, setVersion: update.setVersion });
-    return { ...update, note: this.#host.news(this, update.note) };
+    const { order, ...told } = update;
+    this.tell(order);
+    this.#host.feed({ type: "updated", turnId: this.order.turnId, setVersion: order.setVersion });
+    return { ...told, note: this.#host.news(this, told.note) };
+  }
+
+  /** It hears of the answers as they stand in `order`. */
+  tell(order: TurnOrder): void {
+    this.newest = order;
+    this.epoch = order.epoch;
+    if (this.#seen !== undefined) this.#seen.labels = labelsOf(order);
+  }
+
+  async restate(signal: AbortSignal): Promise<UserMessage | undefined> {
+    return this.newest && this.#host.restate(this, this.newest, signal);
   }
 
   external(calls: ExternalCall[], signal: AbortSignal): Promise<ToolOutcome[]> {
-    return this.#host.askCaller(this.#scope, calls, signal);
+    return this.#host.questions.external(this.#scope, calls, signal);
   }
 
   approve(call: ExternalCall, signal: AbortSignal): Promise<Approval> {
-    return this.#host.askApproval(this.#scope, call, signal);
+    return this.#host.questions.approve(this.#scope, call, signal);
   }
 
   get #scope(): TurnScope {

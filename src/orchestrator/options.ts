@@ -1,4 +1,5 @@
 import { Agent, type AgentOptions } from "../agent/agent.js";
+import type { CompactionOptions, CompactionPlan } from "../agent/context-window/options.js";
 import type { TurnTimeouts } from "../agent/types.js";
 import type { Backend, ModelSettings, TraceContext } from "../backends/backend.js";
 import { type BackendConfig, createBackend } from "../backends/create-backend.js";
@@ -11,6 +12,7 @@ import type { TelemetryPlan } from "../telemetry/telemetry.js";
 import type { Budget } from "../token-manager/budget.js";
 import type { PriceOverrides } from "../token-manager/prices.js";
 import { RESERVED_TOOL_NAMES, type Tool } from "../tools/tool.js";
+import { resolveCompaction } from "./compaction-options.js";
 import type { AnswerNovelty, CoreConfig, PeerAnswers, Presentation, SelfVote } from "./core/types.js";
 import { resolveBudget, resolvePrices } from "./cost-options.js";
 import { atLeast, bad, given, knownKeys, oneOf, required, shown } from "./option-checks.js";
@@ -78,6 +80,11 @@ export interface OrchestratorOptions extends ToolkitOptions {
   timeout?: Partial<Timeouts>;
   /** How long an `input-request` waits for `run.respond`. Default 600,000. */
   inputTimeoutMs?: number;
+  /**
+   * How conversations are kept within the models' context windows, which is done unless this is `false`: when one comes near its window,
+   * and when its provider says that it is too long. See docs/compaction.md.
+   */
+  compaction?: boolean | CompactionOptions;
   /** Stops the run with the best answer so far when it is spent. */
   budget?: Budget;
   /** Prices of your own, in USD per million tokens, by backend type and model id. They go before the built-in ones; `null`: not known. */
@@ -129,6 +136,7 @@ const KNOWN_KEYS: Record<keyof OrchestratorOptions, true> = {
   decisionRule: true,
   timeout: true,
   inputTimeoutMs: true,
+  compaction: true,
   budget: true,
   prices: true,
   record: true,
@@ -180,6 +188,7 @@ export interface ResolvedOptions {
   maxSteps: number;
   maxStepRetries: number;
   inputTimeoutMs: number;
+  compaction: CompactionPlan | undefined;
   budget: Budget | undefined;
   prices: PriceOverrides | undefined;
   /** Nothing, where nobody has any. */
@@ -246,6 +255,7 @@ export function resolveOptions(options: OrchestratorOptions): ResolvedOptions {
     maxSteps: atLeast("maxSteps", options.maxSteps ?? 50, 1),
     maxStepRetries: atLeast("maxStepRetries", options.maxStepRetries ?? 2, 0),
     inputTimeoutMs: atLeast("inputTimeoutMs", options.inputTimeoutMs ?? 600_000, 0, true),
+    compaction: resolveCompaction(options.compaction),
     budget: resolveBudget(options.budget, agents, prices),
     prices,
     toolkits: resolveToolkits(options, agents),

@@ -1,7 +1,7 @@
 import type { Agent } from "../agent/agent.js";
 
 import { ConfigError } from "../errors.js";
-import { type Message, textOf } from "../formatter/messages.js";
+import type { Message } from "../formatter/messages.js";
 import type { RecordOptions } from "../run-record/options.js";
 import type { Telemetry } from "../telemetry/telemetry.js";
 import { checkRunOptions, type OrchestratorOptions, type ResolvedOptions, type RunOptions, resolveOptions } from "./options.js";
@@ -81,14 +81,13 @@ export class Orchestrator implements AsyncDisposable {
     const spec = { runId, task, system, tools, toolChoice, settings, context, trace, telemetry: this.#telemetry };
     const run = new Run(this.#options, spec, signal, this.#forget);
     this.#running.add(run);
-    if (this.#options.record !== undefined) this.#record(run, input, this.#options.record);
+    if (this.#options.record !== undefined) this.#record(run, this.#options.record);
     return run;
   }
 
-  #record(run: Run, input: string | Message[], options: RecordOptions): void {
-    const question = typeof input === "string" ? input : textOf(input.at(-1)?.content ?? "");
+  #record(run: Run, options: RecordOptions): void {
     const written = import("../run-record/record-run.js")
-      .then(({ recordRun }) => recordRun(run, { ...options, question }).done)
+      .then(({ recordRun }) => recordRun(run, options).done)
       .catch((error: unknown) => process.emitWarning(`Run ${run.runId} is not recorded: ${String(error)}`, { code: "MASSGEN_RECORD" }))
       .finally(() => this.#recording.delete(written));
     this.#recording.add(written);

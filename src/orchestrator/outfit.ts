@@ -1,9 +1,11 @@
+import { linkedController } from "../agent/abort.js";
 import type { DecisionPoint } from "../agent/types.js";
-import { errorInfo } from "../errors.js";
+import { type ErrorInfo, errorInfo } from "../errors.js";
 import { limitsSteps } from "../token-manager/budget.js";
 import type { Tool } from "../tools/tool.js";
 import type { ToolkitRun } from "../tools/toolkit.js";
 import type { Briefing, RunSpec } from "./briefing.js";
+import { BudgetWatch } from "./budget-watch.js";
 import { aliasOf, type CoreState } from "./core/types.js";
 import type { CoordinationEventBody } from "./events.js";
 import type { Ledger, LedgerTurn } from "./ledger.js";
@@ -12,6 +14,7 @@ import type { ResolvedOptions } from "./options.js";
 import { JUDGING_TURN, judgeTask } from "./planning-judge.js";
 import { needsTools } from "./planning-mode.js";
 import { unmatchedNames } from "./planning-names.js";
+import type { Questions } from "./questions.js";
 import type { RunClock } from "./run-clock.js";
 import { RunToolkits, type Settle } from "./toolkits/run-toolkits.js";
 
@@ -22,21 +25,30 @@ export interface OutfitOptions {
   ledger: Ledger;
   clock: RunClock;
   publish(event: CoordinationEventBody): void;
-  ask: ToolkitRun["ask"];
+  /** Told when the deadline has come before everything was open. */
+  late(error: ErrorInfo): void;
+  /** The turns under way. */
+  turns(): readonly LiveTurn[];
+  questions: Questions;
 }
 
-/** What a run needs before its first turn and after its last: toolkits, opened and closed; a judgement of its task. */
+/** What a run needs before its first turn and after its last: toolkits, opened and closed; a judgement of its task; a watch over its budget. */
 export class Outfit {
   /** Where the files of the result are. */
   workspace: string | undefined;
+  /** Set where there is a budget. */
+  readonly watch: BudgetWatch | undefined;
   readonly #with: OutfitOptions;
   readonly #controller = new AbortController();
   #toolkits: RunToolkits | undefined;
+  #closing = false;
   /** What turns have handed in and the core has yet to judge. */
   readonly #handedIn = new Map<string, Settle>();
 
   constructor(options: OutfitOptions) {
     this.#with = options;
+    const { budget } = options.options;
+    this.watch = budget && new BudgetWatch(budget, options.ledger);
   }
 
   /** Aborted when the run is over. */
@@ -46,7 +58,22 @@ export class Outfit {
 
   /** Throws what a toolkit could not be opened for, or the reason of an abort. */
   async open(): Promise<void> {
-    const { options, spec, brief, clock, publish, ask } = this.#with;
+    const { options, clock, late } = this.#with;
+    const { run: limit } = options.timeout;
+    const message = `The deadline came before the first turn: opening the toolkits took longer than timeout.run (${limit} ms).`;
+    const onLate = () => late({ name: "MassGenError", code: "deadline", message });
+    const cancel = limit === Number.POSITIVE_INFINITY ? () => {} : clock.setTimer(limit, onLate);
+    try {
+      await this.#openToolkits();
+      this.#checkNames();
+      await this.#judge();
+    } finally {
+      cancel();
+    }
+  }
+
+  async #openToolkits(): Promise<void> {
+    const { options, spec, brief, clock, publish } = this.#with;
     const kits = await options.toolkits?.kits();
     this.signal.throwIfAborted();
     if (kits !== undefined) {
@@ -59,15 +86,29 @@ export class Outfit {
         openLimitMs: options.timeout.turn,
         limitMs: options.timeout.tool,
         warn: (warning) => publish({ type: "warning", ...warning }),
-        ask,
+        ask: (question, signal) => this.#ask(question, signal),
         signal: this.signal,
       });
       await this.#toolkits.open();
       this.signal.throwIfAborted();
       brief.toolkits = this.#toolkits;
     }
-    this.#checkNames();
-    await this.#judge();
+  }
+
+  /** A toolkit's question. The clocks of whom it may be about stand still meanwhile. */
+  async #ask({ agentId, message, schema }: Parameters<ToolkitRun["ask"]>[0], signal: AbortSignal): Promise<unknown> {
+    if (this.#closing) return undefined;
+    const { controller, unlink } = linkedController(signal, this.signal);
+    const asking = this.#with.turns().filter((turn) => agentId === undefined || turn.agentId === agentId);
+    const releases = asking.map(({ run }) => run?.hold());
+    const about = { ...(agentId !== undefined && { agentId }), message, ...(schema !== undefined && { schema }) };
+    try {
+      const desk = await this.#with.questions.desk();
+      return this.#closing ? undefined : await desk.question(about, controller.signal);
+    } finally {
+      unlink();
+      for (const release of releases) release?.();
+    }
   }
 
   /** Planning mode: tells of names that no tool has. */
@@ -94,7 +135,11 @@ export class Outfit {
     const turn: LedgerTurn = { agentId, turnId: JUDGING_TURN, phase: "draft", attempt: 1 };
     const tools = this.#tools("draft");
     const { judgement, usage, error } = await judgeTask(options, spec, judge, tools, this.signal, {
-      spent: (spent, ok) => ledger.add(turn, spent, ok),
+      spent: (spent, ok) => {
+        ledger.add(turn, spent, ok);
+        publish(ledger.news(turn, 0));
+        this.watch?.warnings(agentId).forEach(publish);
+      },
       ...(limitsSteps(options.budget) && { mayStart: (estimate) => ledger.reserve(turn, estimate) === "ok" }),
     });
     brief.judgement = judgement;
@@ -138,6 +183,7 @@ export class Outfit {
 
   /** Takes what is left of the run and ends the rest. Never rejects, and never takes for ever. */
   async close(winner: { agentId: string; label: string } | undefined): Promise<void> {
+    this.#closing = true;
     for (const turnId of [...this.#handedIn.keys()]) this.settle(turnId, undefined);
     if (winner !== undefined) this.workspace = (await this.#toolkits?.result(winner))?.workspace;
     this.abort(new DOMException("The run is over.", "AbortError"));

@@ -58,7 +58,8 @@ export interface RunResult {
 export type PartialResult = Pick<RunResult, "runId" | "answers" | "votes" | "usage" | "cost" | "costByAgent" | "attempts" | "epochs">;
 
 /**
- * A run that ended without a result: `aborted`, `deadline` or `no_answer` when nobody had answered, or the code of what broke.
+ * A run that ended without a result: `aborted`; `deadline`, `budget_exceeded` or `no_answer` when nobody had answered; `budget_exceeded`
+ * where `budget.onExceed` is `abort`; or the code of what broke.
  * `cause`: what threw; of `no_answer` and `deadline`, the error that every agent failed of, where they all failed for one reason.
  */
 export class RunError extends MassGenError {
@@ -248,7 +249,7 @@ export class Run implements AsyncIterable<CoordinationEvent> {
    * not open, `bad_response` for an answer it cannot take; it then stays open.
    */
   respond(requestId: string, value: unknown): void {
-    this.#driver.desk.respond(requestId, value);
+    this.#driver.questions.respond(requestId, value);
   }
 
   /** Answers, votes, usage and cost up to now. */

@@ -1,4 +1,14 @@
-import type { CoordinationEvent, EventOfType, FinishedReason, Phase, RunStartEvent, VoteRecord } from "../orchestrator/events.js";
+import type {
+  CoordinationEvent,
+  EventOfType,
+  FinishedReason,
+  Phase,
+  RunInput,
+  RunStartEvent,
+  VoteRecord,
+  WarningEvent,
+} from "../orchestrator/events.js";
+import type { Cost } from "../token-manager/prices.js";
 import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
 
 export interface RecordedTool {
@@ -76,6 +86,8 @@ export interface RecordedAgent {
   failures: number;
   lastError?: string;
   usage: Usage;
+  /** Absent before its first step is over, and in records without `usage` events. */
+  cost?: Cost;
 }
 
 export interface RecordedEpoch {
@@ -94,6 +106,8 @@ export interface RecordedNote {
   agentId?: string;
   type: string;
   text: string;
+  /** Of a warning about a budget: how far it is used up. */
+  budget?: NonNullable<WarningEvent["budget"]>;
 }
 
 /** All that the events of a run tell about it. Made by `addEvent`; a record that breaks off gives what there was. */
@@ -104,6 +118,8 @@ export interface RunHistory {
   end: number;
   /** `seq` of the latest event; -1: none. */
   seq: number;
+  /** What was asked. Absent where the record has lost its beginning. */
+  input?: RunInput;
   agents: RecordedAgent[];
   attempt: number;
   epoch: number;
@@ -122,6 +138,8 @@ export interface RunHistory {
   /** The final text; before `run-finish` what the presenter has written. */
   text: string;
   usage: Usage;
+  /** Absent before the first step is over, and in records without `usage` events. */
+  cost?: Cost;
 }
 
 export function emptyHistory(): RunHistory {
@@ -155,7 +173,16 @@ export function addEvent(history: RunHistory, event: CoordinationEvent): void {
   switch (event.type) {
     case "run-start":
       history.agents = event.agents.map(freshAgent);
+      if (event.input !== undefined) history.input = event.input;
       return;
+    case "usage": {
+      const agent = agentOf(history, event.agentId);
+      history.usage = event.usage;
+      history.cost = event.cost;
+      agent.usage = event.agentUsage;
+      agent.cost = event.agentCost;
+      return;
+    }
     case "epoch-start": {
       const { attempt, epoch, labels, voteOnly, time, seq } = event;
       history.epoch = epoch;
@@ -281,6 +308,7 @@ function addTurnEvent(history: RunHistory, event: CoordinationEvent): void {
       return;
     case "warning":
       note(history, event, `warning: ${event.message}`);
+      if (event.budget !== undefined) history.notes.at(-1)!.budget = event.budget;
       return;
     case "compaction":
       note(history, event, `history compacted (${event.method})`);

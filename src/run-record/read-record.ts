@@ -88,7 +88,7 @@ export function parseEvent(line: string): CoordinationEvent | undefined {
   }
 }
 
-/** Reads a record: all of it follows from its events but the question and the costs, which are read from beside them where they are there. */
+/** Reads a record: all of it follows from its events but the ledger, which is read from beside them, with the recorder's own question and costs. */
 export async function readRecord(path: string): Promise<ReadRecord> {
   const events = await findEvents(path);
   const dir = dirname(events);
@@ -110,13 +110,16 @@ export async function readRecord(path: string): Promise<ReadRecord> {
   return {
     dir,
     history,
-    question: status?.question ?? undefined,
-    cost: usage?.cost,
-    costByAgent: usage?.costByAgent ?? {},
+    question: status?.question ?? history.input?.text,
+    cost: usage?.cost ?? history.cost,
+    costByAgent: usage?.costByAgent ?? costByAgentOf(history),
     ledger: usage?.ledger ?? [],
     badLines,
   };
 }
+
+const costByAgentOf = ({ agents }: RunHistory): Record<string, Cost> =>
+  Object.fromEntries(agents.flatMap(({ agentId, cost }) => (cost === undefined ? [] : [[agentId, cost]])));
 
 async function readJson<T>(path: string): Promise<T | undefined> {
   try {
@@ -152,9 +155,9 @@ async function summaryOf(dir: string): Promise<RecordSummary | undefined> {
     return { dir, runId, question, startedAt, updatedAt, outcome, winner, label, reason, cost };
   }
   if (!(await exists(join(dir, FILES.events)))) return undefined;
-  const { history, cost } = await readRecord(dir);
+  const { history, question = null, cost } = await readRecord(dir);
   const { runId, start, end, outcome, winner = null, label = null, reason = null } = history;
-  return { dir, runId, question: null, startedAt: start, updatedAt: end, outcome, winner, label, reason, cost: cost ?? null };
+  return { dir, runId, question, startedAt: start, updatedAt: end, outcome, winner, label, reason, cost: cost ?? null };
 }
 
 /** Whether the process that recorded it is certainly not there any more. */

@@ -8,7 +8,7 @@ import type { RecordOptions } from "./options.js";
 import { statusOf } from "./status.js";
 
 export interface RecordRunOptions extends RecordOptions {
-  /** What was asked. The events do not tell it. */
+  /** What was asked, in your words. Default: the text of the message that the run was given. */
   question?: string;
   /** Stops recording; the run goes on. */
   signal?: AbortSignal;
@@ -142,7 +142,7 @@ class Recorder {
   async #writeViews(types: ReadonlySet<string>): Promise<void> {
     const history = this.#history;
     const { usage, cost, costByAgent } = this.#run.soFar;
-    const { question, report = true } = this.#options;
+    const { question = history.input?.text, report = true } = this.#options;
     // The events hold everything: a view of them that fails is told, and the rest is written.
     const put = (name: string, text: string) => writeWhole(join(this.#dir, name), text).catch(this.#tell);
     for (const { label, content } of history.answers.slice(this.#answers)) await put(join(FILES.answers, `${safeName(label)}.md`), content);

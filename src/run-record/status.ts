@@ -30,7 +30,7 @@ export interface AgentStatus {
 /** `status.json`: a run at a glance, for whoever watches it. */
 export interface RunStatus {
   runId: string;
-  /** `null`: whoever recorded the run did not say. */
+  /** `null`: not known. */
   question: string | null;
   /** Epoch ms. */
   startedAt: number;

@@ -20,8 +20,8 @@ export interface RunWatcher {
   onEvent(event: CoordinationEvent): void;
   /** Runs a model step in its span; it gives what the provider is to be sent, for which `trace` stands in. */
   inStep?<T>(stepId: string, trace: TraceContext | undefined, work: (trace: TraceContext | undefined) => T): T;
-  /** Runs a tool in the span of its call. */
-  inTool?<T>(turnId: string, toolCallId: string, work: () => T): T;
+  /** Runs a tool in the span of its call, and gives it that span's context. */
+  inTool?<T>(turnId: string, toolCallId: string, work: (trace: TraceContext | undefined) => T): T;
 }
 
 /** Logging and tracing of an orchestrator. */

@@ -13,6 +13,7 @@ export type {
   ReplyToolCall,
   RuleInfo,
 } from "./emulator/reply.js";
+export type { ContextWindow } from "./emulator/window.js";
 export { seededRandom } from "./random.js";
 export {
   callTool,

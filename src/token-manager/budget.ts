@@ -7,9 +7,9 @@ import type { Usage } from "./usage.js";
  * while other steps of the run are under way, for they may leave more than they reserved.
  */
 export interface Budget {
-  /** Input and output tokens of the whole run. When they are spent the best answer so far is the result. */
+  /** Input and output tokens of the whole run. When they are spent the best answer so far is the result, but for `onExceed`. */
   maxTokens?: number;
-  /** US dollars of the whole run. When they are spent the best answer so far is the result. */
+  /** US dollars of the whole run. When they are spent the best answer so far is the result, but for `onExceed`. */
   maxUsd?: number;
   /** Input and output tokens of one agent. When they are spent the agent is out. */
   maxTokensPerAgent?: number;
@@ -22,6 +22,24 @@ export interface Budget {
    * model is known only later, its agent is out. `allow`: it runs and counts nothing in dollars. Default `deny`.
    */
   onUnknownPrice?: "allow" | "deny";
+  /**
+   * Parts of each cap, above 0 and at most 1, at which a `warning` event `budget_warning` tells what is spent: once per cap and part, of
+   * the agents' caps once per agent. Default: none.
+   */
+  warnAt?: number | readonly number[];
+  /**
+   * What becomes of the run when its own budget is spent, or has no room for a step. `finish`: the best answer so far is the result.
+   * `abort`: all turns are stopped at once and the run ends with the error `budget_exceeded`, whatever there is. An agent whose budget
+   * is spent is out in either case. Default `finish`.
+   */
+  onExceed?: "finish" | "abort";
+}
+
+/** A cap of a budget, and what is spent of it: tokens or US dollars. */
+export interface BudgetUse {
+  cap: "maxTokens" | "maxUsd" | "maxTokensPerAgent" | "maxUsdPerAgent";
+  spent: number;
+  limit: number;
 }
 
 /** Output tokens reserved for a step whose settings do not limit them. */

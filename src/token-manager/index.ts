@@ -1,5 +1,5 @@
 /** `massgen/token-manager`: usage, prices, counting and budgets. */
-export { type Budget, RESERVED_OUTPUT_TOKENS, tokensOf } from "./budget.js";
+export { type Budget, type BudgetUse, RESERVED_OUTPUT_TOKENS, tokensOf } from "./budget.js";
 export { type CountOptions, countTokens, ESTIMATE_MARGIN, TOKENIZER_MARGIN, type TokenCount } from "./count.js";
 export { estimateTokens } from "./estimate.js";
 export {

@@ -1,3 +1,4 @@
+import type { TraceContext } from "../backends/backend.js";
 import { ConfigError, MassGenError } from "../errors.js";
 import type { ToolDefinition } from "../formatter/messages.js";
 import { nearest } from "../nearest-key.js";
@@ -50,6 +51,8 @@ export interface ToolContext {
   workspace?: string;
   /** Keeps what is too long for a result where the agent can read it; returns the path to tell the model. Where it has a workspace. */
   saveFile?(name: string, data: string | Uint8Array): Promise<string>;
+  /** To send on to whatever the tool calls, as headers say: the span of this call where the run is traced, else the caller's own. */
+  trace?: TraceContext;
   /** Each call is a `tool-log` event. */
   logger: ToolLogger;
 }

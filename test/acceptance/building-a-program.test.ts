@@ -103,7 +103,9 @@ it.skipIf(!sandboxed)(
     const evaluating = calls.filter(({ phase }) => phase === "evaluate");
     expect(evaluating.filter(({ name }) => name === "read_file")).toHaveLength(9);
     expect(evaluating.filter(({ name }) => name === "execute_command")).toHaveLength(9);
-    const prompts = emulator.requests.map(({ body }) => body as { messages: { role: string; content: unknown }[]; tools?: unknown });
+    const prompts = emulator.requests
+      .filter(({ method }) => method === "POST")
+      .map(({ body }) => body as { messages: { role: string; content: unknown }[]; tools?: unknown });
     const evaluations = prompts.filter(
       ({ messages, tools }) => JSON.stringify(tools).includes('"vote"') && messages.at(-1)?.role === "user",
     );

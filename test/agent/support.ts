@@ -3,9 +3,13 @@ import type { Backend, BackendCapabilities, BackendChunk, BackendRequest, Stream
 import type { ToolDefinition } from "../../src/formatter/messages.js";
 import type { Runtime } from "../../src/runtime.js";
 
+/** Code being loaded. */
+let loads = 0;
+
 /** Lets everything that is ready to run do so. */
-export function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+export async function settle(): Promise<void> {
+  do await new Promise((resolve) => setImmediate(resolve));
+  while (loads > 0);
 }
 
 export interface VirtualRuntime extends Runtime {
@@ -23,6 +27,13 @@ export function virtualRuntime(random = 0.5): VirtualRuntime {
   let timers: { at: number; fn: () => void }[] = [];
   return {
     now: () => now,
+    loading(code) {
+      loads++;
+      const loaded = () => {
+        loads--;
+      };
+      code.then(loaded, loaded);
+    },
     setTimer(ms, fn) {
       set++;
       const timer = { at: now + ms, fn };

@@ -276,7 +276,7 @@ describe("other parts of a reply", () => {
       { type: "tool-result", stepId, toolCallId: "w2", toolName: "web_search", output: null, isError: true, builtin: true },
       { type: "source", stepId, url: "http://x" },
       { type: "file", stepId, mediaType: "image/png", data: "AAAA" },
-      { type: "compaction", stepId, method: "auto", tokensBefore: 9 },
+      { type: "compaction", stepId, method: "auto", reason: "provider", tokensBefore: 9 },
     ]);
     expect(hooks.events[11]).toEqual({ type: "warning", stepId, code: "w", message: "careful" });
     expect(hooks.points[0]?.worked).toBe(true);

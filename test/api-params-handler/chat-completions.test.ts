@@ -1,5 +1,6 @@
 import { describe, expect, expectTypeOf, test } from "vitest";
-import { type ChatParams, chatBodyParams, chatParams, checkChatParams } from "../../src/api-params-handler/chat-completions.js";
+import { type ChatParams, chatParams, checkChatParams } from "../../src/api-params-handler/chat-completions.js";
+import { chatBodyParams } from "../../src/api-params-handler/chat-completions-request.js";
 import { modelRule } from "../../src/api-params-handler/openai-models.js";
 import type { BackendConfig } from "../../src/backends/create-backend.js";
 import { presets, readersOf, unknownServer } from "../../src/backends/presets.js";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { type ClaudeApiVersion, checkClaudeParams, claudeRequestParams } from "../../src/api-params-handler/claude.js";
+import { type ClaudeApiVersion, checkClaudeParams } from "../../src/api-params-handler/claude.js";
 import { claudeModel, claudeModels, defaultMaxTokens } from "../../src/api-params-handler/claude-models.js";
+import { claudeRequestParams } from "../../src/api-params-handler/claude-request.js";
 import type { ModelSettings } from "../../src/backends/backend.js";
 import { ConfigError } from "../../src/errors.js";
 

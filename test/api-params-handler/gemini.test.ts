@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { checkGeminiParams, geminiRequestParams } from "../../src/api-params-handler/gemini.js";
+import { checkGeminiParams } from "../../src/api-params-handler/gemini.js";
 import { geminiRule } from "../../src/api-params-handler/gemini-models.js";
+import { geminiRequestParams } from "../../src/api-params-handler/gemini-request.js";
 import type { ModelSettings } from "../../src/backends/backend.js";
 import { ConfigError } from "../../src/errors.js";
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { modelRule, nearestEffort } from "../../src/api-params-handler/openai-models.js";
-import { checkResponsesParams, responsesBodyParams } from "../../src/api-params-handler/openai-responses.js";
+import { checkResponsesParams } from "../../src/api-params-handler/openai-responses.js";
+import { responsesBodyParams } from "../../src/api-params-handler/openai-responses-request.js";
 
 const send = (model: string, params: Record<string, unknown> = {}, settings = {}) => {
   const warnings: string[] = [];

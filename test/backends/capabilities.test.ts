@@ -34,6 +34,28 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
+describe("contextWindow of a config", () => {
+  test.each(backendTypes)("goes before what is known of the model of %s", async (type) => {
+    const config = { type, model: "gpt-5.2", baseUrl: "http://127.0.0.1:9", contextWindow: 32_768 };
+    const more = type === "claude" || type === "gemini" ? { uploadFiles: [{ filePath: "a.pdf" }] } : {};
+    const backend = createBackend({ ...config, ...more, rateLimits: { concurrent: 1 } } as BackendConfig);
+    const known = createBackend({ ...config, contextWindow: undefined } as unknown as BackendConfig);
+    expect(known.capabilities.contextWindow).not.toBe(32_768);
+    expect(backend.capabilities).toEqual({ ...known.capabilities, contextWindow: 32_768 });
+    await Promise.all([backend.close?.(), known.close?.()]);
+  });
+
+  test.each([0, -1, 1.5, Number.NaN, "8192"])("%j is refused", (contextWindow) => {
+    const config = { type: "vllm", model: "m", contextWindow } as unknown as BackendConfig;
+    expect(() => createBackend(config)).toThrow(expect.objectContaining({ code: "invalid_value", path: "contextWindow" }));
+  });
+
+  it("a misspelt key is told", () => {
+    const config = { type: "vllm", model: "m", contextwindow: 5 } as unknown as BackendConfig;
+    expect(() => createBackend(config)).toThrow('Did you mean "contextWindow"?');
+  });
+});
+
 describe("the registry of backends", () => {
   it("has every type", () => {
     expect(backendInfos.map(({ type }) => type).sort()).toEqual(backendTypes.filter((type) => type !== "chat_completions").sort());

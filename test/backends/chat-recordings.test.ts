@@ -1,19 +1,28 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ChatCompletionsBackend } from "../../src/backends/chat-completions/backend.js";
 import { BackendError } from "../../src/errors.js";
 import { collect, type Reply } from "./http.js";
-import { eventEnds, type Fixture, named, type Plan, recordings, recordingsPresent, sample, startReplay, wire } from "./recordings.js";
+import {
+  eventEnds,
+  expectBreakOffs,
+  type Fixture,
+  named,
+  type Plan,
+  placesInside,
+  recordings,
+  recordingsPresent,
+  sample,
+  testCuts,
+  useReplay,
+  wire,
+} from "./recordings.js";
 
 const chat = recordings("openai-chat");
 const replies = chat.filter((fixture) => fixture.httpStatus === 200);
 const streams = replies.filter((fixture) => fixture.framing !== "json");
 const refused = chat.filter((fixture) => fixture.httpStatus >= 400);
 
-let replay: Awaited<ReturnType<typeof startReplay>>;
-beforeAll(async () => {
-  replay = await startReplay();
-});
-afterAll(() => replay.close());
+const replay = useReplay();
 
 function run(plan: Plan): Promise<Reply> {
   const names = new Set(plan.fixture.expected.toolCalls.map((call) => call.name));
@@ -65,22 +74,7 @@ describe.skipIf(!recordingsPresent)("recorded replies", () => {
     expect(chat.length).toBeGreaterThanOrEqual(47);
   });
 
-  test.each(named(replies))("%s whole", async (_, fixture) => {
-    expectReply(await run({ fixture }), fixture);
-  });
-
-  test.each(named(replies))("%s byte by byte", async (_, fixture) => {
-    expectReply(await run({ fixture, cuts: "bytes" }), fixture);
-  });
-
-  test.each(named(streams))("%s with CRLF, randomly cut", async (_, fixture) => {
-    const body = Buffer.from(wire(fixture).replace(/\r?\n/g, "\r\n"));
-    for (const seed of [1, 7]) expectReply(await run({ fixture, body, cuts: { seed } }), fixture);
-  });
-
-  test.each(named(replies))("%s randomly cut", async (_, fixture) => {
-    for (const seed of [3, 99]) expectReply(await run({ fixture, cuts: { seed } }), fixture);
-  });
+  testCuts(replies, async (plan) => expectReply(await run(plan), plan.fixture));
 });
 
 /** Where the reply is complete: the end of the event with the last finish_reason of choice 0, or of the closing marker. */
@@ -109,21 +103,8 @@ describe.skipIf(!recordingsPresent)("recorded replies that break off", () => {
       40,
     );
     // The last cut takes the closing brace: an event that only lacks its blank line is whole, and one SDK line reads it.
-    const inside = Array.from({ length: 24 }, (_, i) => Math.floor(((i + 0.5) / 24) * (complete - 2)));
-    for (const until of [...boundaries, ...inside, complete - 3]) {
-      for (const breakOff of [false, true]) {
-        const reply = await run({ fixture, body, until, breakOff });
-        const where = `${until} of ${body.length} bytes, ${breakOff ? "broken" : "closed"}`;
-        expect(reply.error, where).toBeInstanceOf(BackendError);
-        expect(["stream_truncated", "connection"], where).toContain(reply.error.code);
-        expect(reply.error.retryable, where).toBe(true);
-        expect(reply.finish, where).toBeUndefined();
-        expect(reply.calls, where).toEqual([]);
-        const text = fixture.expected.refusal ?? fixture.expected.text;
-        expect(text.startsWith(reply.text), where).toBe(true);
-        expect((fixture.expected.reasoning ?? "").startsWith(reply.reasoning), where).toBe(true);
-      }
-    }
+    const places = [...boundaries, ...placesInside(complete - 2, 24), complete - 3];
+    await expectBreakOffs({ fixture, body }, places, run);
     // What came whole before the end is all there: as much as the same events give when the server finishes after them.
     const end = Buffer.from('data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n');
     for (const until of sample(boundaries, 6)) {

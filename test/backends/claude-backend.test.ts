@@ -281,7 +281,7 @@ describe("other calls", () => {
 
   test("a conversation is compacted, and goes on from there", async () => {
     const backend = claude({ model: "claude-sonnet-4-6" });
-    emulator.reply({ text: "They said hi.", usage: { inputTokens: 60, outputTokens: 6 } });
+    emulator.replyToCompaction({ text: "They said hi.", usage: { inputTokens: 60, outputTokens: 6 } });
     const { messages, usage } = await backend.compact({ messages: [...hi, { role: "assistant", content: "hello" }, ...hi] });
     const request = emulator.requests.at(-1)!;
     expect(request.body).toMatchObject({ compaction: { type: "summarize" } });
@@ -291,9 +291,12 @@ describe("other calls", () => {
     expect(emulator.requests.at(-1)!.body).toMatchObject({
       messages: [{ role: "assistant", content: [{ type: "compaction", content: "They said hi.", signature: expect.any(String) }] }, {}],
     });
-    // Another model reads the summary as text.
+    expect(emulator.requests.at(-1)!.headers["anthropic-beta"]).toBe("compact-2026-09-04");
+    // Another model reads the summary as text, after a user who begins.
     expect((await collect(claude(), { messages: [...messages, ...hi] })).error).toBeUndefined();
-    expect(emulator.requests.at(-1)!.body).toMatchObject({ messages: [{ content: [{ type: "text", text: "They said hi." }] }, {}] });
+    expect(emulator.requests.at(-1)!.body).toMatchObject({
+      messages: [{ role: "user" }, { role: "assistant", content: [{ type: "text", text: "They said hi." }] }, { role: "user" }],
+    });
   });
 
   test("models are listed, page by page", async () => {
@@ -349,7 +352,7 @@ describe("errors", () => {
       "credit",
     ],
     ["billing", 402, "billing_error", "There's an issue with your billing or payment information.", "quota", "credit"],
-    ["too big", 413, "request_too_large", "Request exceeds the maximum size", "bad_request", "maximum size"],
+    ["too big", 413, "request_too_large", "Request exceeds the maximum size", "context_overflow", "maximum size"],
     [
       "rate",
       429,

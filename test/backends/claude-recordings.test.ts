@@ -1,19 +1,27 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ClaudeBackend } from "../../src/backends/claude/backend.js";
 import { BackendError } from "../../src/errors.js";
 import type { ClaudeProviderData } from "../../src/formatter/claude.js";
 import { collect, type Reply } from "./http.js";
-import { eventEnds, type Fixture, type Plan, recordings, recordingsPresent, sample, startReplay, wire } from "./recordings.js";
+import {
+  eventEnds,
+  expectBreakOffs,
+  type Fixture,
+  type Plan,
+  placesInside,
+  recordings,
+  recordingsPresent,
+  sample,
+  testCuts,
+  useReplay,
+  wire,
+} from "./recordings.js";
 
 const all = recordings("anthropic");
 const streams = all.filter((fixture) => fixture.httpStatus === 200);
 const named = streams.map((fixture) => [fixture.id, fixture] as const);
 
-let replay: Awaited<ReturnType<typeof startReplay>>;
-beforeAll(async () => {
-  replay = await startReplay();
-});
-afterAll(() => replay.close());
+const replay = useReplay();
 
 function run(plan: Plan): Promise<Reply> {
   return replay.play(plan, (baseUrl) => collect(new ClaudeBackend({ type: "claude", baseUrl, apiKey: "k", model: "claude-sonnet-4-5" })));
@@ -109,22 +117,7 @@ describe.skipIf(!recordingsPresent)("recorded replies", () => {
     expect(all.length).toBeGreaterThanOrEqual(23);
   });
 
-  test.each(named)("%s whole", async (_, fixture) => {
-    expectReply(await run({ fixture }), fixture);
-  });
-
-  test.each(named)("%s byte by byte", { timeout: 60_000 }, async (_, fixture) => {
-    expectReply(await run({ fixture, cuts: "bytes" }), fixture);
-  });
-
-  test.each(named)("%s with CRLF, randomly cut", { timeout: 30_000 }, async (_, fixture) => {
-    const body = Buffer.from(wire(fixture).replace(/\r?\n/g, "\r\n"));
-    for (const seed of [1, 7]) expectReply(await run({ fixture, body, cuts: { seed } }), fixture);
-  });
-
-  test.each(named)("%s randomly cut", { timeout: 30_000 }, async (_, fixture) => {
-    for (const seed of [3, 99]) expectReply(await run({ fixture, cuts: { seed } }), fixture);
-  });
+  testCuts(streams, async (plan) => expectReply(await run(plan), plan.fixture));
 
   test.each(named)("%s without `event:` lines", async (_, fixture) => {
     const body = Buffer.from(wire(fixture).replace(/^event:.*\r?\n/gm, ""));
@@ -155,19 +148,10 @@ describe.skipIf(!recordingsPresent)("recorded replies that break off", () => {
       [0, ...ends].filter((end) => end < complete),
       30,
     );
-    const inside = Array.from({ length: 24 }, (_, i) => Math.floor(((i + 0.5) / 24) * (complete - 1)));
-    for (const until of [...boundaries, ...inside, complete - 1]) {
-      for (const breakOff of [false, true]) {
-        const reply = await run({ fixture, body, until, breakOff });
-        const where = `${until} of ${body.length} bytes, ${breakOff ? "broken" : "closed"}`;
-        expect(reply.error, where).toBeInstanceOf(BackendError);
-        expect(["stream_truncated", "connection"], where).toContain(reply.error.code);
-        expect(reply.error.retryable, where).toBe(true);
-        expect([reply.finish, reply.message, reply.calls], where).toEqual([undefined, undefined, []]);
-        expect(fixture.expected.text.startsWith(reply.text), where).toBe(true);
-        expect((fixture.expected.reasoning ?? "").startsWith(reply.reasoning), where).toBe(true);
-      }
-    }
+    const places = [...boundaries, ...placesInside(complete - 1, 24), complete - 1];
+    await expectBreakOffs({ fixture, body }, places, run, (reply, where) => {
+      expect(reply.message, where).toBeUndefined();
+    });
     // What came whole before the end is all there: as much as the same events give when the server finishes after them.
     const end = Buffer.from('event: message_stop\ndata: {"type":"message_stop"}\n\n');
     for (const until of sample(boundaries.slice(1), 6)) {

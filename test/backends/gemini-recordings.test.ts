@@ -1,22 +1,29 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { GeminiBackend } from "../../src/backends/gemini/backend.js";
-import { BackendError } from "../../src/errors.js";
 import type { GeminiPart, GeminiProviderData } from "../../src/formatter/gemini.js";
 import { collect, type Reply } from "./http.js";
-import { eventEnds, type Fixture, named, type Plan, recordings, recordingsPresent, startReplay, wire } from "./recordings.js";
+import {
+  eventEnds,
+  expectBreakOffs,
+  type Fixture,
+  named,
+  type Plan,
+  placesInside,
+  recordings,
+  recordingsPresent,
+  testCuts,
+  useReplay,
+  wire,
+} from "./recordings.js";
 
 const all = recordings("gemini");
 const replies = all.filter((fixture) => fixture.httpStatus === 200);
 const streams = replies.filter((fixture) => fixture.framing === "sse" || fixture.framing === "jsonl");
 
-let server: Awaited<ReturnType<typeof startReplay>>;
-beforeAll(async () => {
-  server = await startReplay();
-});
-afterAll(() => server.close());
+const replay = useReplay();
 
 function run(plan: Plan): Promise<Reply> {
-  return server.play(plan, (baseUrl) => collect(new GeminiBackend({ type: "gemini", model: "gemini-test", baseUrl })));
+  return replay.play(plan, (baseUrl) => collect(new GeminiBackend({ type: "gemini", model: "gemini-test", baseUrl })));
 }
 
 function expectReply(reply: Reply, { expected }: Fixture): void {
@@ -62,24 +69,7 @@ describe.skipIf(!recordingsPresent)("recorded replies of Gemini", () => {
     expect(all.length).toBeGreaterThanOrEqual(11);
   });
 
-  test.each(named(replies))("%s whole", async (_, fixture) => {
-    expectReply(await run({ fixture }), fixture);
-  });
-
-  test.each(named(replies))("%s byte by byte", { timeout: 30_000 }, async (_, fixture) => {
-    expectReply(await run({ fixture, cuts: "bytes" }), fixture);
-  });
-
-  test.each(named(replies))("%s with the other line ends, randomly cut", async (_, fixture) => {
-    const text = wire(fixture);
-    const body = Buffer.from(text.includes("\r\n") ? text.replaceAll("\r\n", "\n") : text.replaceAll("\n", "\r\n"));
-    for (const seed of [1, 7]) expectReply(await run({ fixture, body, cuts: { seed } }), fixture);
-  });
-
-  test.each(named(replies))("%s randomly cut", async (_, fixture) => {
-    const body = Buffer.from(wire(fixture));
-    for (const seed of [3, 99]) expectReply(await run({ fixture, body, cuts: { seed } }), fixture);
-  });
+  testCuts(replies, async (plan) => expectReply(await run(plan), plan.fixture));
 
   test.each(named(streams))("%s hands back every signature, on the part that it came on", async (_, fixture) => {
     const reply = await run({ fixture });
@@ -133,23 +123,13 @@ describe.skipIf(!recordingsPresent)("recorded replies of Gemini that break off",
     const body = Buffer.from(wire(fixture));
     const complete = completeAt(body);
     const boundaries = [0, ...eventEnds(body)].filter((end) => end < complete);
-    const inside = Array.from({ length: 24 }, (_, i) => Math.floor(((i + 0.5) / 24) * (complete - 1)));
-    for (const until of [...boundaries, ...inside, complete - 1]) {
-      for (const breakOff of [false, true]) {
-        const reply = await run({ fixture, body, until, breakOff });
-        const where = `${until} of ${body.length} bytes, ${breakOff ? "broken" : "closed"}`;
-        expect(reply.error, where).toBeInstanceOf(BackendError);
-        expect(["stream_truncated", "connection"], `${where}: ${reply.error}`).toContain(reply.error.code);
-        expect(reply.error.retryable, where).toBe(true);
-        expect(reply.finish, where).toBeUndefined();
-        expect(reply.calls, where).toEqual([]);
-        expect(fixture.expected.text.startsWith(reply.text), where).toBe(true);
-        for (const [id, streamed] of Object.entries(reply.streamedInputs)) {
-          const call = fixture.expected.toolCalls[Number(id.slice("call_".length))]!;
-          expect(call.arguments.startsWith(streamed), `${where}: ${streamed}`).toBe(true);
-        }
+    const places = [...boundaries, ...placesInside(complete - 1, 24), complete - 1];
+    await expectBreakOffs({ fixture, body }, places, run, (reply, where) => {
+      for (const [id, streamed] of Object.entries(reply.streamedInputs)) {
+        const call = fixture.expected.toolCalls[Number(id.slice("call_".length))]!;
+        expect(call.arguments.startsWith(streamed), `${where}: ${streamed}`).toBe(true);
       }
-    }
+    });
     // What came whole before the end is all there: as much as the same events give when the server finishes after them.
     const end = Buffer.from('data: {"candidates":[{"content":{"parts":[]},"finishReason":"MAX_TOKENS"}]}\n\n');
     for (const until of boundaries) {

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { serve } from "./http.js";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { BackendError } from "../../src/errors.js";
+import { type Reply, serve } from "./http.js";
 
 const folder = fileURLToPath(new URL("../../../shared/recordings/", import.meta.url));
 
@@ -62,8 +64,68 @@ export interface Plan {
   breakOff?: boolean;
 }
 
+/** A server of recordings for the tests of one file. */
+export function useReplay(): Pick<Awaited<ReturnType<typeof startReplay>>, "play"> {
+  let replay: Awaited<ReturnType<typeof startReplay>>;
+  beforeAll(async () => {
+    replay = await startReplay();
+  });
+  afterAll(() => replay.close());
+  return { play: (plan, use) => replay.play(plan, use) };
+}
+
+/** Tests that each reply is the same however it is cut on its way, and with the other line ends. */
+export function testCuts(fixtures: Fixture[], check: (plan: Plan) => Promise<void>): void {
+  const all = named(fixtures);
+  test.each(all)("%s whole", (_, fixture) => check({ fixture }));
+
+  test.each(all)("%s byte by byte", { timeout: 60_000 }, (_, fixture) => check({ fixture, cuts: "bytes" }));
+
+  test.each(all)("%s randomly cut", { timeout: 30_000 }, async (_, fixture) => {
+    for (const seed of [3, 99]) await check({ fixture, cuts: { seed } });
+  });
+
+  test.each(all)("%s with the other line ends, randomly cut", { timeout: 30_000 }, async (_, fixture) => {
+    const text = wire(fixture);
+    const body = Buffer.from(text.includes("\r\n") ? text.replaceAll("\r\n", "\n") : text.replaceAll("\n", "\r\n"));
+    for (const seed of [1, 7]) await check({ fixture, body, cuts: { seed } });
+  });
+}
+
+/** So many places, evenly spread over the bytes up to `end`. */
+export function placesInside(end: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) / count) * end));
+}
+
+/**
+ * Has the reply break off at each place, by a clean end and by a broken connection: an error that may be tried again, no end and no
+ * calls, and of the texts no more than there is. `more` checks what else there is to say.
+ */
+export async function expectBreakOffs(
+  { fixture, body }: { fixture: Fixture; body: Buffer },
+  places: number[],
+  run: (plan: Plan) => Promise<Reply>,
+  more: (reply: Reply, where: string) => void = () => {},
+): Promise<void> {
+  const { text, refusal, reasoning } = fixture.expected;
+  for (const until of places) {
+    for (const breakOff of [false, true]) {
+      const reply = await run({ fixture, body, until, breakOff });
+      const where = `${until} of ${body.length} bytes, ${breakOff ? "broken" : "closed"}: ${reply.error}`;
+      expect(reply.error, where).toBeInstanceOf(BackendError);
+      expect(["stream_truncated", "connection"], where).toContain(reply.error.code);
+      expect(reply.error.retryable, where).toBe(true);
+      expect(reply.finish, where).toBeUndefined();
+      expect(reply.calls, where).toEqual([]);
+      expect((refusal ?? text).startsWith(reply.text), where).toBe(true);
+      expect((reasoning ?? "").startsWith(reply.reasoning), where).toBe(true);
+      more(reply, where);
+    }
+  }
+}
+
 /** Serves recordings: `play` gives `use` a base URL that answers with the plan. */
-export async function startReplay() {
+async function startReplay() {
   const plans = new Map<string, Required<Plan>>();
   let planned = 0;
   const server = await serve(async (response, request) => {

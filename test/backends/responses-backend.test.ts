@@ -510,6 +510,7 @@ describe("azure", () => {
     expect(listedModel(backend)).toBe("gpt-5.2");
     expect(backend.capabilities.contextWindow).toBe(400_000);
     expect(listedModel(make({ wire, model: "gpt-4o" }))).toBe("gpt-4o");
+    expect(listedModel(make({ wire, model: "gpt-4o", baseModel: "gpt-5.2", rateLimits: { concurrent: 1 } }))).toBe("gpt-5.2");
   });
 
   test("over the emulator, on both wires and with its own words for what is wrong", async () => {

@@ -1,18 +1,27 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createBackend } from "../../src/backends/create-backend.js";
 import { BackendError } from "../../src/errors.js";
 import { collect, type Reply } from "./http.js";
-import { eventEnds, type Fixture, named, type Plan, recordings, recordingsPresent, sample, startReplay, wire } from "./recordings.js";
+import {
+  eventEnds,
+  expectBreakOffs,
+  type Fixture,
+  named,
+  type Plan,
+  placesInside,
+  recordings,
+  recordingsPresent,
+  sample,
+  testCuts,
+  useReplay,
+  wire,
+} from "./recordings.js";
 
 const all = recordings("openai-responses");
 const replies = all.filter((fixture) => fixture.httpStatus === 200);
 const whole = replies.filter((fixture) => !fixture.expected.error && fixture.framing !== "json");
 
-let replay: Awaited<ReturnType<typeof startReplay>>;
-beforeAll(async () => {
-  replay = await startReplay();
-});
-afterAll(() => replay.close());
+const replay = useReplay();
 
 function run(plan: Plan): Promise<Reply> {
   return replay.play(plan, (baseUrl) => collect(createBackend({ type: "openai", model: "m", baseUrl })));
@@ -63,22 +72,7 @@ describe.skipIf(!recordingsPresent)("recorded replies of the Responses API", () 
     expect(all.length).toBeGreaterThanOrEqual(22);
   });
 
-  test.each(named(replies))("%s whole", async (_, fixture) => {
-    expectReply(await run({ fixture }), fixture);
-  });
-
-  test.each(named(replies))("%s byte by byte", { timeout: 60_000 }, async (_, fixture) => {
-    expectReply(await run({ fixture, cuts: "bytes" }), fixture);
-  });
-
-  test.each(named(replies))("%s randomly cut", async (_, fixture) => {
-    for (const seed of [3, 99]) expectReply(await run({ fixture, cuts: { seed } }), fixture);
-  });
-
-  test.each(named(replies))("%s with CRLF, randomly cut", async (_, fixture) => {
-    const body = Buffer.from(wire(fixture).replace(/\r?\n/g, "\r\n"));
-    for (const seed of [1, 7]) expectReply(await run({ fixture, body, cuts: { seed } }), fixture);
-  });
+  testCuts(replies, async (plan) => expectReply(await run(plan), plan.fixture));
 
   test.each(named(whole))("%s without event lines", async (_, fixture) => {
     const body = Buffer.from(wire(fixture).replace(/^event: .*\r?\n/gm, ""));
@@ -105,20 +99,8 @@ describe.skipIf(!recordingsPresent)("recorded replies of the Responses API that 
     // Some servers say the event's name after its data.
     const complete = body.indexOf("\n", body.lastIndexOf("data: "));
     const boundaries = sample([0, ...ends.filter((end) => end < complete)], 24);
-    const inside = Array.from({ length: 16 }, (_, i) => Math.floor(((i + 0.5) / 16) * (complete - 3)));
-    for (const until of [...boundaries, ...inside, complete - 4]) {
-      for (const breakOff of [false, true]) {
-        const reply = await run({ fixture, until, breakOff });
-        const where = `${until} of ${body.length} bytes, ${breakOff ? "broken" : "closed"}`;
-        expect(reply.error, where).toBeInstanceOf(BackendError);
-        expect(["stream_truncated", "connection"], where).toContain(reply.error.code);
-        expect(reply.error.retryable, where).toBe(true);
-        expect(reply.finish, where).toBeUndefined();
-        expect(reply.calls, where).toEqual([]);
-        expect(fixture.expected.text.startsWith(reply.text), where).toBe(true);
-        expect((fixture.expected.reasoning ?? "").startsWith(reply.reasoning), where).toBe(true);
-      }
-    }
+    const places = [...boundaries, ...placesInside(complete - 3, 16), complete - 4];
+    await expectBreakOffs({ fixture, body }, places, run);
     // What came whole before the end is all there: as much as the same events give when the reply ends after them.
     const end = Buffer.from('data: {"type":"response.completed","response":{"status":"completed"}}\n\n');
     for (const until of sample(boundaries, 6)) {

@@ -62,6 +62,7 @@ describe("massgen report", () => {
     const { code, out, err } = await run(["report", file, "-o", "-"]);
     expect(code).toBe(0);
     expect(out).toContain("The record breaks off before a decision.");
+    expect(out).toContain(">Which index?</h1>");
     expect(err).toContain("1 line of events.jsonl could not be read");
   });
 

@@ -50,7 +50,8 @@ orchestrator:
   max_answer_tokens: 500
   max_steps: 6
   max_step_retries: 0
-  budget: { max_tokens: 1000, max_tokens_per_agent: 400 }
+  budget: { max_tokens: 1000, max_tokens_per_agent: 400, warn_at: [0.5, 0.9], on_exceed: abort }
+tracing: { content: true }
 timeout_settings:
   orchestrator_timeout_seconds: 60
   turn_timeout_seconds: 50
@@ -88,7 +89,8 @@ ui: { display_type: simple }
       maxAnswerTokens: 500,
       maxSteps: 6,
       maxStepRetries: 0,
-      budget: { maxTokens: 1000, maxTokensPerAgent: 400 },
+      budget: { maxTokens: 1000, maxTokensPerAgent: 400, warnAt: [0.5, 0.9], onExceed: "abort" },
+      tracing: { content: true },
       timeout: { run: 60_000, turn: 50_000, step: 40_000, firstChunk: 30_000, chunk: 500, tool: Number.POSITIVE_INFINITY },
     });
     expect(new Orchestrator(options).agents.map(({ id, backend }) => [id, backend.type])).toEqual([
@@ -284,8 +286,40 @@ timeout_settings: { orchestrator_timeout_seconds: "5" }
     [one("{ type: vllm }", "orchestrator: { coordination: { max_orchestration_restart: 1 } }"), '"max_orchestration_restarts"'],
     [one("{ type: vllm }", "timeout_settings: { turn_timeout_secs: 1 }"), '"turn_timeout_seconds"'],
     [one("{ type: vllm }", "ui: { displaytype: simple }"), '"display_type"'],
+    [one("{ type: vllm }", "orchestrator: { budget: { warnat: 0.5 } }"), 'Did you mean "warn_at"?'],
+    [one("{ type: vllm }", "orchestrator: { budget: { onexceed: abort } }"), 'Did you mean "on_exceed"?'],
+    [one("{ type: vllm }", "tracing: { contents: true }"), 'Did you mean "content"?'],
+    [one("{ type: vllm }", "traceing: true"), 'Did you mean "tracing"?'],
+    [one("{ type: vllm }", "orchestrator: { tracing: true }"), "it belongs to the top level"],
   ])("an unknown key elsewhere is told with the nearest", (text, hint) => {
     expect(problems(text).join()).toContain(hint);
+  });
+
+  it.each([
+    ["budget: { max_usd: 1, warn_at: 80 }", "warn_at must be at most 1, not 80"],
+    ["budget: { max_usd: 1, warn_at: [0.5, 0] }", "warn_at[1] must be more than 0, not 0"],
+    [
+      "budget: { max_usd: 1, warn_at: half }",
+      "warn_at must be a part of the caps, above 0 and at most 1, e.g. 0.8, or a list of such parts",
+    ],
+    ["budget: { max_usd: 1, on_exceed: abrot }", 'on_exceed must be one of finish, abort (did you mean "abort"?)'],
+  ])("of a budget, `%s` is told", (text, message) => {
+    expect(problems(one("{ type: vllm }", `orchestrator: { ${text} }`)).join()).toContain(message);
+  });
+
+  it("`tracing` is a switch or options", () => {
+    expect(parseConfig(one("{ type: vllm }", "tracing: true")).tracing).toBe(true);
+    expect(parseConfig(one("{ type: vllm }", "tracing: { content: false }")).tracing).toEqual({ content: false });
+    expect(problems(one("{ type: vllm }", "tracing: 5")).join()).toContain(
+      "tracing must be true, false or a mapping in which `content` is true or false, not 5",
+    );
+    expect(problems(one("{ type: vllm }", "tracing: { content: 1 }")).join()).toContain("`content` is true or false, not a mapping");
+  });
+
+  it("`warn_at` is one part or several", () => {
+    const budget = (warn: string) =>
+      parseConfig(one("{ type: vllm, model: m }", `orchestrator: { budget: { max_tokens: 9, warn_at: ${warn} } }`)).budget;
+    expect([budget("0.8")?.warnAt, budget("[0.5, 1]")?.warnAt]).toEqual([0.8, [0.5, 1]]);
   });
 
   it.each([
@@ -329,6 +363,16 @@ timeout_settings: { orchestrator_timeout_seconds: "5" }
     [one("{ type: vllm, model: ${M} }"), "put quotes around a variable"],
   ])("%j", (text, message) => {
     expect(problems(text)).toEqual([expect.stringContaining(message)]);
+  });
+});
+
+describe("context_window", () => {
+  const team = (window: unknown) => `agents:\n  - backend: { type: vllm, model: m, context_window: ${window} }\n`;
+
+  it("is one of a backend, in whole tokens", () => {
+    expect(parseConfig(team(32_768)).agents[0]?.backend).toEqual({ type: "vllm", model: "m", contextWindow: 32_768 });
+    for (const window of [0, 1.5, "many"]) expect(() => parseConfig(team(window))).toThrow("context_window");
+    expect(() => parseConfig("context_window: 5\nagents:\n  - backend: { type: vllm, model: m }\n")).toThrow("belongs under the `backend`");
   });
 });
 

@@ -1,7 +1,27 @@
 import { execFileSync, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { chmod, link, lstat, mkdir, readdir, readFile, readlink, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import {
+  chmod,
+  constants,
+  copyFile,
+  link,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  statfs,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { DEFAULT_EXCLUDE } from "../../src/filesystem-manager/names.js";
 import { removeTree } from "../../src/filesystem-manager/remove-tree.js";
@@ -44,6 +64,25 @@ async function newest(directory: string): Promise<bigint> {
   return latest;
 }
 
+/** A directory where files can be clones of others, gone after the test; nothing, where none is known. */
+async function cloningDirectory(): Promise<string | undefined> {
+  for (const parent of [process.env.MASSGEN_CLONES_AT, tmpdir(), "."]) {
+    if (parent === undefined || parent === "") continue;
+    const base = await mkdtemp(join(parent, "massgen-clones-"));
+    onTestFinished(() => removeTree(dirname(base), basename(base)));
+    await writeFile(join(base, "one"), "x");
+    const { COPYFILE_FICLONE_FORCE } = constants;
+    if (
+      await copyFile(join(base, "one"), join(base, "two"), COPYFILE_FICLONE_FORCE).then(
+        () => true,
+        () => false,
+      )
+    )
+      return base;
+  }
+  return undefined;
+}
+
 describe("a snapshot", () => {
   it("is a read-only copy, also of nothing", async () => {
     const { live, snap } = await places();
@@ -65,6 +104,28 @@ describe("a snapshot", () => {
     await writeFile(join(live, "a.txt"), "second"); // in place, through the same inode
     expect(await text(join(snap("s1"), "a.txt"))).toBe("first");
     expect((await stat(join(live, "a.txt"))).ino).not.toBe((await stat(join(snap("s1"), "a.txt"))).ino);
+  });
+
+  it("takes clones where the file system has them, which cost no space", async (context) => {
+    const base = await cloningDirectory();
+    if (base === undefined) {
+      const why = "no file system with clones at the directories of temporary files or of the project; name one in MASSGEN_CLONES_AT";
+      console.log(`snapshots as clones: skipped, ${why}`);
+      return context.skip(why);
+    }
+    const megabytes = 64;
+    await mkdir(join(base, "live"));
+    await writeFile(join(base, "live/big.bin"), randomBytes(megabytes * 2 ** 20), { flush: true });
+    const free = async () => {
+      const { bavail, bsize } = await statfs(base);
+      return (bavail * bsize) / 2 ** 20;
+    };
+    const before = await free();
+    const taken = await takeSnapshot(join(base, "live"), join(base, "s1"), options({ maxBytes: 2 ** 30 }));
+    expect(taken).toMatchObject({ copiedFiles: 1, left: [] });
+    expect(before - (await free())).toBeLessThan(megabytes / 2);
+    await writeFile(join(base, "live/big.bin"), "changed");
+    expect((await stat(join(base, "s1/big.bin"))).size).toBe(megabytes * 2 ** 20);
   });
 
   it("links what has not changed to the one before, and copies what has", async () => {

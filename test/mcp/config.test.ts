@@ -54,6 +54,12 @@ describe("readServers", () => {
     [{ a: { command: "x", arg: [] } }, "unknown_key", 'mcpServers.a.arg is not known; did you mean "args"?.'],
     [{ a: { command: "x", allowed_tools: [] } }, "unknown_key", 'mcpServers.a.allowed_tools is not known; did you mean "allowedTools"?.'],
     [{ a: { command: "x", headers: {} } }, "unknown_key", "mcpServers.a.headers has no meaning for a server of type stdio."],
+    [{ a: { command: "x", authProvider: {} } }, "unknown_key", "mcpServers.a.authProvider has no meaning for a server of type stdio."],
+    [
+      { a: { url: "http://x", authProvider: { tokne: 1 } } },
+      "bad_mcp_server",
+      "mcpServers.a.authProvider must be an object with token(), or an OAuth provider of the MCP SDK.",
+    ],
     [{ a: { command: "x", toString: 1 } }, "unknown_key", "mcpServers.a.toString is not known."],
     [{ a: { command: "x", url: "http://x" } }, "bad_mcp_server", "mcpServers.a has both a command and a url. Keep one."],
     [

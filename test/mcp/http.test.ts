@@ -20,7 +20,8 @@ async function handmade(
   const http = createServer(async (request, response) => {
     let text = "";
     for await (const chunk of request) text += chunk;
-    answer(request, response, text === "" ? {} : JSON.parse(text));
+    const form = request.headers["content-type"] === "application/x-www-form-urlencoded";
+    answer(request, response, form ? Object.fromEntries(new URLSearchParams(text)) : text === "" ? {} : JSON.parse(text));
   });
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
   cleanup(() => {
@@ -39,21 +40,112 @@ const legacy = (
   resume?: (request: IncomingMessage, response: ServerResponse) => void,
 ) =>
   handmade((request, response, body) => {
-    const { id, method } = body;
-    const reply = (result: unknown) => json(response, { jsonrpc: "2.0", id, result });
     if (resume && request.method === "GET" && request.headers["last-event-id"]) return resume(request, response);
-    if (request.method !== "POST") return response.writeHead(405).end();
-    if (method === "server/discover") return json(response, { jsonrpc: "2.0", id, error: { code: -32601, message: "Method not found" } });
-    if (method === "initialize") {
-      return reply({ protocolVersion: "2025-06-18", capabilities: { tools: {} }, serverInfo: { name: "handmade", version: "1" } });
-    }
-    if (id === undefined) return response.writeHead(202).end();
-    if (method === "tools/list") {
-      const tool = (name: string, readOnlyHint: boolean) => ({ name, inputSchema: { type: "object" }, annotations: { readOnlyHint } });
-      return reply({ tools: [tool("write", false), tool("read", true)] });
-    }
-    return rest(request, response, body);
+    handshake(request, response, body, () => rest(request, response, body));
   });
+
+function handshake(request: IncomingMessage, response: ServerResponse, body: Record<string, unknown>, rest: () => void): unknown {
+  const { id, method } = body;
+  const reply = (result: unknown) => json(response, { jsonrpc: "2.0", id, result });
+  if (request.method !== "POST") return response.writeHead(405).end();
+  if (method === "server/discover") return json(response, { jsonrpc: "2.0", id, error: { code: -32601, message: "Method not found" } });
+  if (method === "initialize") {
+    return reply({ protocolVersion: "2025-06-18", capabilities: { tools: {} }, serverInfo: { name: "handmade", version: "1" } });
+  }
+  if (id === undefined) return response.writeHead(202).end();
+  if (method === "tools/list") {
+    const tool = (name: string, readOnlyHint: boolean) => ({ name, inputSchema: { type: "object" }, annotations: { readOnlyHint } });
+    return reply({ tools: [tool("write", false), tool("read", true)] });
+  }
+  return rest();
+}
+
+/** A server of 2025 for those it lets in, and who they said they were. */
+async function legacyIf(lets: (request: IncomingMessage) => boolean, refuse: (request: IncomingMessage, response: ServerResponse) => void) {
+  const tenants = new Set<string | undefined>();
+  const url = await handmade((request, response, body) => {
+    if (!lets(request)) return refuse(request, response);
+    tenants.add(request.headers["x-tenant"]?.toString());
+    handshake(request, response, body, () => {
+      const text = `sent: ${request.headers.authorization}`;
+      json(response, { jsonrpc: "2.0", id: body.id, result: { content: [{ type: "text", text }] } });
+    });
+  });
+  return { url, tenants };
+}
+
+describe("a server that wants a login", () => {
+  /** Lets in who has the token; echoes what it was sent. */
+  const guarded = (token: () => string, metadata = "") =>
+    legacyIf(
+      ({ headers }) => headers.authorization === `Bearer ${token()}`,
+      (_, response) =>
+        response
+          .writeHead(401, metadata === "" ? {} : { "www-authenticate": `Bearer resource_metadata="${metadata}"` })
+          .end(JSON.stringify({ error: "log in" })),
+    );
+
+  it("is given the provider's token, a new one when it refuses that, and no result tells it", async () => {
+    let token = "first-token-0123";
+    const { url } = await guarded(() => "second-token-4567");
+    const refused: string[] = [];
+    const authProvider = {
+      token: async () => token,
+      onUnauthorized: async ({ serverUrl }: { serverUrl: URL }) => {
+        refused.push(serverUrl.href);
+        token = "second-token-4567";
+      },
+    };
+    const { call, run } = await open({ test: { url, authProvider } });
+    expect(run.warnings).toEqual([]);
+    expect(refused).toEqual([url]);
+    expect(await call("mcp__test__read")).toBe("sent: Bearer [redacted]");
+  });
+
+  it("is logged in to by OAuth, with a provider of the SDK; the configured headers stay with the server", async () => {
+    let issued = 0;
+    const seen: (string | undefined)[] = [];
+    const issuer = await handmade((request, response, body) => {
+      seen.push(request.headers["x-tenant"]?.toString());
+      const at = new URL(issuer).origin;
+      if (request.url?.startsWith("/.well-known/"))
+        return json(response, {
+          issuer: at,
+          authorization_endpoint: `${at}/authorize`,
+          token_endpoint: `${at}/token`,
+          response_types_supported: ["code"],
+          grant_types_supported: ["client_credentials"],
+        });
+      expect(body).toMatchObject({ grant_type: "client_credentials" });
+      issued++;
+      return json(response, { access_token: "issued-token-89ab", token_type: "Bearer" });
+    });
+    const resource = await handmade((_, response) =>
+      json(response, { resource: server.url, authorization_servers: [new URL(issuer).origin] }),
+    );
+    const server = await guarded(() => "issued-token-89ab", resource);
+    const { ClientCredentialsProvider } = await import("@modelcontextprotocol/client");
+    const authProvider = new ClientCredentialsProvider({
+      clientId: "massgen",
+      clientSecret: "s3cret-s3cret",
+      expectedIssuer: new URL(issuer).origin,
+    });
+    const { call, run } = await open({ test: { url: server.url, authProvider, headers: { "X-Tenant": "tenant-one" } } });
+    expect(run.warnings).toEqual([]);
+    expect(await call("mcp__test__read")).toBe("sent: Bearer [redacted]");
+    expect(issued).toBe(1);
+    expect(server.tenants).toEqual(new Set(["tenant-one"]));
+    expect(new Set(seen)).toEqual(new Set([undefined]));
+  });
+
+  it("that cannot be had costs the run its tools, and the warning says what to give", async () => {
+    const { url } = await guarded(() => "never");
+    const { run } = await open({ test: { url, authProvider: { token: async () => undefined } } });
+    expect(run.warnings[0]?.message).toContain(
+      "answered 401 Unauthorized. Give what it asks for (a token, as a rule) as `headers`, or an `authProvider`.",
+    );
+  });
+});
 
 describe("streamable HTTP in the newest protocol", () => {
   it("calls tools, with progress and questions", async () => {
@@ -155,7 +247,7 @@ describe("an HTTP server that cannot be used", () => {
   it("wants a token; the one it was given is not shown", async () => {
     const url = await handmade((request, response) => json(response, { error: `bad token ${request.headers.authorization}` }, 401));
     const message = await warning({ test: { url, headers: { Authorization: "Bearer abcdefghijk" } } });
-    expect(message).toContain("answered 401 Unauthorized. Give what it asks for (a token, as a rule) as `headers`.");
+    expect(message).toContain("answered 401 Unauthorized. Give what it asks for (a token, as a rule) as `headers`, or an `authProvider`.");
     expect(message).not.toContain("abcdefghijk");
   });
 

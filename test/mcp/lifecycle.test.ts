@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { createMcpServers } from "../../src/mcp/index.js";
+import type { Runtime } from "../../src/runtime.js";
 import { alive, cleanup, fakeRun, good, hurried, lines, open, openRun, raw, reaped, scratch, until } from "./helpers.js";
 
 const starts = (log: string) => lines(log).filter((line) => line.startsWith("start"));
@@ -111,6 +112,29 @@ describe("a server killed at any moment of a call", () => {
 });
 
 describe("a server that fails over and over", () => {
+  it("is given twice the time before each new attempt", async () => {
+    const clock = { now: 0 };
+    const waits: number[] = [];
+    const runtime: Runtime = {
+      ...hurried(1),
+      now: () => clock.now,
+      random: () => 0,
+      setTimer(ms, fn) {
+        if (ms > 10_000) return hurried(1).setTimer(ms, fn); // of the attempt itself
+        waits.push(ms);
+        const timer = setImmediate(() => {
+          clock.now += ms;
+          fn();
+        });
+        return () => clearImmediate(timer);
+      },
+    };
+    const toolkit = createMcpServers({ test: { command: process.execPath, args: ["-e", "process.exit(1)"] } });
+    cleanup(() => toolkit.close());
+    for (let n = 0; n < 4; n++) await (await openRun(toolkit, { runtime })).close();
+    expect(waits).toEqual([250, 500]); // the fourth does not wait: it goes on without the server
+  });
+
   it("is tried again by one attempt when the break is over, and is as good as new when that works", async () => {
     const clock = { now: 0 };
     const script = join(scratch(), "server.mjs");

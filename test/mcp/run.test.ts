@@ -1,11 +1,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { createServer, request as forward } from "node:http";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import type { CoordinationEvent } from "../../src/orchestrator/events.js";
-import type { OrchestratorOptions } from "../../src/orchestrator/options.js";
+import type { OrchestratorOptions, RunOptions } from "../../src/orchestrator/options.js";
 import { Orchestrator } from "../../src/orchestrator/orchestrator.js";
 import { type EmulatedPrompt, type Reply, startEmulator } from "../../src/testing/index.js";
-import { alive, good, lines, npmServer, raw, scratch, until } from "./helpers.js";
+import { alive, cleanup, fixture, good, lines, npmServer, raw, scratch, startHttp, until } from "./helpers.js";
 
 type Calls = readonly (readonly [name: string, input: unknown])[];
 
@@ -30,13 +31,14 @@ async function play(
   calls: Calls,
   options: Partial<OrchestratorOptions>,
   onEvent: (event: CoordinationEvent, respond: (value: unknown) => void) => void = () => {},
+  runOptions: RunOptions = {},
 ): Promise<Played> {
   await using emulator = await startEmulator({ respond: callsInOrder(calls), strict: true });
   await using orchestrator = new Orchestrator({
     agents: [{ id: "id-anna", backend: { type: "vllm", model: "m", baseUrl: emulator.baseUrl } }],
     ...options,
   });
-  const run = orchestrator.run("Try your tools.");
+  const run = orchestrator.run("Try your tools.", runOptions);
   const events: CoordinationEvent[] = [];
   for await (const event of run) {
     events.push(event);
@@ -142,4 +144,37 @@ it("a server killed in a call costs that call, and nothing is left when the orch
   expect(results[1]?.output).toContain("was ended by SIGKILL");
   expect(pids()).toHaveLength(2);
   for (const pid of pids()) expect(alive(pid)).toBe(false);
+});
+
+it("a call takes the caller's trace along, in its `_meta` and over HTTP as headers, and a server of 2024 gets it too", async () => {
+  const trace = { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", tracestate: "vendor=1" };
+  const http = await startHttp([fixture("http.mjs")], /(http:\S+)/);
+  const seen: unknown[] = [];
+  const front = createServer((request, response) => {
+    const { traceparent, tracestate } = request.headers;
+    if (traceparent !== undefined) seen.push({ traceparent, tracestate });
+    const { host: _, ...headers } = request.headers;
+    const onward = forward(http.url, { method: request.method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(response);
+    });
+    request.pipe(onward);
+    response.on("close", () => onward.destroy());
+    onward.on("error", () => response.destroy());
+  });
+  await new Promise<void>((resolve) => front.listen(0, "127.0.0.1", resolve));
+  cleanup(() => new Promise((resolve) => front.close(resolve).closeAllConnections()));
+  const url = `http://127.0.0.1:${(front.address() as { port: number }).port}/mcp`;
+  const calls = [
+    ["mcp__local__meta", {}],
+    ["mcp__remote__meta", {}],
+  ] as const;
+  for (const given of [trace, undefined]) {
+    seen.length = 0;
+    const { results } = await play(calls, { mcpServers: { local: good(), remote: { url } } }, undefined, given && { trace: given });
+    const metas = results.map(({ output }) => JSON.parse(String(output)) as { traceparent?: string; tracestate?: string });
+    const of = ({ traceparent, tracestate }: { traceparent?: string; tracestate?: string }) => ({ traceparent, tracestate });
+    expect(metas.map(of)).toEqual(calls.map(() => of(given ?? {})));
+    expect(seen).toEqual(given === undefined ? [] : [given]);
+  }
 });

@@ -24,6 +24,18 @@ describe("tools of a server", () => {
     expect(run.warnings).toEqual([]);
   });
 
+  it("are read page by page, and of pages without end as many as may be", async () => {
+    const log = join(scratch(), "log");
+    const { names, run } = await open({ test: raw("pages", { env: { LOG: log } }), endless: raw("pages-without-end", { maxTools: 10 }) });
+    expect(lines(log).slice(1)).toEqual(["page undefined", "page 1", "page 2"]);
+    const of = (server: string, count: number) => Array.from({ length: count }, (_, n) => `mcp__${server}__tool_${n}`);
+    expect(names().filter((name) => !name.endsWith("read_result"))).toEqual([...of("test", 3), ...of("endless", 10)]);
+    expect(run.warnings.map(({ message }) => message)).toEqual([
+      expect.stringContaining('"endless" lists more than 64 tools, or pages without end: what comes after these 64 is not read.'),
+      expect.stringContaining('"endless" lists 64 tools; the first 10 are offered.'),
+    ]);
+  });
+
   it("are the same objects in every turn while the server lists the same", async () => {
     const { kit } = await open({ test: good() });
     const first = kit.tools(turn);
@@ -249,13 +261,8 @@ describe("servers with a connection per agent", () => {
   });
 });
 
-describe("config forms", () => {
-  it("a list with names gives the same", async () => {
-    const { names } = await open([{ name: "my server", ...good({ allowedTools: ["echo"] }) }]);
-    expect(names()[0]).toBe("mcp__my_server__echo");
-  });
-
-  it("a toolkit of another name names its own tool after it", async () => {
+describe("a toolkit", () => {
+  it("of another name names its own tool after it", async () => {
     await using toolkit = createMcpServers({ raw: raw("good") }, { name: "mcp_own" });
     const { names } = await openRun(toolkit);
     expect(toolkit.name).toBe("mcp_own");

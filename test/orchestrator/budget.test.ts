@@ -52,7 +52,10 @@ describe("a budget that is spent by an agent alone", () => {
       { agents: { a: { tools: [look] } }, budget: { maxTokens: 100_000 } },
     );
     const { error, of } = await play(solo);
-    expect(error).toMatchObject({ code: "no_answer", message: expect.stringContaining("budget was spent before any agent had answered") });
+    expect(error).toMatchObject({
+      code: "budget_exceeded",
+      message: expect.stringContaining("budget was spent before any agent had answered"),
+    });
     expect(of("turn-interrupt")).toMatchObject([{ phase: "present", reason: "budget" }]);
     expect(solo.backends.a?.requests).toHaveLength(1);
   });

@@ -119,7 +119,7 @@ describe("a budget", () => {
   it("has no room for a step: it is not sent", async () => {
     const duo = team(agree, { agents: counted, budget: { maxTokens: 500 } });
     const { error } = await play(duo);
-    expect(error).toMatchObject({ code: "no_answer", message: expect.stringContaining("budget") });
+    expect(error).toMatchObject({ code: "budget_exceeded", message: expect.stringContaining("budget") });
     expect(duo.backends.a?.requests).toEqual([]);
     expect(duo.backends.b?.requests).toEqual([]);
     expect(error.partial.usage).toMatchObject({ inputTokens: 0, outputTokens: 0 });
@@ -128,7 +128,7 @@ describe("a budget", () => {
   it("reserves the output that the settings allow", async () => {
     const settings = (maxOutputTokens: number) => ({ agents: { a: { settings: { maxOutputTokens } } }, budget: { maxTokens: 5_000 } });
     const wide = team({ a: ["Final."] }, settings(6_000));
-    expect((await play(wide)).error.code).toBe("no_answer");
+    expect((await play(wide)).error.code).toBe("budget_exceeded");
     expect(wide.backends.a?.requests).toEqual([]);
     expect((await play(team({ a: ["Final."] }, settings(10)))).result.text).toBe("Final.");
   });

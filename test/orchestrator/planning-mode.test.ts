@@ -138,7 +138,7 @@ describe("a judge of the task", () => {
     expect(question?.tools).toBeUndefined();
     expect(lastText(question)).toMatch(/^<task>\nThe task\n<\/task>\n\nDo not work on the task above: judge it[\s\S]*- mail: Does mail\./);
     expect(allText(question)).not.toContain("NOT DONE");
-    expect(played.events.map(({ type }) => type).indexOf("planning")).toBe(1);
+    expect(played.events.map(({ type }) => type).slice(0, 3)).toEqual(["run-start", "usage", "planning"]);
   });
 
   it("that sees nothing irreversible lets everything be done", async () => {
@@ -227,7 +227,7 @@ describe("a judge of the task", () => {
     run.abort("enough");
     const { error } = await finished(run, events, made.runtime);
     expect(error.code).toBe("aborted");
-    expect(events.map(({ type }) => type)).toEqual(["run-start", "run-abort"]);
+    expect(events.map(({ type }) => type)).toEqual(["run-start", "usage", "run-abort"]);
     expect(error.partial.usage.ledger).toHaveLength(1);
     expect(made.backends.a!.active).toBe(0);
     expect(made.runtime.pending).toBe(0);

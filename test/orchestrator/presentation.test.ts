@@ -301,7 +301,7 @@ describe("the budget", () => {
       { agents: { ...counted, a: { ...counted.a, tools: [lookUp] } }, budget: { maxTokens: 10_000 } },
     );
     const { error } = await play(duo);
-    expect(error).toMatchObject({ code: "no_answer", message: expect.stringContaining("budget") });
+    expect(error).toMatchObject({ code: "budget_exceeded", message: expect.stringContaining("budget") });
   });
 
   it("names agents that are out because of it", async () => {

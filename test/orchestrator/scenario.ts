@@ -93,6 +93,8 @@ class Stage {
         return { type: "abort", reason: "the caller", time };
       case "budget":
         return { type: "budget-spent", time, ...(verb !== "" && { agentId: verb }) };
+      case "overspent":
+        return { type: "budget-spent", time, error: { name: "MassGenError", code: "budget_exceeded", message: "The budget is spent." } };
       case "timer": {
         const timer = this.#state.timers.find((each) => each.startsWith(verb)) ?? verb;
         this.#time += this.#delays.get(timer) ?? 0;

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { describe, expect, inject, it } from "vitest";
@@ -71,6 +71,17 @@ describe("what is shipped", () => {
   it("has no tests, no sources and nothing of the project's own", () => {
     const wanted = /^(dist[\\/].*\.(js|d\.ts)|docs[\\/].*|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
     expect(files.filter((file) => !wanted.test(file) || /\.test\./.test(file))).toEqual([]);
+  });
+
+  it("has whatever its pages link to", () => {
+    const pages = readdirSync(installed, { recursive: true, encoding: "utf8" }).filter((file) => /^(docs[\\/])?[^\\/]*\.md$/.test(file));
+    expect(pages.length).toBeGreaterThan(15);
+    const links = pages.flatMap((page) => {
+      const found = readFileSync(join(installed, page), "utf8").matchAll(/\]\((?!https?:|#)([^)#\s]+)/g);
+      return [...found].map(([, link]) => ({ page, link, file: join(installed, dirname(page), link!) }));
+    });
+    expect(links.length).toBeGreaterThan(50);
+    expect(links.filter(({ file }) => !existsSync(file)).map(({ page, link }) => `${page}: ${link}`)).toEqual([]);
   });
 
   it("has at most 60 KB (gzip) of own code in the core, besides the tables of prices and models; each wire comes on top, when it is first used", async () => {

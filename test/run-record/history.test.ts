@@ -35,6 +35,11 @@ describe("the history of a run", () => {
       expect(history.consensus?.votes ?? []).toEqual(result.votes);
       const { byAgent, ledger, ...usage } = result.usage!;
       expect(history.usage).toEqual(usage);
+      expect(history.cost).toEqual(result.cost);
+      expect(Object.fromEntries(history.agents.flatMap(({ agentId, cost }) => (cost ? [[agentId, cost]] : [])))).toEqual(
+        result.costByAgent,
+      );
+      expect(history.input).toEqual({ text: "Which index fits this query, and why?", messages: 1 });
       for (const agent of history.agents) expect(byAgent[agent.agentId] ?? { inputTokens: 0, outputTokens: 0 }).toEqual(agent.usage);
       for (const { turnId, usage } of ledger) expect(history.turns.find((turn) => turn.turnId === turnId)?.usage).toEqual(usage);
       expect(history.turns.filter(({ end }) => end === undefined)).toEqual([]);

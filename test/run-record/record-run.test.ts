@@ -240,7 +240,7 @@ describe("reading a record", () => {
     writeFileSync(join(dir, "events.jsonl"), `${lines.join("\n")}\n{"type":"vote","se`);
     const { history, badLines, question, cost } = await readRecord(dir);
     expect({ badLines, question, cost, outcome: history.outcome }).toEqual({
-      ...{ badLines: 5, question: undefined, cost: undefined, outcome: "finished" },
+      ...{ badLines: 5, question: "Which index fits this query, and why?", cost: { usd: null, complete: false }, outcome: "finished" },
     });
     expect((await readRecord(join(dir, "events.jsonl"))).history.seq).toBe(events.length - 1);
   });

@@ -1,13 +1,15 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { CoordinationEvent } from "../../src/orchestrator/events.js";
-import { coordinationTable, renderReport } from "../../src/run-record/index.js";
+import { coordinationTable, listRecords, readRecord, renderReport } from "../../src/run-record/index.js";
+import { newAnswer, vote } from "../../src/testing/index.js";
+import { play, team } from "../orchestrator/helpers.js";
 import { historyOf, type LivelyOptions, livelyTeam, playLively } from "./lively-team.js";
 
 const execute = promisify(execFile);
@@ -97,7 +99,7 @@ describe("the report", () => {
     const { events } = await playLively(livelyTeam({ seed: 5 }));
     for (let length = 0; length < events.length; length += 7) {
       const page = renderReport({ history: historyOf(events.slice(0, length)) });
-      expect(page).toContain("the question is not in this record");
+      expect(page).toContain(length === 0 ? "the question is not in this record" : ">Which index fits this query, and why?</h1>");
       if (!events.slice(0, length).some(({ type }) => type === "consensus"))
         expect(page).toContain("The record breaks off before a decision.");
     }
@@ -112,6 +114,45 @@ describe("the report", () => {
       },
     ];
     expect(renderReport({ history: historyOf(failed as unknown as CoordinationEvent[]) })).toContain("nobody (no_answer)");
+  });
+
+  it("tells of a run's events alone what was asked, with which files, and what it cost", async () => {
+    const png = Buffer.alloc(12_345).toString("base64");
+    const content = [
+      { type: "text" as const, text: "What is <that>?" },
+      { type: "file" as const, mediaType: "image/png", data: png },
+      { type: "file" as const, mediaType: "application/pdf", data: "https://example.com/a.pdf" },
+    ];
+    const prices = { scripted: { "model-a": { input: 10, output: 10 } } };
+    const usage = { inputTokens: 9_000, outputTokens: 1_000 };
+    const solo = team({ a: ["A cat."] }, { agents: { a: { backend: { usage } } }, prices });
+    const { events, result } = await play(solo, { input: [{ role: "user", content }] });
+    const dir = mkdtempSync(join(tmpdir(), "massgen-report-"));
+    onTestFinished(() => rmSync(dir, { recursive: true }));
+    const file = join(dir, "kept", "events.jsonl");
+    mkdirSync(join(dir, "kept"));
+    writeFileSync(file, events.map((event) => `${JSON.stringify(event)}\n`).join(""));
+    const record = await readRecord(file);
+    expect([record.cost, record.costByAgent]).toEqual([result.cost, result.costByAgent]);
+    const page = renderReport(record);
+    expect(page).toContain('>What is &lt;that&gt;?</h1><p class="fine">with image/png (12.3 KB), application/pdf</p>');
+    expect(page).toContain("$0.100");
+    expect(page).not.toContain(png.slice(0, 100));
+    expect(await listRecords(dir)).toMatchObject([{ question: "What is <that>?", cost: result.cost }]);
+  });
+
+  it("shows in the timeline when a budget had been used up how far, by the team and by an agent", async () => {
+    const usage = { inputTokens: 9_000, outputTokens: 1_000 };
+    const script = { a: [newAnswer("A"), vote("agent1"), "Final."], b: [newAnswer("B"), vote("agent1")] };
+    const budget = { maxTokens: 100_000, maxTokensPerAgent: 40_000, warnAt: [0.2, 0.5] };
+    const { events } = await play(team(script, { agents: { a: { backend: { usage } }, b: { backend: { usage } } }, budget }));
+    const history = historyOf(events);
+    expect(history.notes.filter(({ budget }) => budget !== undefined)).toHaveLength(6);
+    const page = renderReport({ history });
+    expect(page).toMatch(
+      /class="epoch budget"[^>]*title="warning: 50 % of a budget: 50000 of the 100000 of budget\.maxTokens are spent\."><span>50 %<\/span>/,
+    );
+    expect(page).toMatch(/class="mark budget[^>]*title="b: warning: 25 % of a budget[^>]*>!<em>20 %<\/em>/);
   });
 
   it("leaves no text of a model, question or provider unescaped", async () => {

@@ -18,6 +18,11 @@ const answer = (agentId: string, label: string, content: string) =>
 const voteOf = (agentId: string, targetAgentId: string, reason = "") =>
   ({ type: "vote", agentId, targetAgentId, label: "agent1.1", reason }) as const;
 
+test("what is spent is nobody's business here", () => {
+  const usage = { inputTokens: 1, outputTokens: 1 };
+  expect(told([{ type: "usage", agentId: "ada", turnId: "turn-ada", usage }])).toBe("");
+});
+
 describe("while one agent writes", () => {
   test("what others do waits, and who wrote meanwhile is told whole", () => {
     const text = told([

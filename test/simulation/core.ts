@@ -1,5 +1,6 @@
+import type { ErrorInfo } from "../../src/errors.js";
 import { initialState, step } from "../../src/orchestrator/core/step.js";
-import type { CoreConfig, CoreInput, CoreState, Effect, Offer, Turn, TurnOrder } from "../../src/orchestrator/core/types.js";
+import type { CoreConfig, CoreInput, CoreState, Effect, Offer, Spent, Turn, TurnOrder } from "../../src/orchestrator/core/types.js";
 import type { CoordinationEventBody, RejectionCode } from "../../src/orchestrator/events.js";
 import { check, InvariantError } from "./check.js";
 import { Watcher } from "./invariants.js";
@@ -38,6 +39,7 @@ export interface SimulationResult {
 }
 
 const HANG_MS = 600_000;
+const EXCEEDED: ErrorInfo = { name: "MassGenError", code: "budget_exceeded", message: "The budget is spent." };
 const NEVER_OFFERED: RejectionCode[] = ["unknown-alias", "self-vote", "not-offered", "two-decisions", "invalid-input"];
 
 /** Runs the bare core once against a random world. Throws an `InvariantError` when something cannot be. */
@@ -118,6 +120,7 @@ class World {
         { type: "abort", reason: "test" },
         { type: "budget-spent" },
         { type: "budget-spent", agentId },
+        { type: "budget-spent", error: EXCEEDED },
       ]),
     );
   }
@@ -156,9 +159,14 @@ class World {
 
   /** Whose budget is spent has no turn any more. */
   #checkBudget(fact: Fact): void {
-    const spent = fact.type === "budget-spent" ? { run: fact.agentId === undefined, agentId: fact.agentId } : undefined;
-    const { run, agentId } = (fact.type === "decided" ? fact.spent : spent) ?? { run: false };
+    const { run, agentId, error } = spentBy(fact);
     if (run) this.#budgetSpent = true;
+    if (error !== undefined) {
+      check(this.#state.stage === "ended", "the run goes on, though a spent budget aborts it");
+      const last = this.#events.at(-1)!;
+      const done = fact.type === "decided" && last.type === "run-finish"; // by that very decision
+      check(done || (last.type === "run-error" && last.error === error), "a spent budget did not abort the run");
+    }
     const { agents } = this.#watcher.view;
     if (this.#budgetSpent) for (const id in agents) check(agents[id]!.turn === null, "a turn goes on beyond the budget");
     if (agentId !== undefined) check(agents[agentId]!.turn === null, "a turn goes on beyond its agent's budget");
@@ -325,9 +333,17 @@ class World {
     turn.honest = !random.chance(m.wrong);
     const { calls, text } = turn.honest ? this.#models.right(turn) : this.#models.wrong(turn);
     const agentId = this.#config.agents[turn.agent]!.agentId;
-    const spent = random.chance(m.caller) ? { spent: random.pick([{ run: true }, { run: false, agentId }]) } : {};
+    const spent = random.chance(m.caller)
+      ? { spent: random.pick([{ run: true }, { run: false, agentId }, { run: true, error: EXCEEDED }]) }
+      : {};
     return { type: "decided", turnId: turn.turnId, calls, text, worked: turn.worked, ...spent };
   }
+}
+
+/** Which budgets are spent with the fact. */
+function spentBy(fact: Fact): Spent {
+  if (fact.type === "decided") return fact.spent ?? { run: false };
+  return fact.type === "budget-spent" ? { run: fact.agentId === undefined, ...fact } : { run: false };
 }
 
 /** Whether the effects send the current answers to the turn. */

@@ -1,9 +1,9 @@
-import type { CoordinationEvent, EventOfType, Run } from "../../src/index.js";
+import type { Budget, CoordinationEvent, EventOfType, Run } from "../../src/index.js";
 import { isDelta, isTerminal, MassGenError, Orchestrator, RunError } from "../../src/index.js";
 import { defaultPrompts } from "../../src/orchestrator/prompts/prompts.js";
 import { virtualRuntime } from "../../src/testing/virtual-runtime.js";
 import type { Tool } from "../../src/tools/tool.js";
-import { check, InvariantError } from "./check.js";
+import { check } from "./check.js";
 import { HostileBackend, randomManners, type Texts } from "./hostile-backend.js";
 import { HostileToolkit } from "./hostile-toolkit.js";
 import { Watcher } from "./invariants.js";
@@ -22,7 +22,7 @@ export async function simulateDriver(seed: number): Promise<DriverSimulation> {
   try {
     return await new DriverWorld(seed).run();
   } catch (error) {
-    if (error instanceof InvariantError) error.message = `seed ${seed}: ${error.message}`;
+    if (error instanceof Error) error.message = `seed ${seed}: ${error.message}`;
     throw error;
   }
 }
@@ -53,6 +53,8 @@ class DriverWorld {
         ? new HostileToolkit(new Random(this.#seed + 1e9), runtime, [{ ...search, needsApproval: this.#seed % 2 === 0 }])
         : undefined;
     const equipped = new Set(toolkit === undefined ? [] : agents.filter(({ hasTools }) => hasTools).map(({ agentId }) => agentId));
+    const [maxSteps, maxStepRetries] = [random.pick([3, 50]), random.pick([0, 2])];
+    const budget = this.#budget(random.chance(0.1), random.chance(0.1));
     const orchestrator = new Orchestrator({
       ...options,
       ...(reviewer !== undefined && { reviewer: agents[reviewer]!.agentId }),
@@ -61,13 +63,14 @@ class DriverWorld {
         backend: backends[i]!,
         tools: hasTools && toolkit === undefined ? [search] : [],
         toolkits: hasTools && toolkit !== undefined ? [toolkit] : [],
+        // Else what is reserved is far more than these models ever spend.
+        ...(budget !== undefined && { settings: { maxOutputTokens: 50 } }),
       })),
       decisionRule: rule,
-      maxSteps: random.pick([3, 50]),
-      maxStepRetries: random.pick([0, 2]),
+      maxSteps,
+      maxStepRetries,
       timeout: { run: timeoutMs },
-      ...(random.chance(0.1) && { budget: { maxTokens: 2_000 } }),
-      ...(random.chance(0.1) && { budget: { maxTokensPerAgent: 1_000 } }),
+      ...(budget !== undefined && { budget }),
       runtime,
     });
     const controller = new AbortController();
@@ -84,7 +87,8 @@ class DriverWorld {
     const watched = { ...config, rejectionText: defaultPrompts.rejection };
     const watcher = new Watcher(watched, { ballots: ballotsOf(config.rule), start: runtime.now() });
     const meddles = random.pick([0, 0, 0, 0.003, 0.02]);
-    const steps = new StepWatcher();
+    const steps = new StepWatcher(budget);
+    let exceededAt: number | undefined;
     const labels = new Map<string, string>();
     const events: CoordinationEvent[] = [];
     let broken: unknown;
@@ -104,9 +108,10 @@ class DriverWorld {
         }
         // All events of one step of the core have one time.
         const before = events.at(-2)?.time ?? event.time;
-        if (event.type === "warning") closing = true;
+        if (event.type === "warning" && event.budget === undefined) closing = true;
         if (event.time > before && !closing) watcher.settled(before);
         steps.see(event);
+        if (event.type === "step-finish" && budget?.onExceed === "abort" && steps.runSpent(budget.maxTokens!)) exceededAt ??= event.time;
         toolkit?.see(event, equipped);
         if (event.type === "step-finish" && steps.worked.has(event.turnId)) watcher.rules.worked.add(event.turnId);
         if (event.type === "run-restart") texts.feedback = event.feedback;
@@ -137,7 +142,7 @@ class DriverWorld {
     await runtime.flush();
 
     check(watcher.terminals === 1 && isTerminal(events.at(-1)!), "not exactly one terminal event, last");
-    steps.atEnd();
+    steps.atEnd(meddles === 0);
     const last = events.at(-1)!;
     if (last.type === "run-finish") {
       check(result !== undefined && result.text === last.text, "the result is not the presented text");
@@ -148,6 +153,14 @@ class DriverWorld {
       check(error instanceof RunError, "a failed run must reject with a RunError");
     }
     check(isTerminal(last), "no terminal event");
+    // Toolkits take their time to close, and to keep what belongs to the last decision.
+    if (exceededAt !== undefined && toolkit === undefined) check(last.time === exceededAt, "the run outlives the budget that aborts it");
+    if (last.type === "run-error" && last.error.code === "budget_exceeded")
+      check(budget?.maxTokens !== undefined, "a budget that is not there");
+    const cutShort = last.type === "run-finish" && last.reason === "budget" && budget?.onExceed === "abort";
+    check(!cutShort, "the best so far of a run that its budget aborts");
+    if (exceededAt !== undefined && last.type === "run-error")
+      check(last.error.code === "budget_exceeded", `it ended with ${last.error.code}`);
     const { usage } = result ?? (error as RunError).partial;
     steps.checkUsage(last.usage, usage.byAgent);
     // Backends that heard the signal are gone, and nobody but deaf ones holds a timer.
@@ -160,6 +173,23 @@ class DriverWorld {
     for (const read of [joined, late]) if (read.length > 0) checkLateReader(read, events);
     await orchestrator.close();
     return { events, outcome: last.type, turns: watcher.turns };
+  }
+
+  /** Choices of its own, so that worlds without a budget stay as they are. */
+  #budget(ofRun: boolean, ofAgents: boolean): Budget | undefined {
+    const random = new Random(this.#seed + 2e9);
+    const caps = {
+      ...(ofRun && { maxTokens: random.pick([1_000, 1_600, 3_000]) }),
+      ...(ofAgents && { maxTokensPerAgent: random.pick([900, 1_300]) }),
+    };
+    if (!ofRun && !ofAgents) return undefined;
+    const more: Pick<Budget, "warnAt" | "onExceed"> = random.pick([
+      {},
+      { warnAt: [0.5, 0.9] },
+      { onExceed: "abort" },
+      { warnAt: 0.1, onExceed: "abort" },
+    ]);
+    return { ...caps, ...more };
   }
 
   #search(runtime: ReturnType<typeof virtualRuntime>): Tool {

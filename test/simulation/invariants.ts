@@ -43,6 +43,7 @@ export class Watcher {
     this.clocks = new Clocks(config, this.recount, start, exact);
     this.view = fold(this.view, {
       type: "run-start",
+      input: { text: "", messages: 1 },
       agents: config.agents.map(({ agentId }, i) => ({ agentId, alias: `agent${i + 1}`, backend: "", model: "" })),
     });
   }

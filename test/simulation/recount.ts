@@ -65,7 +65,7 @@ export class Recount {
   }
 
   see(event: CoordinationEventBody, before: RunView): void {
-    if (this.#late.size > 0 && !["agent-out", "step-finish", "turn-interrupt"].includes(event.type)) {
+    if (this.#late.size > 0 && !["agent-out", "step-finish", "turn-interrupt", "usage", "warning"].includes(event.type)) {
       check(false, `an agent that has not drafted is not out as late before ${event.type}`);
     }
     const voiding = this.#voiding;

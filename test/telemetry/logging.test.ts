@@ -115,6 +115,9 @@ describe("the log of a run", () => {
         "run-finish",
       ]),
     );
+    const [start] = records;
+    expect(start).toMatchObject({ event: "run-start", inputLength: expect.any(Number) });
+    expect(start).not.toHaveProperty("input");
     const answer = records.find(({ event, agent }) => event === "answer" && agent === "ada");
     expect(answer).toMatchObject({ contentLength: 1, msg: "ada answered agent2.1" });
     expect(answer).not.toHaveProperty("content");

@@ -36,3 +36,34 @@ it("what is written by models and tools is told by its length, unless detail is 
   expect(fieldsOf(file, true)).toMatchObject({ dataLength: 4, mediaType: "image/png" });
   expect(fieldsOf(file, true)).not.toHaveProperty("data");
 });
+
+it("what is spent is told at `debug`, of the run, in tokens and dollars as far as known", () => {
+  const usage = { inputTokens: 1_000, outputTokens: 234 };
+  const spent = (usd: number | null) =>
+    event({ type: "usage", usage, cost: { usd, complete: true }, agentUsage: usage, agentCost: { usd, complete: true } });
+  expect([componentOf(spent(1)), levelOf(spent(1))]).toEqual(["run", "debug"]);
+  expect([messageOf(spent(0.5)), messageOf(spent(null))]).toEqual(["spent so far: 1234 tokens, $0.500", "spent so far: 1234 tokens"]);
+  expect(fieldsOf(spent(0.5), false)).toMatchObject({ usage, cost: { usd: 0.5 }, agent: "a", turn: "t1" });
+});
+
+it("a budget's warning is a warning, with its figures", () => {
+  const budget = { cap: "maxUsd", at: 0.8, spent: 0.4, limit: 0.5 };
+  const warning = {
+    type: "warning",
+    runId: "r",
+    seq: 1,
+    time: 0,
+    code: "budget_warning",
+    message: "80 % of a budget.",
+    budget,
+  } as CoordinationEvent;
+  expect([componentOf(warning), levelOf(warning), messageOf(warning)]).toEqual(["run", "warn", "budget_warning: 80 % of a budget."]);
+  expect(fieldsOf(warning, false)).toMatchObject({ code: "budget_warning", budget });
+});
+
+it("the question is told by its length, and at `debug` as it is", () => {
+  const start = event({ type: "run-start", agents: [], input: { text: "Which index?", messages: 1 } });
+  expect(fieldsOf(start, false)).not.toHaveProperty("input");
+  expect(fieldsOf(start, false)).toHaveProperty("inputLength");
+  expect(fieldsOf(start, true)).toMatchObject({ input: { text: "Which index?" } });
+});

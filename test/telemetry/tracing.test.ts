@@ -18,7 +18,7 @@ import { Orchestrator } from "../../src/orchestrator/orchestrator.js";
 import { resolveTracing, type TracingOptions } from "../../src/telemetry/options.js";
 import { loadApi } from "../../src/telemetry/tracing/api.js";
 import { callTool, fail, hang, newAnswer, scriptedBackend, simulatedTeam, startEmulator, vote } from "../../src/testing/index.js";
-import { tool } from "../../src/tools/tool.js";
+import { type JsonSchema, type ToolContext, type ToolOptions, tool } from "../../src/tools/tool.js";
 
 const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
 const CALLER = { traceparent: `00-${TRACE_ID}-b7ad6b7169203331-01`, tracestate: "vendor=1" };
@@ -32,7 +32,7 @@ function sdk() {
 }
 
 /** Two agents: `gpt` uses a tool and wins, `ada` fails at its vote. */
-function duo(tracing: TracingOptions, execute: () => unknown = () => "found") {
+function duo(tracing: TracingOptions | undefined, execute: ToolOptions<JsonSchema>["execute"] = () => "found") {
   const lookUp = tool({ name: "look_up", description: "Looks up.", input: { type: "object", properties: {} }, execute });
   return new Orchestrator({
     agents: [
@@ -45,11 +45,15 @@ function duo(tracing: TracingOptions, execute: () => unknown = () => "found") {
       },
       { id: "ada", backend: scriptedBackend([newAnswer("B"), fail("bad_request")], { model: "m2" }) },
     ],
-    tracing,
+    ...(tracing !== undefined && { tracing }),
   });
 }
 
-async function traced(options: RunOptions = {}, tracing: TracingOptions = {}, execute?: () => unknown): Promise<readonly ReadableSpan[]> {
+async function traced(
+  options: RunOptions = {},
+  tracing: TracingOptions = {},
+  execute?: ToolOptions<JsonSchema>["execute"],
+): Promise<readonly ReadableSpan[]> {
   const { tracerProvider, spans } = sdk();
   await using orchestrator = duo({ tracerProvider, ...tracing }, execute);
   await orchestrator.run("The task", options).result;
@@ -165,6 +169,19 @@ describe("the spans of a run", () => {
       return "found";
     });
     expect(active).toBe(idOf(named(spans, "execute_tool look_up")[0]));
+  });
+
+  it("are told to tools, to send on; where nothing is traced, the caller's are", async () => {
+    const told: unknown[] = [];
+    const look = (_: unknown, context: ToolContext) => {
+      told.push(context.trace);
+      return "found";
+    };
+    const spans = await traced({ trace: CALLER }, {}, look);
+    const own = idOf(named(spans, "execute_tool look_up")[0]);
+    await using untraced = duo(undefined, look);
+    await untraced.run("The task", { trace: CALLER }).result;
+    expect(told).toEqual([{ traceparent: `00-${TRACE_ID}-${own}-01`, tracestate: "vendor=1" }, CALLER]);
   });
 });
 

@@ -1,15 +1,7 @@
-import { chatBodyParams, checkChatParams } from "../../api-params-handler/chat-completions.js";
 import type { Backend, BackendCapabilities, BackendChunk, BackendRequest, CallOptions, ModelInfo, StreamOptions } from "../backend.js";
 import { LazyWire } from "../lazy-wire.js";
 import { modelLimits } from "../model-limits.js";
-import { readersOf } from "../presets.js";
 import { type ChatCompletionsConfig, type ResolvedChatConfig, resolveChatConfig } from "./config.js";
-
-/** How the effort is asked for where nobody names one. */
-function effortParams({ preset, defaultEffort }: ResolvedChatConfig): Record<string, unknown> {
-  if (!defaultEffort) return {};
-  return preset.effort && defaultEffort !== "max" ? preset.effort(defaultEffort) : { reasoning_effort: defaultEffort };
-}
 
 /** One model step over chat completions: OpenAI's own, and every server that speaks it (see `presets.ts`). */
 export class ChatCompletionsBackend implements Backend {
@@ -20,7 +12,6 @@ export class ChatCompletionsBackend implements Backend {
     const { openChat } = await import("./wire.js");
     return openChat({
       config: this.config,
-      params: (request, warnings) => this.params(request, warnings),
       onModel: (model) => {
         this.found = model;
       },
@@ -70,18 +61,5 @@ export class ChatCompletionsBackend implements Backend {
   /** Ends what is under way. */
   close(): Promise<void> {
     return this.wire.close();
-  }
-
-  private params(request: BackendRequest, warnings: string[]): Record<string, unknown> {
-    const { type, preset, params, rule, model } = this.config;
-    const server = { ...preset, type, readersOf };
-    const own = request.params ? checkChatParams(request.params, server, "request.params") : {};
-    const asked = effortParams(this.config);
-    // A null of the user's means: not even the default.
-    const said = [params, own].some((layer) => "reasoning_effort" in layer || Object.keys(asked).some((key) => key in layer));
-    const defaultEffort = said ? undefined : this.config.defaultEffort;
-    const body = chatBodyParams(params, request.settings, own, { ...server, rule, model, defaultEffort }, warnings);
-    if (said || "reasoning_effort" in body) return body;
-    return { ...asked, ...body };
   }
 }

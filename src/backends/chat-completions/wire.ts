@@ -12,6 +12,7 @@ import { untilAborted } from "../until-aborted.js";
 import { stepAborted } from "../wire-fetch.js";
 import type { ResolvedChatConfig } from "./config.js";
 import { readModels, servedModels } from "./models.js";
+import { requestParams } from "./request-params.js";
 import { chatReader } from "./stream.js";
 
 const NO_TOOLS: ReadonlySet<string> = new Set();
@@ -19,8 +20,6 @@ const NO_TOOLS: ReadonlySet<string> = new Set();
 /** What the backend gives its wire. */
 export interface ChatWireOptions {
   config: ResolvedChatConfig;
-  /** The parameters of one request. What is said about them goes into `warnings`. */
-  params(request: BackendRequest, warnings: string[]): Record<string, unknown>;
   /** Hears of the server's only model, which stands in for one that the config does not name. */
   onModel(model: ModelInfo): void;
 }
@@ -97,7 +96,7 @@ class ChatWire implements Wire {
 
   private body(request: BackendRequest, model: string, warnings: string[]): Record<string, unknown> {
     const { type, preset, baseUrl, openai } = this.config;
-    const { stream_options, parallel_tool_calls, ...params } = this.options.params(request, warnings);
+    const { stream_options, parallel_tool_calls, ...params } = requestParams(this.config, request, warnings);
     const chatTarget = { provider: type, endpoint: baseUrl, model, ...(preset.reasoningBack && { reasoningBack: true }) };
     const body: Record<string, unknown> = {
       ...params,

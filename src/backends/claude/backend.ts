@@ -1,4 +1,3 @@
-import { type ClaudeRequestParams, checkClaudeParams, claudeRequestParams } from "../../api-params-handler/claude.js";
 import type {
   Backend,
   BackendCapabilities,
@@ -19,7 +18,7 @@ export class ClaudeBackend implements Backend {
   private readonly config: ResolvedClaudeConfig;
   private readonly wire = new LazyWire(async () => {
     const { openClaude } = await import("./wire.js");
-    return openClaude({ config: this.config, params: (request) => this.params(request) });
+    return openClaude(this.config);
   });
 
   /** Throws a `ConfigError` for a key, a parameter or a base URL that cannot work. A missing key shows at the first request. */
@@ -68,11 +67,5 @@ export class ClaudeBackend implements Backend {
   /** Ends what is under way. */
   close(): Promise<void> {
     return this.wire.close();
-  }
-
-  private params(request: BackendRequest): ClaudeRequestParams {
-    const { model, rules, apiVersion, serverTools, params } = this.config;
-    const own = request.params ? checkClaudeParams(request.params, apiVersion, "request.params") : {};
-    return claudeRequestParams(params, request.settings, own, { model, rules, apiVersion, serverTools });
   }
 }

@@ -1,10 +1,12 @@
 import type Anthropic from "@anthropic-ai/sdk";
-import type { ClaudeRequestParams } from "../../api-params-handler/claude.js";
+import { checkClaudeParams } from "../../api-params-handler/claude.js";
+import { type ClaudeRequestParams, claudeRequestParams } from "../../api-params-handler/claude-request.js";
 import { BackendError } from "../../errors.js";
-import { type ClaudeProviderData, type ClaudeTarget, toClaudeMessages, toClaudeToolChoice, toClaudeTools } from "../../formatter/claude.js";
+import { type ClaudeTarget, toClaudeMessages, toClaudeToolChoice, toClaudeTools } from "../../formatter/claude.js";
 import type { AssistantMessage, ToolChoice } from "../../formatter/messages.js";
 import type { Usage } from "../../token-manager/usage.js";
 import type { BackendChunk, BackendRequest, CallOptions, CompactionResult, ModelInfo, StreamOptions } from "../backend.js";
+import { compactionError, withUsage } from "../compaction-error.js";
 import { withoutEnvHeaders } from "../env-headers.js";
 import { type WireOrigin, wireError } from "../errors.js";
 import type { Wire } from "../lazy-wire.js";
@@ -12,8 +14,9 @@ import { OpenRequests } from "../open-requests.js";
 import type { OpenedReply } from "../read-reply.js";
 import { traceHeaders } from "../request-parts.js";
 import { openTransport, type Transport } from "../transport.js";
-import { wireFetch } from "../wire-fetch.js";
+import { stepAborted, wireFetch } from "../wire-fetch.js";
 import { markCachePoints } from "./cache-points.js";
+import { carryingCompaction, noSummary, summaryMessage, summaryRequest, userFirst } from "./compaction.js";
 import type { ResolvedClaudeConfig } from "./config.js";
 import { loadAnthropic } from "./sdk.js";
 import { claudeReader } from "./stream.js";
@@ -21,16 +24,9 @@ import { claudeReader } from "./stream.js";
 /** The longest a timer of Node can run; our own timeouts end a step long before. */
 const NEVER = 2 ** 31 - 1;
 
-/** What the backend gives its wire. */
-export interface ClaudeWireOptions {
-  config: ResolvedClaudeConfig;
-  /** The parameters of one request. */
-  params(request: BackendRequest): ClaudeRequestParams;
-}
-
 /** Throws a `BackendError` `missing_key` or `missing_sdk`. */
-export async function openClaude(options: ClaudeWireOptions): Promise<ClaudeWire> {
-  const { type, apiKey, apiVersion, baseUrl, label, keyEnv, headers, anthropic, longWaits, fetch } = options.config;
+export async function openClaude(config: ResolvedClaudeConfig): Promise<ClaudeWire> {
+  const { type, apiKey, apiVersion, baseUrl, label, keyEnv, headers, anthropic, longWaits, fetch } = config;
   if (apiKey === undefined) {
     const message = `${label} needs a key. Set ${keyEnv.map((name) => `${name}, or `).join("")}\`apiKey\` of the backend.`;
     throw new BackendError("missing_key", message, { provider: type });
@@ -54,7 +50,7 @@ export async function openClaude(options: ClaudeWireOptions): Promise<ClaudeWire
       ...headers,
     },
   });
-  return new ClaudeWire(options, client, transport);
+  return new ClaudeWire(config, client, transport);
 }
 
 /** A request as it leaves. */
@@ -66,14 +62,12 @@ interface Prepared {
 
 export class ClaudeWire implements Wire {
   private readonly config: ResolvedClaudeConfig;
-  private readonly options: ClaudeWireOptions;
   private readonly client: Anthropic;
   private readonly transport: Transport;
   private readonly requests = new OpenRequests(() => this.origin);
 
-  constructor(options: ClaudeWireOptions, client: Anthropic, transport: Transport) {
-    this.config = options.config;
-    this.options = options;
+  constructor(config: ResolvedClaudeConfig, client: Anthropic, transport: Transport) {
+    this.config = config;
     this.client = client;
     this.transport = transport;
   }
@@ -96,30 +90,30 @@ export class ClaudeWire implements Wire {
   }
 
   async compact(request: BackendRequest, options: CallOptions): Promise<CompactionResult> {
+    const { type, label, model, rules } = this.config;
+    if (!rules.compacts) {
+      throw new BackendError("unsupported", `${label} does not compact conversations with "${model}".`, { provider: type });
+    }
     const prepare = () => {
-      const { body, headers, warnings } = this.prepare({ ...request, toolChoice: "auto" });
-      const { context_management, ...rest } = body;
-      const betas = [headers["anthropic-beta"], "compact-2026-09-04"].filter(Boolean).join(",");
-      return { body: { ...rest, compaction: { type: "summarize" } }, headers: { ...headers, "anthropic-beta": betas }, warnings };
+      const prepared = this.prepare({ ...request, toolChoice: "auto" });
+      return { ...prepared, ...summaryRequest(prepared, rules.maxOutput) };
     };
     let usage: Usage | undefined;
     let message: AssistantMessage | undefined;
-    let compacted = false;
-    for await (const chunk of this.run(prepare, options)) {
-      if (chunk.type === "usage") usage = chunk.usage;
-      if (chunk.type === "message" && chunk.message.role === "assistant") message = chunk.message;
-      if (chunk.type === "compaction") compacted = true;
+    let raw: string | undefined;
+    try {
+      for await (const chunk of this.run(prepare, options)) {
+        if (chunk.type === "usage") usage = chunk.usage;
+        if (chunk.type === "message" && chunk.message.role === "assistant") message = chunk.message;
+        if (chunk.type === "finish") raw = chunk.raw;
+      }
+      if (options.signal?.aborted) throw stepAborted(type, options.signal);
+      const summary = summaryMessage(message);
+      if (!summary) throw noSummary(raw, label, type);
+      return { messages: [summary], ...(usage && { usage }) };
+    } catch (error) {
+      throw withUsage(compactionError(error, label), usage);
     }
-    if (!message || !compacted) {
-      throw new BackendError(
-        "unsupported",
-        `${this.config.label} returned no compaction of the conversation with "${this.config.model}".`,
-        {
-          provider: this.config.type,
-        },
-      );
-    }
-    return { messages: [withSummary(message)], ...(usage && { usage }) };
   }
 
   async listModels(options: CallOptions): Promise<ModelInfo[]> {
@@ -162,28 +156,25 @@ export class ClaudeWire implements Wire {
 
   private prepare(request: BackendRequest): Prepared {
     const { model, promptCaching } = this.config;
-    const params = this.options.params(request);
+    const params = requestParams(this.config, request);
     const { warnings } = params;
     const system = [...params.system, ...(request.system?.trim() ? [{ type: "text", text: request.system }] : [])];
     const tools = [...toClaudeTools(request.tools ?? []), ...params.tools];
-    const messages = toClaudeMessages(request.messages, this.target);
+    const messages = userFirst(toClaudeMessages(request.messages, this.target));
     const caching = params.body.cache_control ? false : promptCaching;
     const marked = markCachePoints({ system, tools, messages }, caching);
     const choice = tools.length > 0 ? this.toolChoice(request.toolChoice, thinkingType(params.body.thinking), warnings) : undefined;
     const toolChoice = tools.length > 0 ? toClaudeToolChoice(choice, params.disableParallelToolUse) : undefined;
-    return {
-      body: {
-        ...params.body,
-        model,
-        ...(marked.system.length > 0 && { system: marked.system }),
-        messages: marked.messages,
-        ...(tools.length > 0 && { tools: marked.tools }),
-        ...(toolChoice && { tool_choice: toolChoice }),
-        stream: true,
-      },
-      headers: params.headers,
-      warnings,
+    const body = {
+      ...params.body,
+      model,
+      ...(marked.system.length > 0 && { system: marked.system }),
+      messages: marked.messages,
+      ...(tools.length > 0 && { tools: marked.tools }),
+      ...(toolChoice && { tool_choice: toolChoice }),
+      stream: true,
     };
+    return { ...carryingCompaction({ body, headers: params.headers }, warnings), warnings };
   }
 
   /** What the model is made to call, if it can be made to. */
@@ -203,16 +194,6 @@ export class ClaudeWire implements Wire {
     const { type, label, baseUrl, keyEnv, apiKey } = this.config;
     return { provider: type, label, baseUrl, model: this.config.model, keyEnv, apiKey };
   }
-}
-
-/** The summary as text, too: all that is left of the conversation for another model, which the provider's own part is not sent to. */
-function withSummary(message: AssistantMessage): AssistantMessage {
-  if (typeof message.content === "string") return message;
-  const texts = message.content.flatMap((part) => {
-    const blocks = part.type === "provider" ? (part.data as ClaudeProviderData).content : [];
-    return blocks.flatMap((block) => (block.type === "compaction" && typeof block.content === "string" ? [block.content] : []));
-  });
-  return { ...message, content: [...texts.map((text) => ({ type: "text" as const, text })), ...message.content] };
 }
 
 interface ModelPage {
@@ -235,4 +216,12 @@ function callOptions(signal: AbortSignal) {
 
 function thinkingType(thinking: unknown): string | undefined {
   return (thinking as { type?: string } | null | undefined)?.type;
+}
+
+function requestParams(
+  { model, rules, apiVersion, serverTools, params }: ResolvedClaudeConfig,
+  request: BackendRequest,
+): ClaudeRequestParams {
+  const own = request.params ? checkClaudeParams(request.params, apiVersion, "request.params") : {};
+  return claudeRequestParams(params, request.settings, own, { model, rules, apiVersion, serverTools });
 }

@@ -1,4 +1,3 @@
-import { checkGeminiParams, geminiRequestParams } from "../../api-params-handler/gemini.js";
 import type { Backend, BackendCapabilities, BackendChunk, BackendRequest, CallOptions, ModelInfo, StreamOptions } from "../backend.js";
 import { LazyWire } from "../lazy-wire.js";
 import { type GeminiConfig, type ResolvedGeminiConfig, resolveGeminiConfig } from "./config.js";
@@ -9,7 +8,7 @@ export class GeminiBackend implements Backend {
   private readonly config: ResolvedGeminiConfig;
   private readonly wire = new LazyWire(async () => {
     const { openGemini } = await import("./wire.js");
-    return openGemini({ config: this.config, params: (request, warnings) => this.params(request, warnings) });
+    return openGemini(this.config);
   });
 
   /** Throws a `ConfigError` for a key, a parameter or a base URL that cannot work. A missing key shows at the first request. */
@@ -54,10 +53,5 @@ export class GeminiBackend implements Backend {
   /** Ends what is under way. */
   close(): Promise<void> {
     return this.wire.close();
-  }
-
-  private params(request: BackendRequest, warnings: string[]): Record<string, unknown> {
-    const own = request.params ? checkGeminiParams(request.params, "request.params") : {};
-    return geminiRequestParams(this.config.params, request.settings, own, this.config.rule, warnings);
   }
 }

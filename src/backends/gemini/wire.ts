@@ -1,4 +1,6 @@
 import type { GoogleGenAI } from "@google/genai";
+import { checkGeminiParams } from "../../api-params-handler/gemini.js";
+import { geminiRequestParams } from "../../api-params-handler/gemini-request.js";
 import { BackendError } from "../../errors.js";
 import { continuationOf, type GeminiTarget, toGeminiContents, toGeminiToolChoice, toGeminiTools } from "../../formatter/gemini.js";
 import type { BackendChunk, BackendRequest, CallOptions, ModelInfo, StreamOptions } from "../backend.js";
@@ -15,16 +17,9 @@ import { fetchWithBody, openStream } from "./exchange.js";
 import { loadGemini, newClient } from "./sdk.js";
 import { geminiReader } from "./stream.js";
 
-/** What the backend gives its wire. */
-export interface GeminiWireOptions {
-  config: ResolvedGeminiConfig;
-  /** The parameters of one request. What is said about them goes into `warnings`. */
-  params(request: BackendRequest, warnings: string[]): Record<string, unknown>;
-}
-
 /** Throws a `BackendError` `missing_key` or `missing_sdk`. */
-export async function openGemini(options: GeminiWireOptions): Promise<GeminiWire> {
-  const { apiKey, keyEnv, apiVersion, baseUrl, headers, longWaits, fetch: own } = options.config;
+export async function openGemini(config: ResolvedGeminiConfig): Promise<GeminiWire> {
+  const { apiKey, keyEnv, apiVersion, baseUrl, headers, longWaits, fetch: own } = config;
   if (apiKey === undefined) {
     const message = `Gemini at ${baseUrl} needs a key. Set ${keyEnv.join(" or ")}, or \`apiKey\` of the backend.`;
     throw new BackendError("missing_key", message, { provider: "gemini" });
@@ -33,7 +28,7 @@ export async function openGemini(options: GeminiWireOptions): Promise<GeminiWire
   const transport = await openTransport({ fetch: own, longWaits });
   const fetch = wireFetch(transport.fetch);
   const client = newClient(sdk, { apiKey, apiVersion, vertexai: false, httpOptions: { baseUrl, apiVersion, headers, fetch } });
-  return new GeminiWire(options, client, { fetch, close: transport.close });
+  return new GeminiWire(config, client, { fetch, close: transport.close });
 }
 
 /** What goes into a request besides its contents. */
@@ -48,14 +43,12 @@ const PLACEHOLDER = "-";
 
 export class GeminiWire implements Wire {
   private readonly config: ResolvedGeminiConfig;
-  private readonly options: GeminiWireOptions;
   private readonly client: GoogleGenAI;
   private readonly transport: Transport;
   private readonly requests = new OpenRequests(() => this.origin, geminiError);
 
-  constructor(options: GeminiWireOptions, client: GoogleGenAI, transport: Transport) {
-    this.config = options.config;
-    this.options = options;
+  constructor(config: ResolvedGeminiConfig, client: GoogleGenAI, transport: Transport) {
+    this.config = config;
     this.client = client;
     this.transport = transport;
   }
@@ -131,7 +124,7 @@ export class GeminiWire implements Wire {
 
   private plan(request: BackendRequest, warnings: string[]): Plan {
     const { model, baseUrl, rule, builtins } = this.config;
-    const { retrievalConfig, extraBody = {}, ...config } = this.options.params(request, warnings);
+    const { retrievalConfig, extraBody = {}, ...config } = requestParams(this.config, request, warnings);
     const target: GeminiTarget = { provider: "gemini", endpoint: baseUrl, model, ...(rule.signatures && { signatures: true }) };
     const token = continuationOf(request.messages, target);
     const messages = token === undefined ? request.messages : request.messages.slice(0, -1);
@@ -160,4 +153,10 @@ export class GeminiWire implements Wire {
     const { baseUrl, model, keyEnv, apiKey } = this.config;
     return { provider: "gemini", label: "Gemini", baseUrl, model, keyEnv, apiKey };
   }
+}
+
+/** The parameters of one request. What is said about them goes into `warnings`. */
+function requestParams({ params, rule }: ResolvedGeminiConfig, request: BackendRequest, warnings: string[]): Record<string, unknown> {
+  const own = request.params ? checkGeminiParams(request.params, "request.params") : {};
+  return geminiRequestParams(params, request.settings, own, rule, warnings);
 }

@@ -1,4 +1,3 @@
-import { checkResponsesParams, responsesBodyParams } from "../../api-params-handler/openai-responses.js";
 import { ConfigError } from "../../errors.js";
 import type {
   Backend,
@@ -27,7 +26,7 @@ export class OpenAIResponsesBackend implements Backend {
   private readonly config: ResolvedResponsesConfig;
   private readonly wire = new LazyWire(async () => {
     const { openResponses } = await import("./wire.js");
-    return openResponses({ config: this.config, params: (request, warnings) => this.params(request, warnings) });
+    return openResponses(this.config);
   });
 
   /** Throws a `ConfigError` for a key, a parameter or a URL that cannot work. A missing key shows at the first request. */
@@ -70,12 +69,6 @@ export class OpenAIResponsesBackend implements Backend {
   /** Ends what is under way and deletes uploaded files. */
   close(): Promise<void> {
     return this.wire.close();
-  }
-
-  private params(request: BackendRequest, warnings: string[]): Record<string, unknown> {
-    const { type, model, rule, params } = this.config;
-    const own = request.params ? checkResponsesParams(request.params, type, "request.params") : {};
-    return responsesBodyParams(params, request.settings, own, { type, model, rule }, warnings);
   }
 }
 

@@ -95,7 +95,6 @@ export class OutputItems {
       this.complete(open, "arguments", textOf(item.type === "function_call" ? item.arguments : item.input), out);
     } else if (item.type === "message") this.finishMessage(open, item, out);
     else if (item.type === "reasoning") this.finishReasoning(open, item, out);
-    else if (item.type === "compaction") out.push({ type: "compaction", method: "provider" });
     else if (isBuiltinCall(item)) {
       if (!open.announced) out.push(builtinStarted(item, this.idOf(open)));
       open.announced = true;

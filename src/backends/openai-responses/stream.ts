@@ -162,6 +162,10 @@ export function responsesReader(context: ResponsesReply): ReplyReader {
 
   function end(out: BackendChunk[]): void {
     if (!ended) throw truncated(context.provider);
+    for (const { type } of items.toSendBack()) {
+      const tokensBefore = ended.usage?.input_tokens;
+      if (type === "compaction") out.push({ type, method: "provider", ...(tokensBefore != null && { tokensBefore }) });
+    }
     if (ended.usage)
       out.push({ type: "usage", usage: toResponsesUsage(ended.usage, ended.output?.length ? ended.output : items.toSendBack()) });
     const sound = audioOf(audio);

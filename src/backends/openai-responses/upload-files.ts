@@ -1,6 +1,5 @@
-import { basename, extname } from "node:path";
 import { ConfigError } from "../../errors.js";
-import type { FilePart, Message, UserPart } from "../../formatter/messages.js";
+import { extensionOf, isUrl } from "../attach.js";
 
 /** A file by its path (`~` is the home folder) or URL. Exactly one key. */
 export type UploadFile = { imagePath: string } | { audioPath: string } | { filePath: string };
@@ -28,28 +27,4 @@ export function checkUploads(files: readonly UploadFile[]): void {
       throw new ConfigError("unsupported", `"${path}" must be a wav or mp3.`, { path: at });
     }
   }
-}
-
-/** The messages with the parts at the end of the first that is the user's. */
-export function attach(messages: readonly Message[], parts: readonly FilePart[]): Message[] {
-  if (parts.length === 0) return [...messages];
-  const first = messages.findIndex((message) => message.role === "user");
-  if (first < 0) return [{ role: "user", content: [...parts] }, ...messages];
-  return messages.map((message, i) => {
-    if (i !== first || message.role !== "user") return message;
-    const content: UserPart[] = typeof message.content === "string" ? [{ type: "text", text: message.content }] : message.content;
-    return { role: "user", content: [...content, ...parts] };
-  });
-}
-
-export function isUrl(path: string): boolean {
-  return /^https?:\/\//i.test(path);
-}
-
-export function nameOf(path: string): string {
-  return basename(isUrl(path) ? new URL(path).pathname : path);
-}
-
-export function extensionOf(path: string): string {
-  return extname(nameOf(path)).toLowerCase();
 }

@@ -4,8 +4,9 @@ import { MEDIA_TYPES } from "../../formatter/file-data.js";
 import { readLocalFile } from "../../formatter/file-part.js";
 import type { FilePart } from "../../formatter/messages.js";
 import type { ResponseItem } from "../../formatter/openai-responses.js";
+import { extensionOf, isUrl, nameOf } from "../attach.js";
 import type { OpenAIConnection } from "../openai-client.js";
-import { extensionOf, isUrl, nameOf, type UploadFile } from "./upload-files.js";
+import type { UploadFile } from "./upload-files.js";
 
 /** Bytes: pictures and sounds travel inside a request, documents do not. */
 const INLINE_LIMIT = 64 * 2 ** 20;

@@ -1,4 +1,6 @@
 import type OpenAI from "openai";
+import { checkResponsesParams } from "../../api-params-handler/openai-responses.js";
+import { responsesBodyParams } from "../../api-params-handler/openai-responses-request.js";
 import { BackendError } from "../../errors.js";
 import {
   fromResponsesItems,
@@ -8,8 +10,11 @@ import {
   toResponsesToolChoice,
   toResponsesTools,
 } from "../../formatter/openai-responses.js";
+import type { Usage } from "../../token-manager/usage.js";
+import { attach } from "../attach.js";
 import type { BackendChunk, BackendRequest, CallOptions, CompactionResult, ModelInfo, StreamOptions } from "../backend.js";
 import { readModels } from "../chat-completions/models.js";
+import { compactionError, withUsage } from "../compaction-error.js";
 import { type WireOrigin, wireError } from "../errors.js";
 import type { Wire } from "../lazy-wire.js";
 import { OpenRequests } from "../open-requests.js";
@@ -21,33 +26,23 @@ import { stepAborted } from "../wire-fetch.js";
 import type { ResolvedResponsesConfig } from "./config.js";
 import { responsesReader } from "./stream.js";
 import { type Uploaded, upload } from "./upload.js";
-import { attach } from "./upload-files.js";
 import { type RawResponsesUsage, toResponsesUsage } from "./usage.js";
 
-/** What the backend gives its wire. */
-export interface ResponsesWireOptions {
-  config: ResolvedResponsesConfig;
-  /** The parameters of one request. What is said about them goes into `warnings`. */
-  params(request: BackendRequest, warnings: string[]): Record<string, unknown>;
-}
-
 /** Throws a `BackendError` `missing_key` or `missing_sdk`. */
-export async function openResponses(options: ResponsesWireOptions): Promise<ResponsesWire> {
-  const { apiKey, headers, query, longWaits, fetch } = options.config;
-  const origin = originOf(options.config);
-  return new ResponsesWire(options, await connectOpenAI({ origin, apiKey, headers, longWaits, fetch, ...(query && { query }) }));
+export async function openResponses(config: ResolvedResponsesConfig): Promise<ResponsesWire> {
+  const { apiKey, headers, query, longWaits, fetch } = config;
+  const origin = originOf(config);
+  return new ResponsesWire(config, await connectOpenAI({ origin, apiKey, headers, longWaits, fetch, ...(query && { query }) }));
 }
 
 export class ResponsesWire implements Wire {
   private readonly config: ResolvedResponsesConfig;
-  private readonly options: ResponsesWireOptions;
   private readonly connection: OpenAIConnection;
   private readonly requests = new OpenRequests(() => originOf(this.config));
   private uploads: { result: Promise<Uploaded>; abort: AbortController } | undefined;
 
-  constructor(options: ResponsesWireOptions, connection: OpenAIConnection) {
-    this.config = options.config;
-    this.options = options;
+  constructor(config: ResolvedResponsesConfig, connection: OpenAIConnection) {
+    this.config = config;
     this.connection = connection;
   }
 
@@ -66,15 +61,22 @@ export class ResponsesWire implements Wire {
   }
 
   async compact(request: BackendRequest, options: CallOptions): Promise<CompactionResult> {
-    const body = (await this.requests.call(options.signal, async (signal) => {
-      const core = this.core(request, await this.uploaded(signal), []);
-      return this.connection.client.responses.compact(only(core, COMPACTED) as never, { maxRetries: 0, signal });
-    })) as unknown as { output?: ResponseItem[]; usage?: RawResponsesUsage };
-    if (!Array.isArray(body.output)) {
-      throw new BackendError("unsupported", `${this.config.label} did not compact the conversation.`, { provider: this.config.type });
+    const { type, label } = this.config;
+    let usage: Usage | undefined;
+    try {
+      const body = (await this.requests.call(options.signal, (signal) => {
+        // Files are attached to what is left when that is sent.
+        const core = this.core(request, undefined, []);
+        return this.connection.client.responses.compact(only(core, COMPACTED) as never, { maxRetries: 0, signal });
+      })) as unknown as { output?: ResponseItem[]; usage?: RawResponsesUsage | null } | null;
+      if (body?.usage) usage = toResponsesUsage(body.usage);
+      if (!Array.isArray(body?.output) || !body.output.some((item) => item?.type === "compaction")) {
+        throw new BackendError("stream_error", `${label} answered without a compaction of the conversation.`, { provider: type });
+      }
+      return { messages: fromResponsesItems(body.output, this.target(false)), ...(usage && { usage }) };
+    } catch (error) {
+      throw withUsage(compactionError(error, label), usage);
     }
-    const messages = fromResponsesItems(body.output, this.target(false));
-    return { messages, ...(body.usage && { usage: toResponsesUsage(body.usage) }) };
   }
 
   async listModels(options: CallOptions): Promise<ModelInfo[]> {
@@ -132,7 +134,7 @@ export class ResponsesWire implements Wire {
   /** What a step, a count and a compaction have in common. */
   private core(request: BackendRequest, uploaded: Uploaded | undefined, warnings: string[]): Record<string, unknown> {
     const { model, rule, builtinTools } = this.config;
-    const { parallel_tool_calls, ...own } = this.options.params(request, warnings);
+    const { parallel_tool_calls, ...own } = requestParams(this.config, request, warnings);
     // Nothing is kept at the provider; what it needs again travels encrypted. A background reply has to be kept.
     const store = own.store ?? own.background === true;
     const body: Record<string, unknown> = { ...own, model, store };
@@ -181,8 +183,15 @@ function originOf({ type, label, baseUrl, model, keyEnv, apiKey }: ResolvedRespo
 }
 
 const COUNTED = ["model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "text", "truncation"];
-const COMPACTED = ["model", "input", "instructions", "prompt_cache_key", "service_tier"];
+const COMPACTED = ["model", "input", "instructions", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "service_tier"];
 
 function only(body: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(keys.flatMap((key) => (body[key] === undefined ? [] : [[key, body[key]]])));
+}
+
+/** The parameters of one request. What is said about them goes into `warnings`. */
+function requestParams(config: ResolvedResponsesConfig, request: BackendRequest, warnings: string[]): Record<string, unknown> {
+  const { type, model, rule, params } = config;
+  const own = request.params ? checkResponsesParams(request.params, type, "request.params") : {};
+  return responsesBodyParams(params, request.settings, own, { type, model, rule }, warnings);
 }

@@ -1,5 +1,6 @@
 import { ConfigError } from "../../errors.js";
 import { nearest } from "../../nearest-key.js";
+import { COMMAND_KEYS } from "../option-keys.js";
 import type { DockerOptions } from "./docker.js";
 import { checkNames } from "./environment.js";
 
@@ -51,7 +52,6 @@ const DEFAULTS: CommandSettings = {
   maxBackgroundJobs: 10,
   maxProcesses: 1_024,
 };
-const KNOWN = [...Object.keys(DEFAULTS), "allow", "deny"];
 const DOCKER_KNOWN = ["image", "network", "memory", "cpus", "user"];
 
 /**
@@ -60,7 +60,7 @@ const DOCKER_KNOWN = ["image", "network", "memory", "cpus", "user"];
  */
 export function commandSettings(options: CommandOptions, path = "commands"): CommandSettings {
   object(options, path);
-  knownKeys(options, KNOWN, path);
+  knownKeys(options, Object.keys(COMMAND_KEYS), path);
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const settings: CommandSettings = { ...DEFAULTS, ...given };
   const { executor, sandbox, network } = settings;

@@ -178,8 +178,8 @@ export function sendBack(ctx: Context, reviewer: number, feedback: string): void
 
 // ---- the end
 
-export function fail(ctx: Context, error: ErrorInfo): void {
-  end(ctx, "error");
+export function fail(ctx: Context, error: ErrorInfo, why: "error" | "budget" = "error"): void {
+  end(ctx, why);
   ctx.events.push({ type: "run-error", error, usage: { inputTokens: 0, outputTokens: 0 } });
 }
 
@@ -188,7 +188,7 @@ export function abort(ctx: Context, reason: string): void {
   ctx.events.push({ type: "run-abort", reason, usage: { inputTokens: 0, outputTokens: 0 } });
 }
 
-function end(ctx: Context, reason: "abort" | "error"): void {
+function end(ctx: Context, reason: "abort" | "error" | "budget"): void {
   stopAllTurns(ctx, reason);
   clearTimers(ctx, "");
   ctx.state.stage = "ended";
@@ -216,7 +216,7 @@ function noAnswer(state: CoreState, cause: string): ErrorInfo {
   const common = commonFailure(state);
   return {
     name: "MassGenError",
-    code: cause === "deadline" ? "deadline" : "no_answer",
+    code: cause === "deadline" ? "deadline" : cause === "budget" ? "budget_exceeded" : "no_answer",
     message: `${sentences.join(". ")}.`,
     ...(common !== undefined && { cause: common }),
   };

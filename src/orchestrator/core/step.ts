@@ -1,3 +1,4 @@
+import type { ErrorInfo } from "../../errors.js";
 import { abort, decide, fail, finishRun, presentationOver, startClock } from "./conclude.js";
 import type { Context } from "./context.js";
 import { agentOfTurn, copyState, indices, outstanding } from "./context.js";
@@ -66,7 +67,7 @@ function apply(ctx: Context, input: CoreInput): void {
     case "timer":
       return onTimer(ctx, input.timer);
     case "budget-spent":
-      return onBudget(ctx, input.agentId);
+      return onBudget(ctx, input.agentId, input.error);
     case "finish":
       return onFinish(ctx);
     case "abort":
@@ -138,10 +139,10 @@ function onVoteGrace(ctx: Context): void {
   }
 }
 
-function onBudget(ctx: Context, agentId: string | undefined): void {
+function onBudget(ctx: Context, agentId: string | undefined, error?: ErrorInfo): void {
   const { state } = ctx;
   if (state.stage === "ended") return;
-  if (agentId === undefined) return onRunBudget(ctx);
+  if (agentId === undefined) return error === undefined ? onRunBudget(ctx) : fail(ctx, error, "budget");
   for (const agent of indices(state, (_, index) => state.config.agents[index]!.agentId === agentId)) {
     putOut(ctx, agent, "budget");
     if (state.presenting?.agent === agent && !state.presenting.single) state.presenting = { ...state.presenting, reuse: true };
@@ -165,9 +166,9 @@ function onRunBudget(ctx: Context): void {
   }
 }
 
-function onSpent(ctx: Context, { run, agentId }: Spent): void {
+function onSpent(ctx: Context, { run, agentId, error }: Spent): void {
   if (agentId !== undefined) onBudget(ctx, agentId);
-  if (run) onBudget(ctx, undefined);
+  if (run) onBudget(ctx, undefined, error);
 }
 
 function onFinish(ctx: Context): void {

@@ -180,7 +180,7 @@ export type CoreInput = { time: number } & (
   | { type: "turn-failed"; turnId: string; error: ErrorInfo }
   | { type: "turn-stopped"; turnId: string }
   | { type: "timer"; timer: string }
-  | { type: "budget-spent"; agentId?: string }
+  | { type: "budget-spent"; agentId?: string; error?: ErrorInfo }
   | { type: "finish" }
   | { type: "abort"; reason: string }
   | { type: "broken"; error: ErrorInfo }
@@ -190,6 +190,8 @@ export type CoreInput = { time: number } & (
 export interface Spent {
   run: boolean;
   agentId?: string;
+  /** What the run ends with, where its spent budget does not leave it the best answer so far. */
+  error?: ErrorInfo;
 }
 
 /** A call of a workflow tool as the model made it. */

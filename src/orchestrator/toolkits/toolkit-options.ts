@@ -1,6 +1,5 @@
 import type { Agent } from "../../agent/agent.js";
-import type { CommandOptions } from "../../filesystem-manager/commands/options.js";
-import { WORKSPACE_KEYS } from "../../filesystem-manager/option-keys.js";
+import { COMMAND_KEYS, WORKSPACE_KEYS } from "../../filesystem-manager/option-keys.js";
 import type { ContextPath, WorkspaceOptions } from "../../filesystem-manager/options.js";
 import type { McpHttpServer, McpServersConfig, McpStdioServer } from "../../mcp/config.js";
 import type { MemoryOptions } from "../../tools/memory/index.js";
@@ -25,20 +24,6 @@ export interface ToolkitOptions {
 }
 
 // Keys are checked here; their values by whoever reads them, when a run first needs it.
-const COMMAND_KEYS: Record<keyof CommandOptions, true> = {
-  executor: true,
-  sandbox: true,
-  network: true,
-  env: true,
-  systemPaths: true,
-  allow: true,
-  deny: true,
-  timeoutMs: true,
-  maxTimeoutMs: true,
-  maxOutputBytes: true,
-  maxBackgroundJobs: true,
-  maxProcesses: true,
-};
 const CONTEXT_KEYS: Record<keyof ContextPath, true> = { path: true, permission: true, protectedPaths: true };
 const SERVER_KEYS: Record<keyof McpStdioServer | keyof McpHttpServer | "name", true> = {
   name: true,
@@ -49,6 +34,7 @@ const SERVER_KEYS: Record<keyof McpStdioServer | keyof McpHttpServer | "name", t
   cwd: true,
   url: true,
   headers: true,
+  authProvider: true,
   allowedTools: true,
   excludeTools: true,
   required: true,

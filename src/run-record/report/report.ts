@@ -11,7 +11,7 @@ import { headerSection, notesSection, votesSection } from "./verdict.js";
 
 export interface ReportInput extends Partial<Spending> {
   history: RunHistory;
-  /** What was asked, where it is known. */
+  /** What was asked. Default: the text of the message that the run was given. */
   question?: string | undefined;
 }
 
@@ -22,7 +22,8 @@ const HUES = [212, 24, 150, 330, 265, 48, 185, 0, 95, 300, 235, 72];
  * A run as one HTML page that needs nothing else: no network, no other file. Everything that models wrote is escaped, and the page's
  * own policy forbids every script but the one in it.
  */
-export function renderReport({ history, question, cost, costByAgent = {}, ledger = [] }: ReportInput): string {
+export function renderReport({ history, cost, costByAgent = {}, ledger = [], ...given }: ReportInput): string {
+  const question = given.question ?? history.input?.text;
   const spending: Spending = { cost, costByAgent, ledger };
   const hues = history.agents.map((_, i) => HUES[i % HUES.length] as number);
   const hash = createHash("sha256").update(SCRIPT).digest("base64");

@@ -1,5 +1,5 @@
 import { duration, oneLine, plural, preview } from "../../terminal-text.js";
-import type { RecordedTurn, RunHistory } from "../history.js";
+import type { RecordedNote, RecordedTurn, RunHistory } from "../history.js";
 import { type Html, html, nothing, percent } from "./html.js";
 
 /** Share of the width that a label of a mark takes on a usual screen: closer ones show it only when zoomed in. */
@@ -23,7 +23,7 @@ const ENDS: Record<string, string> = {
 
 interface Mark {
   time: number;
-  kind: "answer" | "vote" | "void" | "out";
+  kind: "answer" | "vote" | "void" | "out" | "budget";
   label: string;
   tip: string;
 }
@@ -40,6 +40,11 @@ export function timeline(history: RunHistory, hues: readonly number[]): Html {
     const shown = next === undefined || (next - time) / span > 0.03;
     return html`<div class="epoch" style="left:${at(time)}" title="${tip}">${shown && html`<span>${name}</span>`}</div>`;
   });
+  const budgets = history.notes.flatMap(({ agentId, budget, time, text }) =>
+    budget === undefined || agentId !== undefined
+      ? []
+      : html`<div class="epoch budget" style="left:${at(time)}" title="${text}"><span>${marked(budget)}</span></div>`,
+  );
   const rows = agents.map((agent, i) => {
     const turns = history.turns.filter(({ agentId }) => agentId === agent.agentId);
     const won = agent.agentId === history.winner;
@@ -50,11 +55,11 @@ export function timeline(history: RunHistory, hues: readonly number[]): Html {
   });
   return html`<section aria-labelledby="timeline-title" class="wide">
 <div class="bar-title"><h2 id="timeline-title">Timeline</h2>
-<div class="legend" aria-hidden="true"><span class="k draft">draft</span><span class="k evaluate">evaluate</span><span class="k present">present</span>${history.turns.some(({ phase }) => phase === "review") && html`<span class="k review">review</span>`}<span class="k cut">interrupted</span><span class="k failed">failed</span><span class="m">◆ answer</span><span class="m">▲ vote</span><span class="m">△ void vote</span><span class="m">▏tool</span></div>
+<div class="legend" aria-hidden="true"><span class="k draft">draft</span><span class="k evaluate">evaluate</span><span class="k present">present</span>${history.turns.some(({ phase }) => phase === "review") && html`<span class="k review">review</span>`}<span class="k cut">interrupted</span><span class="k failed">failed</span><span class="m">◆ answer</span><span class="m">▲ vote</span><span class="m">△ void vote</span><span class="m">▏tool</span>${history.notes.some(({ budget }) => budget !== undefined) && html`<span class="m">! budget</span>`}</div>
 <div class="zoom" hidden><button type="button" data-zoom="0.5" aria-label="Zoom out">−</button><button type="button" data-zoom="0" aria-label="Fit the whole run">fit</button><button type="button" data-zoom="2" aria-label="Zoom in">+</button></div></div>
 <div class="scroll" tabindex="0" role="group" aria-label="Timeline of the agents; zoom with + and −, scroll with the arrow keys">
 <div class="plot"><div class="row axis"><div class="who"></div><div class="lane">${axis(span)}</div></div>
-${rows}<div class="overlay" aria-hidden="true"><div class="lane">${epochs}</div></div></div></div>
+${rows}<div class="overlay" aria-hidden="true"><div class="lane">${epochs}${budgets}</div></div></div></div>
 <div class="tip" id="tip" role="status" hidden></div>
 </section>`;
 }
@@ -112,18 +117,28 @@ function marksOf(history: RunHistory, agentId: string, span: number, at: (time: 
     ...of(history.notes)
       .filter(({ type }) => type === "agent-out")
       .map(({ time, text }): Mark => ({ time, kind: "out", label: "out", tip: `${agentId} ${text}` })),
+    ...of(history.notes).flatMap(({ time, text, budget }): Mark[] =>
+      budget === undefined ? [] : [{ time, kind: "budget", label: marked(budget), tip: `${agentId}: ${text}` }],
+    ),
   ].sort((a, b) => a.time - b.time);
-  const icons = { answer: "◆", vote: "▲", void: "△", out: "✕" };
+  const icons = { answer: "◆", vote: "▲", void: "△", out: "✕", budget: "!" };
   let free = Number.NEGATIVE_INFINITY;
   return marks.map(({ time, kind, label, tip }, i) => {
-    const next = marks[i + 1]?.time ?? Number.POSITIVE_INFINITY;
+    const tag = (name: string) =>
+      html`<span class="mark ${kind}${name}" style="left:${at(time)}" title="${tip}">${icons[kind]}<em>${label}</em></span>`;
+    // Those of budgets have a line of their own.
+    if (kind === "budget") return tag(" tight");
+    const next = marks.slice(i + 1).find((mark) => mark.kind !== "budget")?.time ?? Number.POSITIVE_INFINITY;
     // Near the end the label goes to the left of its mark.
     const late = (time - history.start) / span > 1 - LABEL_ROOM * 1.2;
     const room = late ? time - LABEL_ROOM * span >= free : time >= free && (next - time) / span > LABEL_ROOM;
     free = room && !late ? time + LABEL_ROOM * span : Math.max(free, time);
-    return html`<span class="mark ${kind}${room ? "" : " tight"}${late ? " late" : ""}" style="left:${at(time)}" title="${tip}">${icons[kind]}<em>${label}</em></span>`;
+    return tag(`${room ? "" : " tight"}${late ? " late" : ""}`);
   });
 }
+
+/** The part of a budget that has been reached. */
+const marked = ({ at }: NonNullable<RecordedNote["budget"]>): string => `${Math.round(at * 100)} %`;
 
 /** Round numbers of seconds, minutes or hours, at most ten of them. */
 function axis(span: number): Html[] {

@@ -27,10 +27,19 @@ export function headerSection(history: RunHistory, question: string | undefined,
   if (history.attempt > 1) figures.push(["attempts", String(history.attempt)]);
   const long = (question?.length ?? 0) > 320;
   return html`<header class="top"><p class="eyebrow">massgen · run <code>${history.runId}</code>${when !== "" && html` · <time datetime="${day.toISOString()}">${when}</time>`}</p>
-<h1 dir="auto" class="${long ? "long" : ""}" ${long && { html: 'tabindex="0"' }}>${question ?? "(the question is not in this record)"}</h1>
+<h1 dir="auto" class="${long ? "long" : ""}" ${long && { html: 'tabindex="0"' }}>${question ?? "(the question is not in this record)"}</h1>${attached(history)}
 ${verdict(history, hues)}
 <dl class="figures">${figures.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></header>`;
 }
+
+/** What was given with the question. */
+function attached({ input }: RunHistory): Html {
+  const files = (input?.files ?? []).map(({ mediaType, bytes }) => (bytes === undefined ? mediaType : `${mediaType} (${size(bytes)})`));
+  return files.length === 0 ? nothing : html`<p class="fine">with ${files.join(", ")}</p>`;
+}
+
+const size = (bytes: number): string =>
+  bytes < 1000 ? plural(bytes, "byte") : bytes < 1e6 ? `${(bytes / 1000).toFixed(1)} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
 
 function verdict(history: RunHistory, hues: readonly number[]): Html {
   const { winner, label, outcome } = history;

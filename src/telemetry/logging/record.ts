@@ -1,4 +1,5 @@
 import type { CoordinationEvent } from "../../orchestrator/events.js";
+import { dollars } from "../../terminal-text.js";
 import type { Component, LogLevel } from "../levels.js";
 
 /** Which part of a run an event is about. */
@@ -24,6 +25,7 @@ const COMPONENT_OF: Readonly<Record<string, Component>> = {
   "reasoning-delta": "model",
   "answer-delta": "model",
   "input-request": "run",
+  usage: "run",
   "tool-call": "tool",
   "tool-result": "tool",
 };
@@ -150,6 +152,8 @@ export function messageOf(event: CoordinationEvent): string {
       return `${event.toolName} ${event.isError ? "failed" : "returned"}`;
     case "warning":
       return `${event.code}: ${event.message}`;
+    case "usage":
+      return `spent so far: ${event.usage.inputTokens + event.usage.outputTokens} tokens${event.cost.usd === null ? "" : `, ${dollars(event.cost)}`}`;
     case "answer":
       return `${event.agentId} answered ${event.label}`;
     case "vote":

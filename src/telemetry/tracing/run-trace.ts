@@ -90,9 +90,10 @@ export class RunTrace {
   }
 
   /** Runs a tool inside the span of its call. */
-  inTool<T>(turnId: string, toolCallId: string, work: () => T): T {
+  inTool<T>(turnId: string, toolCallId: string, work: (trace: TraceContext | undefined) => T): T {
     const open = this.#tools.get(toolKey(turnId, toolCallId));
-    return open === undefined ? work() : this.#tracing.api.context.with(open.context, work);
+    if (open === undefined) return work(undefined);
+    return this.#tracing.api.context.with(open.context, () => work(this.#traceContext(open.span)));
   }
 
   /** The innermost span that an event belongs to. */

@@ -15,8 +15,11 @@ interface Turn {
   at: number;
 }
 
-/** What the Messages API would say of a conversation, or undefined. Consecutive messages of one role count as one. */
-export function checkAnthropicMessages(messages: unknown): Refusal | undefined {
+/**
+ * What the Messages API would say of a conversation, or undefined. Consecutive messages of one role count as one. `betas`: as the
+ * header names them.
+ */
+export function checkAnthropicMessages(messages: unknown, betas: string): Refusal | undefined {
   if (messages === undefined) return badRequest("messages: Field required");
   if (!Array.isArray(messages)) return badRequest("messages: Input should be a valid list");
   if (messages.length === 0) return badRequest("messages: at least one message is required");
@@ -38,14 +41,44 @@ export function checkAnthropicMessages(messages: unknown): Refusal | undefined {
     }
     const blocks = Array.isArray(content) ? content : [{ type: "text", text: content }];
     for (const [j, block] of blocks.entries()) {
-      const wrong = checkBlock(block, role, `messages.${i}.content.${j}`);
+      const wrong = checkBlock(block, role, `messages.${i}.content.${j}`, betas);
       if (wrong) return wrong;
     }
     const last = turns.at(-1);
     if (last?.role === role) last.blocks.push(...blocks);
     else turns.push({ role, blocks: [...blocks], at: i });
   }
-  return checkCalls(turns) ?? checkEnd(turns);
+  return checkCompactions(turns) ?? checkCalls(turns) ?? checkEnd(turns);
+}
+
+/** A signed block stands for what was before it, so it comes first and alone; what is before one of a threshold is ignored. */
+function checkCompactions(turns: readonly Turn[]): Refusal | undefined {
+  const blocks = turns.flatMap((turn) => turn.blocks);
+  const filled = blocks.filter((block) => block.type === "compaction" && block.content != null);
+  const signed = filled.filter((block) => block.signature != null);
+  if (signed.length === 0) return undefined;
+  if (filled.length > 1) {
+    return refused("compaction_block_ambiguous", "messages: more than one `compaction` block with content. Send only the newest.");
+  }
+  return blocks[0] === signed[0]
+    ? undefined
+    : refused("compaction_block_misplaced", "messages: the `compaction` block must be the first content block of the first message.");
+}
+
+/** A refusal whose `error_code` names what is wrong with a compaction. */
+function refused(code: string, message: string): Refusal {
+  return { ...badRequest(message), code };
+}
+
+/** The messages from the last compaction on, which are all that the API reads; the block itself comes first. */
+export function fromCompaction(messages: readonly Json[]): Json[] {
+  for (let i = messages.length - 1; i >= 0; i--) {
+    const { role, content } = messages[i] as Json;
+    if (!Array.isArray(content)) continue;
+    const at = content.findLastIndex((block: Json) => block.type === "compaction" && block.content != null);
+    if (at >= 0) return [{ role, content: content.slice(at) }, ...messages.slice(i + 1)];
+  }
+  return [...messages];
 }
 
 /** Text that the API takes: not empty, and not white space alone. */
@@ -55,9 +88,12 @@ export function checkText(text: unknown, at: string, part = "messages"): Refusal
   return text.trim() === "" ? badRequest(`${part}: text content blocks must contain non-whitespace text`) : undefined;
 }
 
-function checkBlock(block: unknown, role: string, at: string): Refusal | undefined {
+function checkBlock(block: unknown, role: string, at: string, betas: string): Refusal | undefined {
   const type = isObject(block) ? block.type : undefined;
-  const allowed = role === "user" ? USER_BLOCKS : ASSISTANT_BLOCKS;
+  const compacts = isObject(block) && block.signature != null ? /compact-2026-09-04/ : /compact-/;
+  const known = role === "user" ? [...USER_BLOCKS, "compaction"] : [...ASSISTANT_BLOCKS];
+  // The API knows the block only with its beta.
+  const allowed = new Set(known.filter((tag) => tag !== "compaction" || compacts.test(betas)));
   const server = role === "assistant" && typeof type === "string" && /_tool_(use|result)$/.test(type);
   if (!isObject(block) || typeof type !== "string" || !(allowed.has(type) || server)) {
     const tags = [...allowed].map((tag) => `'${tag}'`).join(", ");
@@ -80,16 +116,30 @@ function checkBlock(block: unknown, role: string, at: string): Refusal | undefin
       return block.signature === thoughtSignature(String(block.thinking))
         ? undefined
         : badRequest(`${at}: Invalid \`signature\` in \`thinking\` block`);
+    case "compaction":
+      return checkCompaction(block, at);
     case "tool_result":
       if (typeof block.tool_use_id !== "string") return badRequest(`${at}.tool_result.tool_use_id: Field required`);
       for (const [k, part] of (Array.isArray(block.content) ? block.content : []).entries()) {
-        const wrong = checkBlock(part, "user", `${at}.tool_result.content.${k}`);
+        const wrong = checkBlock(part, "user", `${at}.tool_result.content.${k}`, betas);
         if (wrong) return wrong;
       }
       return undefined;
     default:
       return undefined;
   }
+}
+
+const COMPACTION = new Set(["type", "content", "encrypted_content", "signature", "tool_changes", "cache_control"]);
+
+function checkCompaction(block: Json, at: string): Refusal | undefined {
+  const stray = Object.keys(block).find((key) => !COMPACTION.has(key));
+  if (stray) return badRequest(`${at}.compaction.${stray}: Extra inputs are not permitted`);
+  const { content, signature } = block;
+  if (content === "") return badRequest(`${at}.compaction.content: String should have at least 1 character`);
+  if (content != null && typeof content !== "string") return badRequest(`${at}.compaction.content: Input should be a valid string`);
+  if (signature == null || signature === thoughtSignature(content ?? "")) return undefined;
+  return refused("compaction_signature_invalid", `${at}: the \`signature\` of the \`compaction\` block does not verify.`);
 }
 
 function checkSource(block: Json, at: string): Refusal | undefined {

@@ -1,5 +1,5 @@
 import { claudeModel } from "../../api-params-handler/claude-models.js";
-import { checkAnthropicMessages, checkText } from "./anthropic-conversation.js";
+import { checkAnthropicMessages, checkText, fromCompaction } from "./anthropic-conversation.js";
 import { badRequest, type EmulatedMessage, type EmulatedPrompt, type Refusal } from "./reply.js";
 
 type Json = Record<string, unknown>;
@@ -36,17 +36,58 @@ export function checkMessagesRequest(body: Json, counting: boolean, headers: Hea
     const beta = BETAS[key];
     const sampling = SAMPLING.includes(key) && version === "2023-06-01";
     const known = beta ? beta.test(betas) : KNOWN.has(key) || sampling;
+    if (key === "compaction" && !known) return badRequest("compaction: requires anthropic-beta: compact-2026-09-04");
     if (!known || (counting && (GENERATION.includes(key) || sampling))) return extra(key);
   }
   return (
-    checkAnthropicMessages(body.messages) ??
+    checkAnthropicMessages(body.messages, betas) ??
     checkSystem(body.system) ??
     checkTools(body) ??
     checkThinking(body) ??
     checkLimits(body, counting) ??
-    checkCacheControl(body)
+    checkCacheControl(body) ??
+    checkCompacting(body)
   );
 }
+
+/** What a request that compacts, now or at a threshold, cannot say besides. */
+function checkCompacting(body: Json): Refusal | undefined {
+  const { compaction, context_management: management, output_config: output } = body;
+  const edits = isObject(management) && Array.isArray(management.edits) ? (management.edits as Json[]) : [];
+  const edit = edits.find(({ type }) => type === "compact_20260112");
+  if (compaction == null && !edit) return undefined;
+  if (!claudeModel(body.model as string).compacts) return badRequest("compaction is not supported on this model");
+  if (edit) {
+    const trigger = edit.trigger as { type?: unknown; value?: unknown } | null | undefined;
+    if (trigger != null && trigger.type !== "input_tokens") {
+      return badRequest("context_management.edits.0.compact_20260112.trigger.type: Input should be 'input_tokens'");
+    }
+    if (trigger != null && !(Number.isInteger(trigger.value) && (trigger.value as number) >= LEAST_TRIGGER)) {
+      return badRequest(
+        `context_management.edits.0.compact_20260112.trigger.value: Input should be greater than or equal to ${LEAST_TRIGGER}`,
+      );
+    }
+    const first = (body.messages as Json[])[0]?.content;
+    const block = Array.isArray(first) ? (first[0] as Json) : undefined;
+    if (block?.type === "compaction" && block.signature != null) {
+      return badRequest("context_management: compact_20260112 cannot be used with a signed `compaction` block");
+    }
+  }
+  if (compaction == null) return undefined;
+  if (!isObject(compaction) || compaction.type !== "summarize") return badRequest("compaction.type: Input should be 'summarize'");
+  const choice = body.tool_choice as { type?: unknown } | undefined;
+  const forbidden = [
+    ["context_management", management != null],
+    ["stop_sequences", body.stop_sequences != null],
+    ["output_config.format", isObject(output) && output.format != null],
+    ["tool_choice", choice?.type === "any" || choice?.type === "tool"],
+  ] as const;
+  const found = forbidden.find(([, there]) => there);
+  return found ? badRequest(`${found[0]}: cannot be combined with \`compaction\``) : undefined;
+}
+
+/** The least that may trigger a compaction. */
+const LEAST_TRIGGER = 50_000;
 
 function checkSystem(system: unknown): Refusal | undefined {
   if (system === undefined || typeof system === "string") return undefined;
@@ -210,7 +251,7 @@ export function readMessagesRequest(body: Json, headers: Record<string, string>)
     stream: body.stream === true,
     messages: [
       ...(system ? [{ role: "system" as const, text: system, toolCalls: [] }] : []),
-      ...(body.messages as Json[]).flatMap(readMessage),
+      ...fromCompaction(body.messages as Json[]).flatMap(readMessage),
     ],
     tools: ((body.tools ?? []) as Json[])
       .filter((tool) => tool.input_schema !== undefined)
@@ -249,7 +290,9 @@ function readMessage({ role, content }: Json): EmulatedMessage[] {
 function textIn(content: unknown): string {
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return "";
-  return content.map((block: Json) => (block.type === "text" ? block.text : "")).join("");
+  return content
+    .map((block: Json) => (block.type === "text" ? block.text : block.type === "compaction" ? (block.content ?? "") : ""))
+    .join("");
 }
 
 function extra(key: string): Refusal {

@@ -2,7 +2,8 @@ import { estimateTokens } from "../../token-manager/estimate.js";
 import { splitText } from "../split.js";
 import { checkChatRequest, readChatRequest } from "./chat-request.js";
 import type { Dialect, EncodeContext } from "./dialect.js";
-import type { Reply, ReplyToolCall } from "./reply.js";
+import { badRequest, type EmulatedPrompt, type Refusal, type Reply, type ReplyToolCall } from "./reply.js";
+import { tokensOf } from "./window.js";
 
 /** OpenAI's chat completions, which most other providers and local servers speak as well. */
 export const chatCompletions: Dialect = {
@@ -10,6 +11,16 @@ export const chatCompletions: Dialect = {
   takes: (path) => path === "/v1/chat/completions",
   check: checkChatRequest,
   read: readChatRequest,
+  inputTokens,
+  overflow(prompt, window) {
+    const { tokens, asked } = sizes(prompt);
+    if (tokens + asked <= window) return undefined;
+    const said =
+      asked === 0
+        ? `your messages resulted in ${tokens} tokens. Please reduce the length of the messages.`
+        : `you requested ${tokens + asked} tokens (${tokens} in the messages, ${asked} in the completion). Please reduce the length of the messages or completion.`;
+    return badRequest(`This model's maximum context length is ${window} tokens. However, ${said}`, "messages", "context_length_exceeded");
+  },
 
   stream(reply, context) {
     const { prompt } = context;
@@ -80,6 +91,28 @@ export const chatCompletions: Dialect = {
   error: ({ message, errorType, param, code }) => ({ error: { message, type: errorType, param, code } }),
 };
 
+/** The same in vLLM's words and envelope. */
+export function vllmOverflow(prompt: EmulatedPrompt, window: number): Refusal | undefined {
+  const { tokens, asked } = sizes(prompt);
+  if (tokens + asked <= window) return undefined;
+  const message =
+    asked > 0 && tokens <= window
+      ? `'max_tokens' or 'max_completion_tokens' is too large: ${asked}. This model's maximum context length is ${window} tokens and your request has ${tokens} input tokens (${asked} > ${window} - ${tokens}).`
+      : `This model's maximum context length is ${window} tokens. However, your request has ${tokens} input tokens. Please reduce the length of the input messages.`;
+  const body = { error: { message, type: "BadRequestError", param: null, code: 400 } };
+  return { ...badRequest(message), body };
+}
+
+function inputTokens({ body }: EmulatedPrompt): number {
+  return tokensOf([body.messages, body.tools]);
+}
+
+/** What the request reads, and what it wants to have written: these servers count both. */
+function sizes(prompt: EmulatedPrompt): { tokens: number; asked: number } {
+  const asked = prompt.body.max_completion_tokens ?? prompt.body.max_tokens;
+  return { tokens: inputTokens(prompt), asked: typeof asked === "number" ? asked : 0 };
+}
+
 function argumentsOf(call: ReplyToolCall): string {
   return call.arguments ?? JSON.stringify(call.input ?? {});
 }
@@ -91,7 +124,7 @@ function finishReason(reply: Reply): string {
 function usageOf(reply: Reply, { prompt }: EncodeContext): unknown {
   const calls = (reply.toolCalls ?? []).map((call) => call.name + argumentsOf(call)).join("");
   const usage = reply.usage ?? {
-    inputTokens: estimateTokens(JSON.stringify([prompt.body.messages, prompt.body.tools])),
+    inputTokens: inputTokens(prompt),
     outputTokens: estimateTokens((reply.reasoning ?? "") + (reply.text ?? "") + (reply.refusal ?? "") + calls),
     reasoningTokens: estimateTokens(reply.reasoning ?? ""),
   };

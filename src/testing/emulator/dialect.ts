@@ -1,3 +1,4 @@
+import type { Compaction } from "./compaction.js";
 import type { EmulatedPrompt, Refusal, Reply } from "./reply.js";
 
 /** A reply as the frames of one stream, apart from their framing. Each frame is the text after `data: `. */
@@ -19,6 +20,8 @@ export interface EncodeContext {
   /** Epoch ms. */
   time: number;
   newId(prefix: string): string;
+  /** Of a request whose conversation is compacted. */
+  compaction?: Compaction;
 }
 
 /** One provider's way to ask and to answer. */
@@ -29,7 +32,15 @@ export interface Dialect {
   /** What the real API would reject. `strict` also rejects parameters it does not know. */
   check(body: Record<string, unknown>, strict: boolean, path: string, headers?: Readonly<Record<string, string>>): Refusal | undefined;
   read(body: Record<string, unknown>, headers: Record<string, string>, path: string): EmulatedPrompt;
-  /** The body that answers a request which is no model step (counting, compacting) and has passed `check`; else `undefined`. */
+  /** What the model reads of a request. */
+  inputTokens(prompt: EmulatedPrompt): number;
+  /** What the real API says of a request that does not fit; `undefined`: it fits. */
+  overflow(prompt: EmulatedPrompt, window: number, path: string): Refusal | undefined;
+  /** Whether a request has its conversation compacted, and is answered with that alone. Default: never. */
+  compacts?(prompt: EmulatedPrompt, path: string): "alone" | "within" | undefined;
+  /** What a server without compaction says of a request that asks for one, be it at a threshold; else `undefined`. */
+  withoutCompaction?(prompt: EmulatedPrompt, path: string): Refusal | undefined;
+  /** The body that answers a request which is no model step (counting) and has passed `check`; else `undefined`. */
   answer?(prompt: EmulatedPrompt, path: string, context: EncodeContext): unknown;
   /** The `event:` line of a frame. Default: frames have none. */
   eventOf?(frame: string): string | undefined;

@@ -2,16 +2,18 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { MassGenError } from "../../errors.js";
 import { anthropicMessages, anthropicModels } from "./anthropic-messages.js";
-import { chatCompletions } from "./chat-completions.js";
+import { chatCompletions, vllmOverflow } from "./chat-completions.js";
+import { type Compaction, compactionOf, plainSummary } from "./compaction.js";
 import type { Dialect } from "./dialect.js";
 import { gemini, geminiModels } from "./gemini.js";
 import { type Action, errorOf, planStream, planWhole } from "./plan.js";
 import { createWatch, type OpenRequest, openRequest, type RecordedRequest, readBody } from "./record.js";
-import type { Framing, Refusal, Reply, ReplyRule, ReplySource } from "./reply.js";
+import type { EmulatedPrompt, Framing, Refusal, Reply, ReplyRule, ReplySource } from "./reply.js";
 import { badRequest } from "./reply.js";
 import { replyScript } from "./reply-script.js";
 import { azureChat, azureResponses, responses } from "./responses.js";
 import { send, settled, sleep } from "./send.js";
+import { type ContextWindow, windowOf } from "./window.js";
 
 export interface EmulatorOptions {
   /** Replies to whatever finds no scripted reply. Default: such a request is refused with 400 `script_exhausted`. */
@@ -22,6 +24,20 @@ export interface EmulatorOptions {
   apiKey?: string;
   /** Also refuse parameters that OpenAI does not know, as OpenAI itself does. Default false, as most other servers. */
   strict?: boolean;
+  /**
+   * Tokens that models can read: one figure for all, or one for each by name. Requests beyond it are refused in their API's words.
+   * Counted are the texts of the request, at the estimate of token-manager; encrypted content as what it stands for, a file as 1000.
+   * Chat completions count what the request wants written, too. The usage of replies and the counting endpoints tell the same figure.
+   * Default: no limit.
+   */
+  contextWindow?: ContextWindow;
+  /** In whose words chat completions refuse a request that does not fit. Default `openai`. */
+  overflowWords?: "openai" | "vllm";
+  /**
+   * The text of a reply is the summary of a conversation that is to be compacted, where `replyToCompaction` left none. `false`: the
+   * server does not compact, and says so. Default: a short sentence.
+   */
+  compact?: ReplyRule | false;
   /** How streams are framed unless the reply says otherwise. */
   framing?: Framing;
   /** Port on 127.0.0.1. Default 0: any free one. */
@@ -44,6 +60,11 @@ export interface Emulator extends AsyncDisposable {
   reply(...replies: ReplySource[]): void;
   /** Adds replies for one model; they come before those of `reply`. */
   replyTo(model: string, ...replies: ReplySource[]): void;
+  /**
+   * Adds summaries for the conversations that are compacted next: on `/responses/compact`, by `compaction` or an edit of the Messages
+   * API, by `context_management` of the Responses API. The text is the summary; usage, faults and delays are those of the compaction.
+   */
+  replyToCompaction(...replies: ReplySource[]): void;
   /** The next request that `nextRequest` has not given yet, as soon as it has arrived. */
   nextRequest(options?: { signal?: AbortSignal }): Promise<RecordedRequest>;
   /** Resolves as soon as `predicate` holds; it is asked again whenever a request arrives, gets a delta, or ends. */
@@ -64,20 +85,29 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   options.signal?.throwIfAborted();
   const requests: OpenRequest[] = [];
   const script = replyScript();
-  const accepted = new Map<string, number>();
+  const summaries = replyScript();
+  const accepted = { all: 0, models: new Map<string, number>() };
+  const compacted = { all: 0, models: new Map<string, number>() };
   const encoded = new WeakMap<Reply, Map<string, Action[]>>();
   const watch = createWatch();
   const stop = new AbortController();
   const working = new Set<Promise<void>>();
   const failures: MassGenError[] = [];
   let ids = 0;
-  let acceptedCount = 0;
   let given = 0;
 
   const newId = (prefix: string) => `${prefix}emu${++ids}`;
 
   function knownModel(model: string): boolean {
     return options.models === undefined || options.models.includes(model);
+  }
+
+  function overflow(dialect: Dialect, prompt: EmulatedPrompt, path: string): Refusal | undefined {
+    const window = windowOf(options.contextWindow, prompt.model);
+    if (window === undefined) return undefined;
+    return dialect === chatCompletions && options.overflowWords === "vllm"
+      ? vllmOverflow(prompt, window)
+      : dialect.overflow(prompt, window, path);
   }
 
   function refuseUnauthorized(headers: Readonly<Record<string, string>>): Refusal | undefined {
@@ -96,10 +126,12 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   function otherPath(method: string, path: string, headers: Readonly<Record<string, string>>): { status: number; body: unknown } | Refusal {
     const describe = (id: string) => ({ id, object: "model", created: 1_700_000_000, owned_by: "emulator" });
     const models = options.models ?? ["emulated-model"];
-    if (method === "GET" && path === "/v1/models" && "anthropic-version" in headers) return { status: 200, body: anthropicModels(models) };
+    if (method === "GET" && path === "/v1/models" && "anthropic-version" in headers)
+      return { status: 200, body: anthropicModels(models, options.contextWindow) };
     if (method === "GET" && /^(\/openai)?(\/v1)?\/models$/.test(path))
       return { status: 200, body: { object: "list", data: models.map(describe) } };
-    if (method === "GET" && path === "/v1beta/models") return { status: 200, body: { models: geminiModels(models) } };
+    if (method === "GET" && path === "/v1beta/models")
+      return { status: 200, body: { models: geminiModels(models, options.contextWindow) } };
     const id = method === "GET" && path.startsWith("/v1/models/") ? decodeURIComponent(path.slice("/v1/models/".length)) : undefined;
     if (id !== undefined) return models.includes(id) ? { status: 200, body: describe(id) } : unknownModel(id);
     return {
@@ -111,19 +143,19 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     };
   }
 
-  async function choose(source: ReplySource, prompt: Parameters<ReplyRule>[0], signal: AbortSignal): Promise<Reply> {
-    const modelIndex = accepted.get(prompt.model) ?? 0;
-    accepted.set(prompt.model, modelIndex + 1);
-    const info = { index: acceptedCount++, modelIndex, signal };
+  async function choose(source: ReplySource, prompt: EmulatedPrompt, signal: AbortSignal, count = accepted): Promise<Reply> {
+    const modelIndex = count.models.get(prompt.model) ?? 0;
+    count.models.set(prompt.model, modelIndex + 1);
+    const info = { index: count.all++, modelIndex, signal };
     const reply = typeof source === "function" ? await source(prompt, info) : source;
     return typeof reply === "string" ? { text: reply } : reply;
   }
 
-  function plan(dialect: Dialect, reply: Reply, prompt: Parameters<ReplyRule>[0]): Action[] {
-    const context = { prompt, time: Date.now(), newId };
+  function plan(dialect: Dialect, reply: Reply, prompt: EmulatedPrompt, compaction: Compaction | undefined): Action[] {
+    const context = { prompt, time: Date.now(), newId, ...(compaction && { compaction }) };
     const make = () =>
       prompt.stream ? planStream(dialect, reply, { ...options.framing, ...reply.framing }, context) : planWhole(dialect, reply, context);
-    if (!reply.reuse) return make();
+    if (!reply.reuse || compaction) return make();
     const key = JSON.stringify([dialect.name, prompt.model, prompt.stream, prompt.body.stream_options]);
     const kinds = encoded.get(reply) ?? new Map<string, Action[]>();
     encoded.set(reply, kinds);
@@ -175,7 +207,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     const refuse = (refusal: Refusal) => {
       const speaker = dialect ?? (path.startsWith("/v1beta/") ? gemini : chatCompletions);
       const said = speaker.refusal?.(refusal) ?? refusal;
-      sendJson(said.status, speaker.error(said));
+      sendJson(said.status, said.body ?? speaker.error(said));
     };
     const unauthorized = refuseUnauthorized(request.headers);
     if (unauthorized) return refuse(unauthorized);
@@ -192,9 +224,14 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     if (!knownModel(prompt.model)) return refuse(unknownModel(prompt.model));
     const answer = dialect.answer?.(prompt, path, { prompt, time: Date.now(), newId });
     if (answer !== undefined) return sendJson(200, answer);
+    const refusal = (options.compact === false && dialect.withoutCompaction?.(prompt, path)) || overflow(dialect, prompt, path);
+    if (refusal) return refuse(refusal);
 
-    const source = script.take(prompt.model) ?? options.respond;
-    if (source === undefined) {
+    const compacts = dialect.compacts?.(prompt, path);
+    const askSummary = (options.compact || undefined) ?? plainSummary;
+    const summary = compacts && { source: summaries.take(prompt.model) ?? askSummary, count: compacted };
+    const source = compacts === "alone" ? undefined : (script.take(prompt.model) ?? options.respond);
+    if (source === undefined && compacts !== "alone") {
       const last = prompt.messages.at(-1)?.text ?? "";
       const error = new MassGenError(
         "script_exhausted",
@@ -204,8 +241,13 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       return refuse(badRequest(error.message, null, error.code));
     }
     let reply: Reply;
+    let compaction: Compaction | undefined;
     try {
-      reply = await choose(source, prompt, left.signal);
+      const said = summary && (await choose(summary.source, prompt, left.signal, summary.count));
+      compaction = said && compactionOf(said, compacts === "alone", dialect.inputTokens(prompt));
+      reply = source === undefined ? (said as Reply) : await choose(source, prompt, left.signal);
+      // What goes wrong with a compaction goes wrong with the reply that it is part of.
+      if (said?.fault && !reply.fault) reply = { ...reply, fault: said.fault };
     } catch (cause) {
       if (left.signal.aborted) return;
       const error = new MassGenError("rule_failed", `The emulator's reply rule threw: ${String(cause)}`, { cause });
@@ -233,7 +275,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     }
     const early = fault?.type === "reset" || fault?.type === "stall" ? fault.before : undefined;
     if (early === "headers") return send([{ type: (fault as { type: "reset" | "stall" }).type }], response, writeOptions);
-    const actions = plan(dialect, reply, prompt);
+    const actions = plan(dialect, reply, prompt, compaction);
     if (!prompt.stream && reply.hold) await settled(reply.hold.until, left.signal);
     if (left.signal.aborted) return;
     const type = prompt.stream ? "text/event-stream; charset=utf-8" : "application/json";
@@ -284,10 +326,11 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     baseUrl: `${url}/v1`,
     requests,
     get remaining() {
-      return script.remaining();
+      return script.remaining() + summaries.remaining();
     },
     reply: script.add,
     replyTo: script.addFor,
+    replyToCompaction: summaries.add,
     nextRequest({ signal } = {}) {
       const look = () => {
         const request = requests[given];
@@ -303,6 +346,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       const failure = failures[0];
       if (failure !== undefined) throw failure;
       script.assertEmpty();
+      summaries.assertEmpty();
     },
     close,
     [Symbol.asyncDispose]: close,

@@ -4,8 +4,9 @@ import { splitText } from "../split.js";
 import type { Dialect, EncodeContext } from "./dialect.js";
 import { callSignature, isObject } from "./gemini-conversation.js";
 import { checkGeminiRequest, geminiPath, readGeminiRequest } from "./gemini-request.js";
-import type { Reply, ReplyToolCall } from "./reply.js";
+import { badRequest, type EmulatedPrompt, type Reply, type ReplyToolCall } from "./reply.js";
 import { thoughtSignature } from "./thought-signature.js";
+import { type ContextWindow, tokensOf, windowOf } from "./window.js";
 
 type Json = Record<string, unknown>;
 
@@ -18,9 +19,15 @@ export const gemini: Dialect = {
   takes: (path) => geminiPath(path) !== undefined,
   check: (body, _strict, path) => checkGeminiRequest(body, path),
   read: readGeminiRequest,
+  inputTokens,
+  overflow(prompt, window) {
+    const tokens = inputTokens(prompt);
+    if (tokens <= window) return undefined;
+    return badRequest(`The input token count (${tokens}) exceeds the maximum number of tokens allowed (${window}).`);
+  },
   answer: (prompt, path) => {
     if (geminiPath(path)?.method !== "countTokens") return undefined;
-    const totalTokens = inputTokens(prompt.body);
+    const totalTokens = inputTokens(prompt);
     return { totalTokens, promptTokensDetails: [{ modality: "TEXT", tokenCount: totalTokens }] };
   },
 
@@ -80,14 +87,14 @@ export const gemini: Dialect = {
 };
 
 /** The answer to `GET /v1beta/models`, or to one model below it. */
-export function geminiModels(ids: readonly string[]): unknown[] {
+export function geminiModels(ids: readonly string[], windows?: ContextWindow): unknown[] {
   return ids.map((id) => {
     const { contextWindow = 1_048_576, maxOutputTokens = 65_536 } = geminiRule(id);
     return {
       name: `models/${id}`,
       version: "001",
       displayName: id,
-      inputTokenLimit: contextWindow,
+      inputTokenLimit: windowOf(windows, id) ?? contextWindow,
       outputTokenLimit: maxOutputTokens,
       supportedGenerationMethods: ["generateContent", "countTokens"],
     };
@@ -161,8 +168,8 @@ function envelope(reply: Reply, context: EncodeContext): Json {
   return { modelVersion: reply.model ?? context.prompt.model, responseId: context.newId("emu") };
 }
 
-function inputTokens(body: Json): number {
-  return estimateTokens(JSON.stringify([body.systemInstruction, body.contents, body.tools]));
+function inputTokens({ body }: EmulatedPrompt): number {
+  return tokensOf([body.systemInstruction, body.contents, body.tools]);
 }
 
 /** The API counts thoughts apart from the rest of the output. */
@@ -170,7 +177,7 @@ function usageOf(reply: Reply, { prompt }: EncodeContext): Json | undefined {
   if (reply.usage === null) return undefined;
   const calls = (reply.toolCalls ?? []).map((call) => call.name + JSON.stringify(argumentsOf(call))).join("");
   const usage = reply.usage ?? {
-    inputTokens: inputTokens(prompt.body),
+    inputTokens: inputTokens(prompt),
     outputTokens: estimateTokens((reply.reasoning ?? "") + (reply.text ?? "") + (reply.refusal ?? "") + calls),
     ...(reply.reasoning && { reasoningTokens: estimateTokens(reply.reasoning) }),
   };

@@ -79,6 +79,10 @@ export type Fault =
   | { type: "no-finish" }
   /** Everything but the terminator (`[DONE]`). */
   | { type: "no-done" }
+  /** Of a compaction: it comes to no summary, in the way its API says so. */
+  | { type: "no-summary" }
+  /** Of a compaction: the summary is twice as long as what it stands for. */
+  | { type: "grown-summary" }
   /** An error object inside the stream that began with 200, then the end. */
   | { type: "error-event"; afterChunks?: number; message?: string; code?: string; errorType?: string };
 
@@ -126,6 +130,8 @@ export interface Refusal {
   errorType: string;
   code: string | null;
   param: string | null;
+  /** Sent instead of the dialect's envelope. */
+  body?: unknown;
 }
 
 /** `what` is wrong with the request: HTTP 400. */

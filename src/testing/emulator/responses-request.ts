@@ -1,6 +1,7 @@
 import { modelRule } from "../../api-params-handler/openai-models.js";
 import { responsesParams } from "../../api-params-handler/openai-responses.js";
 import { badRequest, type EmulatedMessage, type EmulatedPrompt, type Refusal } from "./reply.js";
+import { opened } from "./sealed.js";
 
 type Json = Record<string, unknown>;
 
@@ -26,9 +27,15 @@ const ASSISTANT_PARTS = new Set(["output_text", "refusal"]);
 /** Items that only make sense as the answer to a call before them. */
 const ANSWERS = new Set(["function_call_output", "custom_tool_call_output", "apply_patch_call_output", "shell_call_output"]);
 
-/** What encrypted content of the emulator looks like: bound to the model, as the real one is to its provider. */
-export function encrypt(model: string, text: string): string {
-  return `emulated.${Buffer.from(JSON.stringify([model, text])).toString("base64url")}`;
+/** Every parameter of `/responses/compact`; the API refuses others. */
+const COMPACT = new Set(
+  "model input instructions previous_response_id prompt_cache_key prompt_cache_options prompt_cache_retention service_tier".split(" "),
+);
+
+/** What `/responses/compact` would answer with an error beside what the Responses API does, or undefined. */
+export function checkCompactRequest(body: Json): Refusal | undefined {
+  const stray = Object.keys(body).find((key) => !COMPACT.has(key));
+  return stray === undefined ? undefined : badRequest(`Unknown parameter: '${stray}'.`, stray, "unknown_parameter");
 }
 
 /** What OpenAI's Responses API would answer with an error, or undefined. */
@@ -135,10 +142,7 @@ function checkSealed(item: Json, type: string, at: string, body: Json): Refusal 
       code: null,
     };
   }
-  if (sealed.startsWith("emulated.")) {
-    const [model] = JSON.parse(Buffer.from(sealed.slice("emulated.".length), "base64url").toString("utf8")) as [string];
-    if (model === body.model) return undefined;
-  }
+  if (opened(sealed, body.model as string) !== undefined) return undefined;
   const shown = sealed.length > 12 ? `${sealed.slice(0, 4)}...${sealed.slice(-4)}` : sealed;
   return badRequest(`The encrypted content ${shown} could not be verified.`, null, "invalid_encrypted_content");
 }
@@ -186,6 +190,8 @@ function checkSettings(body: Json): Refusal | undefined {
   if (body.background === true && body.store === false) {
     return badRequest("Background mode requires 'store' to be true.", "background", "invalid_value");
   }
+  const management = checkManagement(body.context_management);
+  if (management) return management;
   const limits = [
     ["temperature", "decimal", 0, 2],
     ["top_p", "decimal", 0, 1],
@@ -204,6 +210,28 @@ function checkSettings(body: Json): Refusal | undefined {
       const message = `Invalid '${key}': ${kind} above maximum value. Expected a value <= ${high}, but got ${value} instead.`;
       return badRequest(message, key, `${kind}_above_max_value`);
     }
+  }
+  return undefined;
+}
+
+/** The least that `compact_threshold` may be. */
+const LEAST_THRESHOLD = 1000;
+
+function checkManagement(entries: unknown): Refusal | undefined {
+  if (!present(entries)) return undefined;
+  if (!Array.isArray(entries)) return wrongType("context_management", "an array of objects");
+  for (const [i, entry] of entries.entries()) {
+    const at = `context_management[${i}]`;
+    if (!isObject(entry)) return wrongType(at, "an object");
+    if (entry.type !== "compaction") {
+      return badRequest(`Invalid value: '${String(entry.type)}'. Supported values are: 'compaction'.`, `${at}.type`, "invalid_value");
+    }
+    const threshold = entry.compact_threshold;
+    if (!present(threshold)) continue;
+    if (typeof threshold !== "number") return wrongType(`${at}.compact_threshold`, "an integer");
+    if (threshold >= LEAST_THRESHOLD) continue;
+    const message = `Invalid '${at}.compact_threshold': integer below minimum value. Expected a value >= ${LEAST_THRESHOLD}, but got ${threshold} instead.`;
+    return badRequest(message, `${at}.compact_threshold`, "integer_below_min_value");
   }
   return undefined;
 }
@@ -273,7 +301,8 @@ function readItem(item: Json, messages: EmulatedMessage[]): void {
     assistant().toolCalls.push({ id: item.call_id as string, name: item.name as string, arguments: item.arguments as string });
   } else if (item.type === "function_call_output") {
     messages.push({ role: "tool", text: textOf(item.output), toolCalls: [], toolCallId: item.call_id as string });
-  } else if (item.role === "assistant") assistant().text += textOf(item.content);
+  } else if (item.type === "compaction") assistant().text += opened(String(item.encrypted_content)) ?? "";
+  else if (item.role === "assistant") assistant().text += textOf(item.content);
   else if (typeof item.role === "string") {
     messages.push({ role: item.role === "user" ? "user" : "system", text: textOf(item.content), toolCalls: [] });
   }

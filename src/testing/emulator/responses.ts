@@ -1,41 +1,51 @@
 import { estimateTokens } from "../../token-manager/estimate.js";
 import { splitText } from "../split.js";
+import { summaryTokens } from "./compaction.js";
 import type { Dialect, EncodeContext } from "./dialect.js";
-import type { Refusal, Reply, ReplyToolCall } from "./reply.js";
-import { checkResponsesRequest, encrypt, readResponsesRequest } from "./responses-request.js";
+import { badRequest, type EmulatedPrompt, type Refusal, type Reply, type ReplyToolCall } from "./reply.js";
+import { checkCompactRequest, checkResponsesRequest, readResponsesRequest } from "./responses-request.js";
+import { encrypt } from "./sealed.js";
+import { tokensOf } from "./window.js";
 
 type Json = Record<string, unknown>;
 
 /**
  * OpenAI's Responses API, with `/input_tokens` and `/compact`. Every event between the first two and the last counts as a delta.
- * A reply's `finishReason` may be `max_output_tokens` or `content_filter` (the response is `incomplete`) or `failed`.
+ * A reply's `finishReason` may be `max_output_tokens` or `content_filter` (the response is `incomplete`) or `failed`. With
+ * `context_management`, a request of as many input tokens as its threshold gets a compaction item after its reply.
  */
 export const responses: Dialect = {
   name: "responses",
   takes: (path) => /^\/v1\/responses(\/input_tokens|\/compact)?$/.test(path),
-  check: (body, strict) => checkResponsesRequest(body, strict),
+  check: (body, strict, path) => (path.endsWith("/compact") ? checkCompactRequest(body) : undefined) ?? checkResponsesRequest(body, strict),
   read: (body, headers) => readResponsesRequest(body, headers),
 
-  answer(prompt, path, context) {
-    if (path.endsWith("/input_tokens")) return { object: "response.input_tokens", input_tokens: inputTokens(context) };
-    if (!path.endsWith("/compact")) return undefined;
-    const input = Array.isArray(prompt.body.input) ? (prompt.body.input as Json[]) : [{ role: "user", content: prompt.body.input }];
-    const users = input.filter((item) => item.role === "user");
-    const output = users.map((item) => ({
-      id: context.newId("msg_"),
-      type: "message",
-      status: "completed",
-      ...item,
-      content: parts(item),
-    }));
-    const item = { id: context.newId("cmp_"), type: "compaction", encrypted_content: encrypt(prompt.model, JSON.stringify(input)) };
-    return {
-      id: context.newId("resp_"),
-      object: "response.compaction",
-      created_at: Math.floor(context.time / 1000),
-      output: [...output, item],
-      usage: usageOf({}, context),
-    };
+  inputTokens: ({ body }) => tokensOf([body.instructions, body.input, body.tools]),
+
+  overflow(prompt, window, path) {
+    const tokens = responses.inputTokens(prompt) + (path.endsWith("/compact") ? COMPACT_OVERHEAD : 0);
+    if (tokens <= window) return undefined;
+    const message = "Your input exceeds the context window of this model. Please adjust your input and try again.";
+    return badRequest(message, "input", "context_length_exceeded");
+  },
+
+  compacts(prompt, path) {
+    if (path.endsWith("/compact")) return "alone";
+    const threshold = thresholdOf(prompt);
+    return threshold !== undefined && responses.inputTokens(prompt) >= threshold ? "within" : undefined;
+  },
+
+  withoutCompaction(prompt, path) {
+    if (path.endsWith("/compact")) {
+      return { status: 404, message: `Invalid URL (POST ${path})`, errorType: "invalid_request_error", param: null, code: null };
+    }
+    const key = "context_management";
+    return prompt.body[key] == null ? undefined : badRequest(`Unknown parameter: '${key}'.`, key, "unknown_parameter");
+  },
+
+  answer(prompt, path) {
+    if (!path.endsWith("/input_tokens")) return undefined;
+    return { object: "response.input_tokens", input_tokens: responses.inputTokens(prompt) };
   },
 
   stream(reply, context) {
@@ -51,8 +61,9 @@ export const responses: Dialect = {
       const write = (type: string, text: string, fields: Json) => {
         for (const delta of splitText(text, size)) deltas.push(event(type, { ...at, ...fields, delta }));
       };
-      const added = { ...item, status: "in_progress", ...emptied(item) };
+      const added = item.type === "compaction" ? item : { ...item, status: "in_progress", ...emptied(item) };
       deltas.push(event("response.output_item.added", { output_index: index, item: added }));
+      if (item.type === "compaction") deltas.push(event("response.compaction.compacting", at));
       if (item.type === "reasoning") {
         for (const [i, part] of (item.summary as { text: string }[]).entries()) {
           const where = { ...at, summary_index: i };
@@ -79,11 +90,41 @@ export const responses: Dialect = {
     return { open, deltas, finish: [event(`response.${response.status}`, { response })], trailer: [], done: [] };
   },
 
-  whole: (reply, context) => responseOf(reply, context),
+  whole: (reply, context) => (context.compaction?.alone ? compactedOf(context) : responseOf(reply, context)),
   error: ({ message, errorType, param, code }) => ({ error: { message, type: errorType, param, code } }),
   errorEvent: ({ message, errorType, param, code }) => ({ type: "error", error: { type: errorType, code, message, param } }),
   eventOf: (frame) => /^\{"type":"([^"]+)"/.exec(frame)?.[1],
 };
+
+/** What a compact request counts beside the conversation; measured on recorded ones. */
+const COMPACT_OVERHEAD = 96;
+
+function thresholdOf({ body }: EmulatedPrompt): number | undefined {
+  const entries = Array.isArray(body.context_management) ? (body.context_management as Json[]) : [];
+  const entry = entries.find(({ type }) => type === "compaction");
+  return typeof entry?.compact_threshold === "number" ? entry.compact_threshold : undefined;
+}
+
+/** The answer of `/compact`: the user's messages as they are, and one item for everything. */
+function compactedOf(context: EncodeContext): Json {
+  const { input } = context.prompt.body;
+  const items = Array.isArray(input) ? (input as Json[]) : [{ role: "user", content: input }];
+  const output = items
+    .filter((item) => item.role === "user")
+    .map((item) => ({ id: context.newId("msg_"), type: "message", status: "completed", ...item, content: parts(item) }));
+  return {
+    id: context.newId("resp_"),
+    object: "response.compaction",
+    created_at: Math.floor(context.time / 1000),
+    output: [...output, ...compactionItem(context)],
+    usage: context.compaction?.reply.usage === null ? null : usageOf(context.compaction?.reply ?? {}, context),
+  };
+}
+
+function compactionItem({ compaction, prompt, newId }: EncodeContext): Json[] {
+  if (compaction?.summary == null) return [];
+  return [{ id: newId("cmp_"), type: "compaction", encrypted_content: encrypt(prompt.model, compaction.summary) }];
+}
 
 function responseOf(reply: Reply, context: EncodeContext): Json {
   const { prompt } = context;
@@ -134,6 +175,7 @@ function outputOf(reply: Reply, context: EncodeContext): Json[] {
       name: call.name,
     });
   }
+  output.push(...compactionItem(context));
   return output;
 }
 
@@ -151,16 +193,14 @@ function parts(item: Json): unknown {
   return typeof item.content === "string" ? [{ type: "input_text", text: item.content }] : item.content;
 }
 
-function inputTokens({ prompt }: EncodeContext): number {
-  return estimateTokens(JSON.stringify([prompt.body.instructions, prompt.body.input, prompt.body.tools]));
-}
-
 function usageOf(reply: Reply, context: EncodeContext): Json {
+  const { compaction, prompt } = context;
   const calls = (reply.toolCalls ?? []).map((call) => call.name + argumentsOf(call)).join("");
+  const said = compaction?.alone ? "" : (reply.text ?? "") + (reply.refusal ?? "") + calls;
   const reasoningTokens = estimateTokens(reply.reasoning ?? "");
   const usage = reply.usage ?? {
-    inputTokens: inputTokens(context),
-    outputTokens: reasoningTokens + estimateTokens((reply.text ?? "") + (reply.refusal ?? "") + calls),
+    inputTokens: responses.inputTokens(prompt) + (compaction?.alone ? COMPACT_OVERHEAD : 0),
+    outputTokens: reasoningTokens + estimateTokens(said) + (compaction ? summaryTokens(compaction) : 0),
     reasoningTokens,
   };
   return {

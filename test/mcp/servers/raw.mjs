@@ -58,7 +58,13 @@ const answers = {
     });
   },
   ping: (id) => send({ id, result: {} }),
-  "tools/list": (id) => {
+  "tools/list": (id, { cursor }) => {
+    if (mode === "pages" || mode === "pages-without-end") {
+      const page = Number(cursor ?? 0);
+      note(`page ${cursor}`);
+      const nextCursor = mode === "pages-without-end" || page < 2 ? { nextCursor: String(page + 1) } : {};
+      return send({ id, result: { tools: [{ name: `tool_${page}`, inputSchema: object }], ...nextCursor } });
+    }
     if (mode === "no-list") return;
     if (mode === "long-line") return process.stdout.write(`${"z".repeat(50 * 2 ** 20)}\n`);
     const plain = ["call", "read"].map((name) => ({

@@ -48,6 +48,7 @@ export function testServer() {
     ],
   }));
   add("environment", { inputSchema: z.object({}) }, () => text(JSON.stringify(process.env)));
+  add("meta", { inputSchema: z.object({}) }, (_, context) => text(JSON.stringify(context.mcpReq._meta)));
   add("directory", { inputSchema: z.object({}) }, () => text(process.cwd()));
   add("steps", { inputSchema: z.object({ steps: z.number(), pause: z.number() }) }, async ({ steps, pause }, context) => {
     const progressToken = context.mcpReq._meta?.progressToken;

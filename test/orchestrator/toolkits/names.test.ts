@@ -48,7 +48,7 @@ it("an agent alone has the tools and limits of its team, and no coordination", {
   const alone = team.alone("a");
   expect(team.alone("a")).toBe(alone);
   expect(alone.agents.map(({ id }) => id)).toEqual(["a"]);
-  await expect(alone.run("The task").result).rejects.toMatchObject({ code: "no_answer", message: expect.stringContaining("budget") });
+  await expect(alone.run("The task").result).rejects.toMatchObject({ code: "budget_exceeded", message: expect.stringContaining("budget") });
   expect(alone.reviews).toBe(false);
   expect(alone.mayHaveTool("read_file")).toBe(true);
   expect(() => team.alone("c")).toThrow(/no agent has the id "c"/);

@@ -1,7 +1,8 @@
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
 import { startEmulator } from "../../../src/testing/emulator/emulator.js";
-import { checkResponsesRequest, encrypt } from "../../../src/testing/emulator/responses-request.js";
+import { checkResponsesRequest } from "../../../src/testing/emulator/responses-request.js";
+import { encrypt } from "../../../src/testing/emulator/sealed.js";
 import { framesOf } from "./client.js";
 
 type Json = Record<string, unknown>;

@@ -1,7 +1,8 @@
 import { describe, expect, it, test } from "vitest";
 import type { Backend, BackendChunk, BackendRequest, StreamOptions } from "../../src/backends/backend.js";
 import { type BackendConfig, createBackend } from "../../src/backends/create-backend.js";
-import { createLimiter, type RateLimits } from "../../src/backends/limits.js";
+import { createLimiter, type Limiter } from "../../src/backends/rate-limiter.js";
+import type { RateLimits } from "../../src/backends/rate-limits.js";
 import { BackendError } from "../../src/errors.js";
 import { startEmulator } from "../../src/testing/index.js";
 import { virtualRuntime } from "../agent/support.js";
@@ -28,11 +29,15 @@ async function run(backend: Backend, request = hi, options: StreamOptions = {}) 
   for await (const _ of backend.stream(request, options));
 }
 
+function through(limiter: Limiter, backend: Backend, key: string, limits: RateLimits): Backend {
+  return { ...backend, stream: (request, options = {}) => limiter.stream(backend, key, limits, request, options) };
+}
+
 function setUp(limits: RateLimits, tokens?: number) {
   const runtime = virtualRuntime();
   const limiter = createLimiter(runtime);
   const { begun, backend } = slow(tokens);
-  return { runtime, limiter, begun, backend, limited: limiter.wrap(backend, "key", limits) };
+  return { runtime, limiter, begun, backend, limited: through(limiter, backend, "key", limits) };
 }
 
 describe("rate limits", () => {
@@ -157,8 +162,8 @@ describe("rate limits", () => {
 
   it("are common to backends of one key, apart for others, and forgotten when idle", async () => {
     const { runtime, limiter, begun, backend, limited } = setUp({ concurrent: 1 });
-    const same = limiter.wrap(backend, "key", { concurrent: 1 });
-    const other = limiter.wrap(backend, "other", { concurrent: 1 });
+    const same = through(limiter, backend, "key", { concurrent: 1 });
+    const other = through(limiter, backend, "other", { concurrent: 1 });
     const all = [run(limited), run(same), run(other)];
     await runtime.advance(0);
     expect(begun).toHaveLength(2);

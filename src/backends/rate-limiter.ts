@@ -1,47 +1,11 @@
-import { BackendError, ConfigError } from "../errors.js";
-import { nearest } from "../nearest-key.js";
+import { BackendError } from "../errors.js";
 import { type Runtime, systemRuntime } from "../runtime.js";
 import { tokensOf } from "../token-manager/budget.js";
 import { estimateTokens, requestTokens } from "../token-manager/estimate.js";
 import type { Backend, BackendChunk, BackendRequest, StreamOptions } from "./backend.js";
+import type { RateLimits } from "./rate-limits.js";
 
-/**
- * What a provider allows one key on one model. Shared by everything in the process that asks the same provider for the same model
- * with the same key; steps that are over a limit wait their turn.
- */
-export interface RateLimits {
-  /** Requests begun within any 60 s. Default: no limit. */
-  requestsPerMinute?: number;
-  /**
-   * Input and output tokens within any 60 s. A step is let through on an estimate of its input and its `maxOutputTokens`, if any,
-   * which the provider's own figures replace. Default: no limit.
-   */
-  tokensPerMinute?: number;
-  /** Requests under way at once. Default: no limit. */
-  concurrent?: number;
-}
-
-const KEYS = ["requestsPerMinute", "tokensPerMinute", "concurrent"] as const;
 const MINUTE = 60_000;
-
-/** Throws a `ConfigError` for limits that mean nothing. */
-export function checkRateLimits(limits: RateLimits): void {
-  if (typeof limits !== "object" || limits === null || Array.isArray(limits)) {
-    const message = `"rateLimits" must be an object with ${KEYS.join(", ")}, not ${JSON.stringify(limits)}.`;
-    throw new ConfigError("invalid_value", message, { path: "rateLimits" });
-  }
-  for (const [key, value] of Object.entries(limits) as [string, unknown][]) {
-    const path = `rateLimits.${key}`;
-    if (!(KEYS as readonly string[]).includes(key)) {
-      const meant = nearest(key, KEYS);
-      const hint = meant ? `Did you mean "${meant}"?` : `There are ${KEYS.join(", ")}.`;
-      throw new ConfigError("unknown_key", `"${key}" is not a rate limit. ${hint}`, { path });
-    }
-    if (value !== undefined && !(Number.isInteger(value) && (value as number) >= 1)) {
-      throw new ConfigError("invalid_value", `"${path}" must be a whole number above 0, not ${JSON.stringify(value)}.`, { path });
-    }
-  }
-}
 
 /** A request that has been let through. */
 interface Passed {
@@ -67,9 +31,9 @@ interface Gate {
   cancelTimer: (() => void) | undefined;
 }
 
-/** Keeps the limits of all backends it has wrapped; those with the same `key` share theirs. */
+/** Keeps the limits of all steps that go through it; those with the same `key` share theirs. */
 export interface Limiter {
-  wrap(backend: Backend, key: string, limits: RateLimits): Backend;
+  stream(backend: Backend, key: string, limits: RateLimits, request: BackendRequest, options: StreamOptions): AsyncIterable<BackendChunk>;
   /** Gates that still remember something. */
   readonly size: number;
 }
@@ -131,12 +95,12 @@ export function createLimiter(runtime: Runtime): Limiter {
 
   async function* stream(
     backend: Backend,
-    gate: () => Gate,
+    key: string,
     limits: RateLimits,
     request: BackendRequest,
     options: StreamOptions,
   ): AsyncGenerator<BackendChunk> {
-    const held = gate();
+    const held = gateOf(key);
     const passed = await enter(held, limits, limits.tokensPerMinute === undefined ? 0 : estimate(backend, request), options.signal);
     try {
       for await (const chunk of backend.stream(request, options)) {
@@ -158,19 +122,7 @@ export function createLimiter(runtime: Runtime): Limiter {
     get size() {
       return gates.size;
     },
-    wrap: (backend, key, limits) => ({
-      ...delegate(backend),
-      get type() {
-        return backend.type;
-      },
-      get model() {
-        return backend.model;
-      },
-      get capabilities() {
-        return backend.capabilities;
-      },
-      stream: (request, options) => stream(backend, () => gateOf(key), limits, request, options ?? {}),
-    }),
+    stream,
   };
 }
 
@@ -205,18 +157,6 @@ function isForgotten(gate: Gate, now: number): boolean {
 
 function estimate({ type }: Backend, request: BackendRequest): number {
   return requestTokens(request, estimateTokens, type) + (request.settings?.maxOutputTokens ?? 0);
-}
-
-/** What a backend has beside its stream, which no limit concerns. */
-function delegate(backend: Backend): Pick<Backend, "countTokens" | "compact" | "listModels" | "close"> & { baseUrl?: string } {
-  const { baseUrl } = backend as { baseUrl?: string };
-  return {
-    ...(baseUrl !== undefined && { baseUrl }),
-    ...(backend.countTokens && { countTokens: backend.countTokens.bind(backend) }),
-    ...(backend.compact && { compact: backend.compact.bind(backend) }),
-    ...(backend.listModels && { listModels: backend.listModels.bind(backend) }),
-    ...(backend.close && { close: backend.close.bind(backend) }),
-  };
 }
 
 function aborted(signal: AbortSignal | undefined): BackendError {

@@ -1,0 +1,67 @@
+import type { Message, ToolMessage, ToolResultPart, UserMessage } from "../../formatter/messages.js";
+import { withNote } from "../conversation.js";
+import type { SideStep } from "../side-step.js";
+import type { TurnRequest } from "../types.js";
+import type { CompactionPlan, CompactionPrompts } from "./options.js";
+import type { Room } from "./size.js";
+import type { Unit } from "./units.js";
+
+/** A conversation as it is sent: the messages, and what is said besides in that with the task. */
+export interface View {
+  units: Unit[];
+  /** Takes the place of earlier messages. */
+  summary?: string;
+  /** Messages that were left out. */
+  left: number;
+}
+
+/** What a method works with. */
+export interface Bench {
+  request: TurnRequest;
+  plan: CompactionPlan;
+  prompts: CompactionPrompts;
+  room: Room;
+  view: View;
+  /** Exchanges that may go, oldest first. */
+  old: Unit[];
+  /** Those that stay. */
+  kept: Unit[];
+  /** Tokens of a conversation with all that goes with it. */
+  size(view: View): number;
+  /** The conversation with these exchanges around its task. */
+  layOut(parts: { units: Unit[]; summary?: string | undefined; left?: number }): View;
+  sideStep(step: SideStep): Promise<SideStepEnd>;
+}
+
+export type SideStepEnd = { type: "ok" } | { type: "failed"; error: unknown } | { type: "over" };
+
+/** What came of a method: another view, why there is none, or that the turn is over. */
+export type Outcome = { type: "view"; view: View } | { type: "failed"; why: string; error?: unknown } | { type: "over" };
+
+export const failed = (why: string, error?: unknown): Outcome => ({ type: "failed", why, ...(error !== undefined && { error }) });
+
+/** The message with the task, and what is said besides in it. */
+export function taskMessage(
+  task: UserMessage | undefined,
+  { summary, left }: Omit<View, "units">,
+  prompts: CompactionPrompts,
+): UserMessage {
+  const notes = [
+    ...(left > 0 ? [prompts.trimmed({ messages: left })] : []),
+    ...(summary === undefined ? [] : [`${prompts.resume()}\n\n${summary}`]),
+  ].join("\n\n");
+  return task === undefined ? { role: "user", content: notes } : withNote(task, notes);
+}
+
+/** The same units with some of their tool results replaced. */
+export function mapResults(units: readonly Unit[], change: (result: ToolResultPart) => ToolResultPart): Unit[] {
+  const inMessage = (message: Message): Message => {
+    if (message.role !== "tool") return message;
+    const content = message.content.map(change);
+    return content.every((part, i) => part === message.content[i]) ? message : ({ ...message, content } satisfies ToolMessage);
+  };
+  return units.map((unit) => {
+    const messages = unit.messages.map(inMessage);
+    return messages.every((message, i) => message === unit.messages[i]) ? unit : { ...unit, messages };
+  });
+}
