@@ -126,7 +126,7 @@ export type StepEvent = { stepId: string } & (
   | { type: "text-delta"; delta: string }
   | { type: "reasoning-delta"; delta: string; kind?: "raw" | "summary" }
   | { type: "answer-delta"; delta: string; toolCallId: string }
-  | { type: "tool-call"; toolCallId: string; toolName: string; input: unknown; invalid?: string; builtin?: boolean }
+  | { type: "tool-call"; toolCallId: string; toolName: string; input: unknown; invalid?: string; builtin?: boolean; hosted?: true }
   | { type: "tool-progress"; toolCallId: string; toolName: string; output: unknown }
   | { type: "tool-log"; toolCallId: string; toolName: string; level: "debug" | "info" | "warn" | "error"; message: string; data?: unknown }
   | {

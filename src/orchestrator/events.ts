@@ -220,6 +220,8 @@ export interface ToolCallEvent extends StepScope {
   invalid?: string;
   /** The provider runs it itself. */
   builtin?: boolean;
+  /** A whole agent makes it in the middle of its step, through its host. */
+  hosted?: true;
 }
 /** What a tool tells while it works. */
 export interface ToolProgressEvent extends StepScope {
