@@ -52,6 +52,8 @@ export interface ToolCall {
   invalid?: string;
   /** The provider runs it itself. */
   builtin?: boolean;
+  /** A whole agent makes it in the middle of its step, through its host. */
+  hosted?: true;
 }
 
 /** What a tool tells while it works. */
