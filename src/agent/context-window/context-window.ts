@@ -4,10 +4,11 @@ import type { Message, UserMessage } from "../../formatter/messages.js";
 import { countTokens, ESTIMATE_MARGIN } from "../../token-manager/count.js";
 import { addUsage, noUsage, type Usage } from "../../token-manager/usage.js";
 import { type Conversation, stepRequest } from "../conversation.js";
-import type { SideStep } from "../side-step.js";
-import type { StepEvent, TurnRequest } from "../types.js";
+import type { SideStep, SideStepEnd } from "../side-step.js";
+import type { NextStepEvent } from "../steps.js";
+import type { TurnRequest } from "../types.js";
 import { clear } from "./clear.js";
-import { type Bench, type Outcome, type SideStepEnd, taskMessage, type View } from "./methods.js";
+import { type Bench, type Outcome, taskMessage, type View } from "./methods.js";
 import { native } from "./native.js";
 import type { CompactionMethod, CompactionPlan, CompactionReason } from "./options.js";
 import { defaultCompactionPrompts } from "./prompts.js";
@@ -24,15 +25,8 @@ export interface WindowHost {
   restate(): Promise<UserMessage | undefined>;
   sideStep(step: SideStep): Promise<{ end: SideStepEnd; usage: Usage }>;
   /** Emits it with the next step, as that step's. */
-  tell(event: Unstepped): void;
+  tell(event: NextStepEvent): void;
 }
-
-type Unstepped =
-  Extract<StepEvent, { type: "compaction" | "warning" }> extends infer Event
-    ? Event extends unknown
-      ? Omit<Event, "stepId">
-      : never
-    : never;
 
 const METHODS: Record<CompactionMethod, (bench: Bench) => Outcome | Promise<Outcome>> = { native, clear, summary, trim };
 
