@@ -116,6 +116,8 @@ export interface Compaction {
   durationMs?: number;
   /** What requests for it spent; their steps have booked it. Absent: there were none. */
   usage?: Usage;
+  /** An earlier turn had made the summary, or whatever it was, of the same conversation. */
+  reused?: true;
   /** Methods that were tried before, and why they came to nothing. */
   failed?: { method: string; why: string }[];
 }
