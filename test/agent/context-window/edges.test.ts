@@ -1,0 +1,372 @@
+import { describe, expect, it } from "vitest";
+import { startTurn } from "../../../src/agent/turn.js";
+import type { StepEvent, TurnRequest } from "../../../src/agent/types.js";
+import type { BackendChunk, BackendRequest } from "../../../src/backends/backend.js";
+import { BackendError } from "../../../src/errors.js";
+import type { Message } from "../../../src/formatter/messages.js";
+import { tool } from "../../../src/tools/tool.js";
+import { recorder, settle, virtualRuntime } from "../support.js";
+import { compacted, done, dump, dumpCall, plan, sizeOf, textIn, turnOf, type WindowedOptions, windowed, words } from "./support.js";
+
+type Compaction = Extract<StepEvent, { type: "compaction" }>;
+
+async function runTurn(options: WindowedOptions, more: Partial<TurnRequest> = {}, hooks = recorder(), backend = windowed(options)) {
+  const outcome = await startTurn(turnOf(backend, more), hooks).done.catch((error: unknown) => error);
+  const compactions = hooks.events.filter((event): event is Compaction => event.type === "compaction");
+  return { backend, hooks, outcome, compactions };
+}
+
+const only = (...methods: (typeof plan.methods)[number][]) => ({ compaction: { ...plan, methods } });
+
+const dumps = (steps: number, window = 2000): WindowedOptions => ({ window, reply: (step) => (step < steps ? dumpCall(step) : done) });
+
+const history = (exchanges: number, tokens: number): Message[] => [
+  ...Array.from({ length: exchanges }, (_, i): Message[] => [
+    { role: "user", content: `question ${i} ${words(tokens)}` },
+    { role: "assistant", content: `answer ${i} ${words(tokens)}` },
+  ]).flat(),
+  { role: "user", content: "the task" },
+];
+
+const saying = (text: string) => tool({ name: "dump", description: "A long text.", input: { type: "object" }, execute: () => text });
+
+describe("results that are too long", () => {
+  it("are never cut through a character", async () => {
+    for (const text of ["\u{1f600}".repeat(6000), `x${"\u{1f600}".repeat(6000)}`]) {
+      const { backend, outcome } = await runTurn(dumps(1), { ...only("trim"), tools: [saying(text)] });
+      expect(outcome).toMatchObject({ status: "ended" });
+      expect(textIn(backend.requests[1])).toContain("were left out");
+      expect(textIn(backend.requests[1])).not.toMatch(/\\ud[89a-f]/);
+    }
+  });
+
+  it("are all cut to one length, however many and however short they are", async () => {
+    const calls: BackendChunk[] = Array.from({ length: 8 }, (_, i) => ({
+      type: "tool-call",
+      toolCallId: `c${i}`,
+      toolName: "dump",
+      input: {},
+    }));
+    const { backend, outcome } = await runTurn(
+      { window: 2500, reply: (step) => (step === 0 ? [...calls, { type: "finish", reason: "tool-calls" }] : done) },
+      { ...only("trim"), tools: [dump(450)] },
+    );
+    expect(outcome).toMatchObject({ status: "ended" });
+    expect(backend.refused).toEqual([]);
+    expect(sizeOf(backend.requests[1]!)).toBeGreaterThan(900); // no shorter than they must be
+  });
+
+  it("say how much is missing of the whole, when they are cut again", async () => {
+    const long = Array.from({ length: 3000 }, (_, i) => `line ${i}`).join("\n");
+    const { backend } = await runTurn(
+      { window: 2500, reply: (step) => (step < 2 ? dumpCall(step) : done) },
+      { compaction: { ...plan, methods: ["trim"], keepExchanges: 2, coolDown: 0 }, tools: [saying(long)] },
+    );
+    for (const request of backend.requests.slice(1))
+      for (const message of request.messages) {
+        if (message.role !== "tool") continue;
+        const output = message.content[0]!.output as string;
+        const [note, missing] = /\n\n\[… (\d+) characters[^\]]*\]\n\n/.exec(output) ?? [];
+        expect(output.length - note!.length + Number(missing)).toBe(long.length);
+      }
+  });
+
+  it("are shortened by what they take of the provider's tokens, not of ours", async () => {
+    // To this provider every token of ours is half of one.
+    const backend = windowed({ ...dumps(6, 4000) });
+    const stream = backend.stream;
+    backend.stream = async function* (request, options) {
+      for await (const chunk of stream(request, options))
+        yield chunk.type === "usage" ? { ...chunk, usage: { ...chunk.usage, inputTokens: Math.ceil(chunk.usage.inputTokens / 2) } } : chunk;
+    };
+    const { compactions } = await runTurn(
+      dumps(6, 4000),
+      { compaction: { ...plan, methods: ["clear"], keepToolResults: 1 }, tools: [dump(1500)] },
+      recorder(),
+      backend,
+    );
+    const [first] = compactions;
+    expect(first?.tokensAfter).toBeLessThan(1600); // the low-water mark is 1,500
+  });
+});
+
+describe("what is told of the conversation", () => {
+  it("counts messages that a dropped summary stood for", async () => {
+    let step = 0;
+    const growing = { ...dump(0), execute: () => words(++step === 20 ? 2600 : 150) };
+    const { backend, compactions } = await runTurn(
+      { ...dumps(22, 3000), summary: () => words(400) },
+      { compaction: { ...plan, methods: ["summary", "trim"], keepExchanges: 1 }, tools: [growing] },
+    );
+    expect(compactions.map(({ method }) => method)).toEqual(expect.arrayContaining(["summary", "trim"]));
+    expect(textIn(backend.requests[20])).not.toContain("This summary");
+    for (const [i, request] of backend.requests.entries()) {
+      if (textIn(request).includes("This summary takes its place")) continue;
+      const left = Number(/oldest (\d+) messages/.exec(textIn(request))?.[1] ?? 0);
+      expect(left + request.messages.length - 1).toBe(2 * i);
+    }
+  });
+
+  it("counts messages that a dropped compaction of the provider's stood for", async () => {
+    let asked = 0;
+    const { backend, compactions } = await runTurn(
+      {
+        ...dumps(30, 3000),
+        compact: async () => {
+          if (asked++ > 0) throw new BackendError("server_error", "down");
+          return compacted(words(300), 300);
+        },
+      },
+      { compaction: { ...plan, methods: ["native", "trim"], coolDown: 0, lowWater: 0 }, tools: [dump(800)] },
+    );
+    expect(compactions.map(({ method }) => method)).toContain("trim");
+    for (const [i, request] of backend.requests.entries()) {
+      if (textIn(request).includes("provider")) continue;
+      const left = Number(/oldest (\d+) messages/.exec(textIn(request))?.[1] ?? 0);
+      expect(left + request.messages.length - 1).toBe(2 * i);
+    }
+  });
+
+  it("a summary that the provider condensed is in the next summary's source", async () => {
+    let asked = 0;
+    const { backend, compactions } = await runTurn(
+      {
+        ...dumps(60, 3000),
+        summary: () => "## Facts\nThe key is 4711.",
+        compact: async () => {
+          if (++asked !== 2) throw new BackendError("server_error", "down");
+          return compacted();
+        },
+      },
+      { compaction: { ...plan, methods: ["native", "summary"], floor: 0, coolDown: 0 } },
+    );
+    // The first refusal ends asking within a turn, so it is the model's own window that is made anew here.
+    expect(compactions[0]?.method).toBe("summary");
+    expect(backend.summaries.length).toBeGreaterThan(1);
+    for (const request of backend.summaries.slice(1)) expect(textIn(request)).toContain("4711");
+  });
+});
+
+describe("a summary", () => {
+  it("is asked for without what shapes the agent's own replies", async () => {
+    const params = {
+      max_tokens: 10,
+      text: { format: { type: "json_schema" }, verbosity: "low" },
+      extra_body: { guided_json: {}, provider: { only: ["x"] } },
+      output_config: { format: {} },
+      stop: ["\n"],
+      metadata: { format: "mine" },
+      service_tier: "flex",
+      contextManagement: {},
+    };
+    const { backend } = await runTurn(dumps(15), {
+      ...only("summary"),
+      params,
+      settings: { maxOutputTokens: 20, responseFormat: { type: "json" } },
+    });
+    const [asked] = backend.summaries;
+    expect(asked?.params).toEqual({
+      text: { verbosity: "low" },
+      extra_body: { provider: { only: ["x"] } },
+      metadata: { format: "mine" },
+      service_tier: "flex",
+    });
+    expect(asked?.settings).toEqual({ maxOutputTokens: 370 });
+    expect(backend.requests[0]).toMatchObject({ params, settings: { maxOutputTokens: 20 } });
+  });
+
+  it("is asked for again after what passes, as often as any step", async () => {
+    let failures = 0;
+    const backend = windowed(dumps(15));
+    const stream = backend.stream;
+    backend.stream = async function* (request, options) {
+      if (request.system?.startsWith("You condense") && failures++ < 2)
+        throw new BackendError("rate_limit", "slow down", { status: 429, retryable: true, retryAfterMs: 1000 });
+      yield* stream(request, options);
+    };
+    const runtime = virtualRuntime();
+    const hooks = recorder();
+    const turn = startTurn(turnOf(backend, { runtime, ...only("summary", "trim") }), hooks);
+    for (let i = 0; i < 5; i++) await runtime.advance(1000);
+    expect(await turn.done).toMatchObject({ status: "ended" });
+    expect(hooks.events.find((event) => event.type === "compaction")).toMatchObject({ method: "summary" });
+  });
+
+  it("is not asked for where it could not help", async () => {
+    const { backend, compactions, hooks } = await runTurn(dumps(15, 4000), {
+      compaction: { ...plan, methods: ["summary"], keepExchanges: 1 },
+      messages: [{ role: "user", content: `the task ${words(2500)}` }],
+    });
+    expect(backend.summaries).toEqual([]);
+    expect(compactions).toEqual([]);
+    expect(hooks.events.filter((event) => event.type === "warning")).toHaveLength(1);
+  });
+
+  it("of a window that is too small for it is none", async () => {
+    const { backend, compactions } = await runTurn(
+      { window: 700, reply: () => done },
+      { ...only("summary", "trim"), messages: history(20, 300) },
+    );
+    expect(backend.summaries).toEqual([]);
+    expect(compactions[0]?.failed).toEqual([{ method: "summary", why: "the window is too small for the request" }]);
+  });
+
+  it("is read in parts that fit with a long earlier one", async () => {
+    const { backend, outcome } = await runTurn(
+      { ...dumps(40, 3000), summary: () => words(700) },
+      { compaction: { ...plan, methods: ["summary"], coolDown: 0, minSaving: 0.05 }, tools: [dump(300)] },
+    );
+    expect(outcome).toMatchObject({ status: "ended" });
+    expect(backend.summaries.length).toBeGreaterThan(3);
+    expect(Math.max(...backend.summaries.map(sizeOf))).toBeLessThan(3000 / 1.2);
+    expect(backend.refused).toEqual([]);
+  });
+});
+
+describe("the provider is asked", () => {
+  it("for its models once, and never by a short conversation", async () => {
+    let asked = 0;
+    const backend = Object.assign(windowed({ window: 2000, known: false, reply: () => done }), {
+      listModels: async () => {
+        asked++;
+        return [{ id: "m", contextWindow: 2000 }];
+      },
+    });
+    await startTurn(turnOf(backend), recorder()).done;
+    expect(asked).toBe(0);
+    const long = { messages: history(20, 500), ...only("trim") };
+    await Promise.all([startTurn(turnOf(backend, long), recorder()).done, startTurn(turnOf(backend, long), recorder()).done]);
+    await startTurn(turnOf(backend, long), recorder()).done;
+    expect(asked).toBe(1);
+    expect(backend.refused).toEqual([]);
+  });
+
+  it("no longer than five seconds, even if it does not hear", async () => {
+    const runtime = virtualRuntime();
+    const backend = Object.assign(windowed({ window: 90_000, known: false, reply: () => done }), {
+      listModels: () => new Promise<never>(() => {}),
+    });
+    const turn = startTurn(turnOf(backend, { runtime, messages: history(20, 500) }), recorder());
+    await runtime.advance(4_999);
+    expect(backend.requests).toHaveLength(0);
+    await runtime.advance(1);
+    expect(await turn.done).toMatchObject({ status: "ended" });
+    expect(runtime.pending()).toBe(0);
+  });
+
+  it("anew where the turn that asked was aborted, and then hears of it", async () => {
+    const runtime = virtualRuntime();
+    const signals: (AbortSignal | undefined)[] = [];
+    const backend = Object.assign(windowed({ window: 90_000, known: false, reply: () => done }), {
+      listModels: ({ signal }: { signal?: AbortSignal }) => {
+        signals.push(signal);
+        return signals.length > 1 ? Promise.resolve([]) : new Promise<never>(() => {});
+      },
+    });
+    const turn = startTurn(turnOf(backend, { runtime, messages: history(20, 500) }), recorder());
+    await settle();
+    turn.abort(new Error("enough"));
+    expect(signals[0]?.aborted).toBe(true);
+    await settle();
+    expect(runtime.pending()).toBe(0);
+    expect(await startTurn(turnOf(backend, { runtime, messages: history(20, 500) }), recorder()).done).toMatchObject({ status: "ended" });
+    expect(signals).toHaveLength(2);
+  });
+
+  it("to count no longer than ten seconds, and not again once it could not", async () => {
+    const runtime = virtualRuntime();
+    let asked = 0;
+    const backend = Object.assign(windowed(dumps(40)), {
+      countTokens: () => {
+        asked++;
+        return new Promise<never>(() => {});
+      },
+    });
+    const turn = startTurn(turnOf(backend, { runtime, ...only("trim") }), recorder());
+    await runtime.advance(9_999);
+    expect(asked).toBe(1);
+    await runtime.advance(1);
+    expect(await turn.done).toMatchObject({ status: "ended" });
+    expect(asked).toBe(1);
+  });
+});
+
+describe("sizes", () => {
+  it("are not learnt from steps in which the provider's own tools read much", async () => {
+    const search: BackendChunk[] = [
+      { type: "builtin-tool", id: "s", toolName: "web_search", state: "finished" },
+      { type: "usage", usage: { inputTokens: 5000, outputTokens: 5 } },
+    ];
+    const backend = windowed({ window: 8000, reply: () => [] });
+    let step = 0;
+    const requests: BackendRequest[] = [];
+    backend.stream = async function* (request) {
+      requests.push(request);
+      yield* step++ < 3 ? [...dumpCall(step).slice(0, 2), ...search, dumpCall(step)[2]!] : done;
+    };
+    const { compactions, outcome } = await runTurn(
+      { window: 8000, reply: () => [] },
+      { tools: [dump(800)], ...only("trim") },
+      recorder(),
+      backend,
+    );
+    expect(outcome).toMatchObject({ status: "ended" });
+    expect(compactions).toEqual([]);
+    expect(requests).toHaveLength(4);
+  });
+
+  it("are corrected by overflows, more than once if need be", async () => {
+    // To this provider every token of ours is two and a half, and it does not say what it has used.
+    const backend = windowed({ window: 4000, reply: (step) => (step < 2 ? dumpCall(step) : done) });
+    const stream = backend.stream;
+    let refused = 0;
+    backend.stream = async function* (request, options) {
+      if (sizeOf(request) * 2.5 > 4000) {
+        refused++;
+        throw new BackendError("context_overflow", "This model's maximum context length is 4000 tokens.");
+      }
+      for await (const chunk of stream(request, options)) if (chunk.type !== "usage") yield chunk;
+    };
+    const { outcome } = await runTurn(dumps(2), { ...only("trim"), tools: [dump(8000)] }, recorder(), backend);
+    expect(outcome).toMatchObject({ status: "ended" });
+    expect(refused).toBeGreaterThan(1);
+  });
+
+  it("a backend that learns its model's name with its first request is no other one", async () => {
+    const backend = windowed({ ...dumps(40, 4000), compact: async () => compacted() });
+    Object.assign(backend, { model: "" });
+    const compact = backend.compact!;
+    backend.compact = (request, options) => {
+      queueMicrotask(() => Object.assign(backend, { model: "m" }));
+      return compact(request, options);
+    };
+    const { hooks } = await runTurn(dumps(40, 4000), only("native", "trim"), recorder(), backend);
+    const first = backend.requests.findIndex((request) => textIn(request).includes("(compacted)"));
+    expect(first).toBeGreaterThan(0);
+    for (const request of backend.requests.slice(first)) expect(textIn(request)).toContain("(compacted)");
+    expect(hooks.events.filter((event) => event.type === "compaction").every(({ method }) => method === "native")).toBe(true);
+  });
+});
+
+it("a turn that is aborted while a summary waits for its budget reserves nothing", async () => {
+  let free = () => {};
+  let over = false;
+  let late = 0;
+  const hooks = recorder([], {
+    mayStart: () => {
+      if (over) late++;
+      if (hooks.events.length < 20) return true;
+      return new Promise<void>((resolve) => {
+        free = resolve;
+      });
+    },
+  });
+  const turn = startTurn(turnOf(windowed(dumps(30)), only("summary")), hooks);
+  await settle();
+  turn.abort(new Error("enough"));
+  over = true;
+  free();
+  await settle();
+  expect(await turn.done).toMatchObject({ status: "aborted" });
+  expect(late).toBe(0);
+});
