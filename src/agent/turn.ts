@@ -207,7 +207,7 @@ class Turn implements TurnRun, StepsTurn, WindowHost {
       }
       retry = 0;
       const { reply } = step;
-      this.#window?.stepWorked(reply.compacted ? undefined : reply.usage);
+      this.#window?.stepWorked(reply.compacted || reply.builtins.length > 0 ? undefined : reply.usage);
       if (reply.builtins.length > 0) {
         this.#worked = true;
         this.#hooks.worked();
