@@ -107,7 +107,7 @@ export function createServer(given: ServerOptions): Server {
   app.all("*", (c) => {
     const { method, path } = c.req;
     const route = routeOf(path);
-    if (route === "other") throw new HttpError(404, `There is no ${path}.`, { code: "not_found" });
+    if (route === "other") throw new HttpError(404, `There is no ${path}. There are: ${PATHS.join(", ")}.`, { code: "not_found" });
     const takes = RUNS.includes(route) ? "POST" : "GET";
     c.header("allow", takes);
     throw new HttpError(405, `${path} takes ${takes}, not ${method}.`, { code: "method_not_allowed" });
@@ -244,6 +244,7 @@ export function createServer(given: ServerOptions): Server {
 
 const RUNS = ["/v1/chat/completions", "/v1/responses"];
 const PROBES = ["/health", "/ready", "/metrics"];
+const PATHS = [...RUNS, "/v1/models", "/v1/models/{id}", ...PROBES];
 
 /** The route of a path, of which there are few. */
 function routeOf(path: string): string {
