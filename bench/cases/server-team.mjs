@@ -2,8 +2,8 @@
 import { team } from "../servers/team.mjs";
 import { stream } from "./http.mjs";
 
-/** @type {{ urls: string[], baseUrl: string, massgen: string, times: number, kind: string }} */
-const { urls, baseUrl, massgen, times, kind } = JSON.parse(process.argv[2] ?? "{}");
+/** @type {{ urls: string[], baseUrl: string, massgen: string, warmups: number, times: number, kind: string }} */
+const { urls, baseUrl, massgen, warmups, times, kind } = JSON.parse(process.argv[2] ?? "{}");
 /** @type {typeof import("massgen")} */
 const { Orchestrator } = await import(massgen);
 const orchestrator = new Orchestrator({ agents: team(kind, baseUrl) });
@@ -19,7 +19,7 @@ const ways = [inLibrary, ...urls.map((url) => async () => (await stream(url, kin
 
 /** @type {number[][]} */
 const results = ways.map(() => []);
-for (let round = -20; round < times; round++) {
+for (let round = -warmups; round < times; round++) {
   for (let i = 0; i < ways.length; i++) {
     // Each round begins with another one.
     const at = (Math.abs(round) + i) % ways.length;
