@@ -163,17 +163,18 @@ export class ContextWindow {
   /** Takes in what has been said since. */
   #take(): void {
     const { messages, compactedAt } = this.#conversation;
-    if (compactedAt !== undefined) {
-      this.#conversation.compactedAt = undefined;
-      this.#takeCompacted(compactedAt);
-    }
+    if (compactedAt !== undefined) this.#takeCompacted(compactedAt);
     for (; this.#taken < messages.length; this.#taken++) addTo(this.#view.units, messages[this.#taken]!, this.#taken, this.#taskAt);
   }
 
   /** The provider has compacted by itself, within a step: what came before its reply is of no more use, but for the task. */
   #takeCompacted(at: number): void {
     const { messages } = this.#conversation;
-    const end = messages[at + 1]?.role === "tool" ? at + 2 : at + 1;
+    let end = at + 1;
+    while (messages[end]?.role === "assistant") end++;
+    if (end === messages.length) return; // it was only paused: nothing may come between it and what it goes on with
+    if (messages[end]?.role === "tool") end++;
+    this.#conversation.compactedAt = undefined;
     const of = messages.slice(0, end).filter((_, index) => index !== this.#taskAt);
     const units: Unit[] = [{ kind: "condensed", messages: messages.slice(at, end), before: true, of, count: of.length }];
     this.#view = this.#layOut({ units });
