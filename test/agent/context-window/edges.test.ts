@@ -281,6 +281,17 @@ describe("sizes", () => {
     expect(requests).toHaveLength(4);
   });
 
+  it("of a window that a refusal has told are known to the next turn, unless they cannot be one", async () => {
+    const backend = windowed({ window: 2000, known: false, reply: () => done });
+    const long = { messages: history(8, 200), ...only("trim") };
+    await startTurn(turnOf(backend, long), recorder()).done;
+    expect(backend.refused).toHaveLength(1);
+    await startTurn(turnOf(backend, long), recorder()).done;
+    expect(backend.refused).toHaveLength(1);
+    const odd = windowed({ window: 2000, known: false, overflow: () => "the maximum context length is 3 pages", reply: () => done });
+    expect(await startTurn(turnOf(odd, long), recorder()).done).toMatchObject({ status: "ended" });
+  });
+
   it("are corrected by overflows, more than once if need be", async () => {
     // To this provider every token of ours is two and a half, and it does not say what it has used.
     const backend = windowed({ window: 4000, reply: (step) => (step < 2 ? dumpCall(step) : done) });

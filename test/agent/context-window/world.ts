@@ -46,6 +46,8 @@ function check(holds: boolean, what: string): void {
 class World {
   readonly #random: Random;
   readonly #runtime = virtualRuntime();
+  /** Told of every moment at which somebody may end the turn. */
+  #moment: () => void = () => {};
   /** All that was ever said, in order; each text has a mark of its own. */
   readonly #said: Message[] = [];
   #marks = 0;
@@ -90,17 +92,21 @@ class World {
       ...(random.chance(0.5) && { compact: (request, { signal }) => this.#condense(request, signal, fault) }),
       ...((listed || random.chance(0.2)) && {
         listModels: async () => {
+          this.#moment();
           if (random.chance(fault)) throw new BackendError("server_error", "no list", { status: 500 });
           return listed ? [{ id: "m", contextWindow: window }] : [];
         },
       }),
       ...(random.chance(0.3) && {
         countTokens: async (request: BackendRequest) => {
+          this.#moment();
           if (random.chance(fault)) throw new BackendError("server_error", "no count", { status: 500 });
           return truth(request);
         },
       }),
     };
+    let ended = false;
+    const limited = random.chance(0.2);
     const hooks = recorder([], {
       decide: async ({ calls }) => {
         if (made > steps) return { type: "end" };
@@ -108,7 +114,28 @@ class World {
         const verdict = goOn(Object.fromEntries(calls.map(({ toolCallId }) => [toolCallId, "no"])), { note });
         return verdict;
       },
-      ...(restated && { restate: async () => restated }),
+      emit: (event) => {
+        check(!ended || event.type === "step-finish", `${event.type} after the end`);
+        hooks.events.push(event);
+        this.#moment();
+      },
+      ...(limited && {
+        mayStart: () => {
+          this.#moment();
+          check(!ended, "a step is asked for after the end");
+          if (random.chance(0.02))
+            queueMicrotask(() => stop()); // as the driver does
+          else if (random.chance(0.9)) return true;
+          else return new Promise<void>((resolve) => void this.#runtime.setTimer(100, resolve));
+          return false;
+        },
+      }),
+      ...(restated && {
+        restate: async () => {
+          this.#moment();
+          return restated;
+        },
+      }),
     });
     const request: TurnRequest = requestOf(backend, {
       compaction: plan,
@@ -122,6 +149,17 @@ class World {
     });
     request.tools = [{ ...dump(10), execute: () => words(this.#size(window), "xyz") }];
     const turn = startTurn(request, hooks);
+    const stop = () => {
+      turn.abort(new Error("enough"));
+      ended = true;
+    };
+    let left = random.chance(0.2) ? random.int(60) : Number.POSITIVE_INFINITY;
+    this.#moment = () => {
+      if (left-- > 0) return;
+      left = Number.POSITIVE_INFINITY;
+      if (random.chance(0.5)) stop();
+      else queueMicrotask(stop);
+    };
     let outcome: unknown;
     let over = false;
     turn.done.then(
@@ -141,7 +179,12 @@ class World {
     const compactions = this.#judge(hooks.events, requests, { request, task, restated });
     const booked = hooks.events.reduce((sum, event) => (event.type === "step-finish" ? addUsage(sum, event.usage) : sum), noUsage);
     check(JSON.stringify(turn.usage()) === JSON.stringify(booked), "what was spent is not the sum of the steps");
+    if (ended) {
+      check(outcome === "aborted", `an aborted turn came to ${outcome}`);
+      await this.#runtime.advance(0);
+    }
     check(open.size === 0, "a request is still open");
+    if (!limited) check(this.#runtime.pending() === 0, "a timer is left");
     if (outcome instanceof BackendError && outcome.code === "context_overflow") {
       const room = roomOf(window, request, plan);
       const least = this.#least(request, restated ?? task);
@@ -269,6 +312,7 @@ class World {
     const random = this.#random;
     open.add(request);
     try {
+      this.#moment();
       const isSummary = request.system?.startsWith("You condense") === true;
       if (random.chance(fault / 8)) await hangs(signal);
       if (random.chance(fault / 2)) {
@@ -319,6 +363,7 @@ class World {
   /** As providers do: what the user said word for word, and one opaque item. */
   async #condense(request: BackendRequest, signal: AbortSignal | undefined, fault: number): Promise<CompactionResult> {
     const random = this.#random;
+    this.#moment();
     check(wellFormed(request.messages), "a compaction was sent a call without its result");
     if (random.chance(fault / 8)) await hangs(signal);
     if (random.chance(fault / 2)) throw new BackendError("server_error", "down", { status: 500 });
