@@ -188,8 +188,22 @@ export class ContextWindow {
   /** What another model, or the same elsewhere, has condensed is not sent: the view is made anew from the whole conversation. */
   #leaveForeign(): void {
     if (this.#condensedBy === undefined || isSame(this.#condensedBy, this.#identity)) return;
-    this.#condensedBy = undefined;
     this.#failedNative = false;
+    this.#startAnew();
+  }
+
+  /** Lets go of what its provider has condensed, which it does not take any more. False: there is nothing of the kind. */
+  leaveRefused(): boolean {
+    if (this.#condensedBy === undefined) return false;
+    this.#failedNative = true;
+    this.#recall?.forget("native");
+    this.#startAnew();
+    return true;
+  }
+
+  /** The view as it is before anything has been compacted. */
+  #startAnew(): void {
+    this.#condensedBy = undefined;
     this.#recall = undefined;
     this.#condensed = 0;
     this.#view = { units: [], left: 0 };

@@ -43,6 +43,11 @@ export class Recall {
     return undefined;
   }
 
+  /** Forgets what a method has made of any beginning of this conversation. */
+  forget(method: Condensed["method"]): void {
+    for (const key of this.#keys) if (this.#memory.get(key)?.method === method) this.#memory.delete(key);
+  }
+
   remember(count: number, condensed: Condensed): void {
     const key = this.#keys[count - 1];
     if (key === undefined) return;

@@ -329,6 +329,36 @@ describe("sizes", () => {
   });
 });
 
+it("what a provider condensed and does not take any more is made anew, and not remembered", async () => {
+  let broken = false;
+  const backend = windowed({ window: 8000, compact: async () => compacted(), reply: () => done });
+  const stream = backend.stream;
+  backend.stream = async function* (request, options) {
+    if (broken && textIn(request).includes("(compacted)"))
+      throw new BackendError("bad_request", "The encrypted content could not be verified.", { status: 400 });
+    yield* stream(request, options);
+  };
+  const turn = () => runTurn(dumps(0), { ...only("native", "trim"), messages: history(10, 200) }, recorder(), backend);
+  expect((await turn()).compactions).toMatchObject([{ method: "native" }]);
+  broken = true;
+  const { outcome, compactions } = await turn();
+  expect(outcome).toMatchObject({ status: "ended" });
+  expect(compactions).toMatchObject([{ method: "native", reused: true }, { method: "trim" }]);
+  broken = false;
+  expect((await turn()).compactions).toMatchObject([{ method: "native", usage: expect.anything() }]);
+});
+
+it("the oldest of thousands of exchanges are left out without reading the task anew for each", async () => {
+  let laidOut = 0;
+  const trimmed = ({ messages }: { messages: number }) => {
+    laidOut++;
+    return `${messages} are left out`;
+  };
+  await runTurn(dumps(0, 4000), { compaction: { ...plan, methods: ["trim"], prompts: { trimmed } }, messages: history(500, 50) });
+  expect(laidOut).toBeGreaterThan(0);
+  expect(laidOut).toBeLessThan(10);
+});
+
 it("a turn that is aborted while a summary waits for its budget reserves nothing", async () => {
   let free = () => {};
   let asked = 0;
