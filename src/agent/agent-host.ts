@@ -1,7 +1,6 @@
 import type { AgentHost, HostedResult, OwnCall } from "../backends/backend.js";
 import type { Tool, ToolContext } from "../tools/tool.js";
 import { linkedController } from "./abort.js";
-import { tellCalls } from "./called-tools.js";
 import type { TurnClock } from "./clocks.js";
 import { type Conversation, offeredNames } from "./conversation.js";
 import { claimId, type Reply, type ReplyCall, type ReplySink, takeChunk } from "./reply.js";
@@ -103,7 +102,7 @@ function stepHost({ request, hooks, clock, conversation, sink, signal, session }
     const call: ReplyCall = { toolCallId: newId(), sentId: "", toolName, input };
     // So it counts as work, and as no call that the turn has to make.
     reply.builtins.push(call.toolCallId);
-    tellCalls([call], reply.stepId, sink);
+    sink.emit({ type: "tool-call", stepId: reply.stepId, toolCallId: call.toolCallId, toolName, input, hosted: true });
     if (isOver()) return { output: OVER, isError: true }; // a listener has ended the turn
     const [part] = await held((run) => runCalls([call], run), options);
     const { output, isError } = part!;

@@ -11,3 +11,6 @@ export interface SideStep {
   /** Given the reply before the step is over. Throws where it is of no use: the step has failed then. */
   take(reply: Reply): void;
 }
+
+/** `over`: the turn is, or it may not go on. */
+export type SideStepEnd = { type: "ok" } | { type: "failed"; error: unknown } | { type: "over" };

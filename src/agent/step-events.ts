@@ -52,6 +52,8 @@ export interface ToolCall {
   invalid?: string;
   /** The provider runs it itself. */
   builtin?: boolean;
+  /** A whole agent makes it in the middle of its step, through its host. */
+  hosted?: true;
 }
 
 /** What a tool tells while it works. */
@@ -114,6 +116,8 @@ export interface Compaction {
   durationMs?: number;
   /** What requests for it spent; their steps have booked it. Absent: there were none. */
   usage?: Usage;
+  /** An earlier turn had made the summary, or whatever it was, of the same conversation. */
+  reused?: true;
   /** Methods that were tried before, and why they came to nothing. */
   failed?: { method: string; why: string }[];
 }

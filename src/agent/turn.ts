@@ -1,13 +1,13 @@
 import type { BackendRequest } from "../backends/backend.js";
-import { BackendError, errorInfo, MassGenError } from "../errors.js";
+import { BackendError, MassGenError } from "../errors.js";
 import type { UserMessage } from "../formatter/messages.js";
 import { loaded } from "../runtime.js";
-import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
+import { addUsage, type Usage } from "../token-manager/usage.js";
 import { wait } from "./abort.js";
-import type { StepHost } from "./agent-host.js";
 import { refusals, tellCalls, tellNotRun } from "./called-tools.js";
 import { type Limit, TurnClock, timeoutError } from "./clocks.js";
 import type { ContextWindow, WindowHost } from "./context-window/context-window.js";
+import { mayBeLong } from "./context-window/may-be-long.js";
 import {
   addNews,
   addReply,
@@ -21,17 +21,11 @@ import {
   relaxToolChoice,
   stepRequest,
 } from "./conversation.js";
-import { newReply, partialText, type Reply, type ReplySink, replyText } from "./reply.js";
+import { type Reply, type ReplySink, replyText } from "./reply.js";
 import { isRetryable, retryDelay } from "./retry.js";
 import type { SideStep } from "./side-step.js";
-import { Step, type StepEnd } from "./step.js";
-import { stepEstimate, stepUsage } from "./step-usage.js";
+import { type NextStepEvent, type StepStatus, Steps, type StepsTurn } from "./steps.js";
 import type { StepEvent, TurnHooks, TurnRequest, TurnResult, TurnRun } from "./types.js";
-
-/** Taken for the window, where nothing is known of it; a smaller one is told by an overflow. */
-const UNKNOWN_WINDOW = 32_768;
-
-type StepStatus = Extract<StepEvent, { type: "step-finish" }>["status"];
 
 /**
  * Starts one turn: model steps, with tool calls between them, until `hooks.decide` says that it is over. The first step
@@ -44,7 +38,7 @@ export function startTurn(request: TurnRequest, hooks: TurnHooks): TurnRun {
 }
 
 /** A class for the memory's sake: there may be thousands at once, and each closure of each would count. */
-class Turn implements TurnRun, ReplySink, WindowHost {
+class Turn implements TurnRun, StepsTurn, WindowHost {
   readonly done: Promise<TurnResult>;
   readonly #request: TurnRequest;
   readonly #hooks: TurnHooks;
@@ -59,21 +53,11 @@ class Turn implements TurnRun, ReplySink, WindowHost {
   /** Stops the tool calls under way. */
   #stops: Set<() => void> | undefined;
   #over = false;
-  #stepNumber = 0;
-  /** The step in flight: from its `step-start` to its `step-finish`. */
-  #live: Step | undefined;
-  #lastReply: Reply | undefined;
-  /** Makes what a backend that is a whole agent is given for a step. */
-  #hostOf: ((reply: Reply) => StepHost) | undefined;
-  /** Of the step in flight. */
-  #host: StepHost | undefined;
-  #spent: Usage = noUsage;
+  readonly #steps: Steps;
   #worked = false;
   #writing = false;
   /** Made with the first step that may not fit the model's window. */
   #window: ContextWindow | undefined;
-  /** What is told with the next step. */
-  #news: Parameters<WindowHost["tell"]>[0][] = [];
 
   constructor(request: TurnRequest, hooks: TurnHooks) {
     this.#request = request;
@@ -84,6 +68,7 @@ class Turn implements TurnRun, ReplySink, WindowHost {
       this.#reject = reject;
     });
     this.#clock = new TurnClock(request.runtime, request.timeouts, (limit) => this.#expire(limit));
+    this.#steps = new Steps(request, hooks, this.#clock, this);
   }
 
   start(): void {
@@ -104,20 +89,20 @@ class Turn implements TurnRun, ReplySink, WindowHost {
   }
 
   text(): string {
-    return this.#lastReply === undefined ? "" : replyText(this.#lastReply);
+    return this.#steps.text();
   }
 
   partialText(): string {
-    return this.#lastReply === undefined ? "" : partialText(this.#lastReply);
+    return this.#steps.partialText();
   }
 
   usage(): Usage {
-    return this.#live === undefined ? this.#spent : addUsage(this.#spent, this.stepUsage());
+    const { live, spent } = this.#steps;
+    return live === undefined ? spent : addUsage(spent, this.stepUsage());
   }
 
   stepUsage(): Usage {
-    const live = this.#live;
-    return live === undefined ? noUsage : stepUsage(live.reply, live.request, this.#request.backend.type);
+    return this.#steps.liveUsage();
   }
 
   hold(): () => void {
@@ -144,16 +129,21 @@ class Turn implements TurnRun, ReplySink, WindowHost {
     if (!this.#over) this.#setWriting(true);
   }
 
+  voided(reply: Reply): void {
+    forgetIds(this.#conversation, reply);
+    this.#setWriting(false);
+  }
+
   // ---- the end
 
   /** Ends the turn early, here and now. Without an error it counts as aborted. */
   #stop(status: StepStatus, failure: { error: unknown } | undefined, reason: unknown): void {
     if (this.#over) return;
     this.#close();
-    const live = this.#live;
+    const { live } = this.#steps;
     try {
-      this.#finishStep(status, failure?.error);
-      if (failure === undefined) this.#resolve({ status: "aborted", usage: this.#spent });
+      this.#steps.finish(status, failure?.error);
+      if (failure === undefined) this.#resolve({ status: "aborted", usage: this.#steps.spent });
       else this.#reject(failure.error);
     } catch (error) {
       this.#reject(error); // a hook threw; an exception that leaves an abort listener would end the process
@@ -178,7 +168,7 @@ class Turn implements TurnRun, ReplySink, WindowHost {
     const { timeouts, backend } = this.#request;
     const error = timeoutError(limit, timeouts[limit], backend);
     if (limit === "turn") this.#fail(error);
-    else this.#live?.stop({ type: "failed", error }, error);
+    else this.#steps.live?.stop({ type: "failed", error }, error);
   }
 
   /** Aborts with the turn. Ask for it while the turn is not over. */
@@ -200,15 +190,14 @@ class Turn implements TurnRun, ReplySink, WindowHost {
       if (retry === 0 && ++steps > this.#request.maxSteps) throw tooManySteps(this.#request);
       if (!paused) {
         this.#takeNews();
-        if (this.#mayBeLong() && !(await (await this.#openWindow()).beforeStep())) return;
+        if (this.#needsRoom() && !(await (await this.#openWindow()).beforeStep())) return;
       }
       const may = this.#allowed(paused);
       const sent = may instanceof Promise ? await may : may;
       if (sent === undefined || this.#over) return;
-      const step = this.#begin(sent);
+      const step = this.#steps.begin(sent);
       if (this.#over) return;
-      const end = await this.#send(step);
-      if (this.#host !== undefined) await this.#host.end();
+      const end = await this.#steps.run(step);
       if (this.#over || end.type === "stopped") return;
       if (end.type === "failed") {
         if (await this.#madeRoom(step.reply, end.error)) continue;
@@ -226,14 +215,14 @@ class Turn implements TurnRun, ReplySink, WindowHost {
       if (this.#over) return;
       paused = reply.finish === "pause" && reply.calls.length === 0;
       if (paused) {
-        this.#finishStep("ok");
+        this.#steps.finish("ok");
         this.#setWriting(false);
         addReply(this.#conversation, reply);
       } else if (reply.calls.length > 0 && !reply.calls.some((call) => this.#isDecision(call.toolName))) {
         if (!(await this.#work(reply))) return;
       } else if (await this.#decide(reply)) {
         this.#close();
-        this.#resolve({ status: "ended", usage: this.#spent });
+        this.#resolve({ status: "ended", usage: this.#steps.spent });
         return;
       }
     }
@@ -242,11 +231,11 @@ class Turn implements TurnRun, ReplySink, WindowHost {
   async #openHosts(): Promise<void> {
     const { stepHosts } = await loaded(this.#request.runtime, import("./agent-host.js"));
     if (this.#over) return;
-    this.#hostOf = stepHosts(this.#request, this.#hooks, this.#clock, this.#conversation, this, this.#signal);
+    this.#steps.hostOf = stepHosts(this.#request, this.#hooks, this.#clock, this.#conversation, this, this.#signal);
   }
 
   #takeNews(): void {
-    const news = this.#stepNumber > 0 ? this.#hooks.takeUpdate() : undefined;
+    const news = this.#steps.count > 0 ? this.#hooks.takeUpdate() : undefined;
     if (news !== undefined) addNews(this.#conversation, news);
   }
 
@@ -255,84 +244,25 @@ class Turn implements TurnRun, ReplySink, WindowHost {
     if (!paused) this.#takeNews();
     if (this.#over) return undefined;
     const sent = stepRequest(this.#conversation, this.#request, this.#window?.messages());
-    const may = this.#mayStart(sent);
-    if (typeof may === "object") return this.#resumed(may).then(() => this.#allowed(paused));
+    const may = this.#steps.mayStart(sent);
+    if (typeof may === "object") return this.#steps.wait(may).then(() => this.#allowed(paused));
     return may ? sent : undefined;
-  }
-
-  #mayStart(sent: BackendRequest): boolean | Promise<void> {
-    const may = this.#hooks.mayStart?.(stepEstimate(sent, this.#request.backend.type)) ?? true;
-    return !this.#over && may;
-  }
-
-  /** Waits, while the turn's clock stands still. */
-  async #resumed(wait: Promise<void>): Promise<void> {
-    this.#clock.pause();
-    await wait;
-    this.#clock.resume();
-  }
-
-  #begin(sent: BackendRequest): Step {
-    const reply = newReply(this.#nextStepId());
-    this.#host = this.#hostOf?.(reply);
-    const step = new Step(this.#request.backend, sent, reply, this.#clock, this, this.#host?.host);
-    this.#lastReply = reply;
-    this.#live = step;
-    this.emit({ type: "step-start", stepId: reply.stepId });
-    for (const event of this.#news.splice(0)) this.emit({ ...event, stepId: reply.stepId });
-    return step;
-  }
-
-  #nextStepId(): string {
-    return `${this.#request.turnId}.${++this.#stepNumber}`;
-  }
-
-  #send(step: Step): Promise<StepEnd> {
-    const { inStep } = this.#hooks;
-    const { trace } = this.#request;
-    return inStep === undefined ? step.run(trace) : inStep(step.reply.stepId, trace, (own) => step.run(own));
   }
 
   /** Waits until a step that died may be started again. Throws its error if it may not. */
   async #beforeRetry(reply: Reply, error: unknown, retry: number): Promise<void> {
     const { maxStepRetries, retryAfterOutput, runtime } = this.#request;
     const again = isRetryable(error) && retry < maxStepRetries && (retryAfterOutput !== false || !reply.spoke);
-    this.#finishStep(again ? "retry" : "error", error);
+    this.#steps.finish(again ? "retry" : "error", error);
     if (!again) throw error;
     if (!this.#over) await wait(runtime, retryDelay(error, retry, runtime), this.#signal);
   }
 
-  /** Emits `step-finish` for the step in flight, if there is one. */
-  #finishStep(status: StepStatus, error?: unknown): void {
-    if (this.#live === undefined) return;
-    const { reply, request: sent } = this.#live;
-    this.#live = undefined;
-    const usage = stepUsage(reply, sent, this.#request.backend.type, error);
-    this.#spent = addUsage(this.#spent, usage);
-    this.#hooks.emit({
-      type: "step-finish",
-      stepId: reply.stepId,
-      status,
-      usage,
-      ...(reply.finish !== undefined && { finishReason: reply.finish }),
-      ...(error !== undefined && { error: errorInfo(error) }),
-    });
-    if (status === "ok") return;
-    forgetIds(this.#conversation, reply);
-    // Void; of an interrupted one the driver wants the text.
-    if (status !== "interrupted" && reply === this.#lastReply) this.#lastReply = undefined;
-    this.#setWriting(false);
-  }
-
   // ---- the model's window
 
-  /** Whether the next step may be near the window. Cheap, and on the safe side: a token is hardly ever shorter than a character. */
-  #mayBeLong(): boolean {
-    const { compaction, backend, system } = this.#request;
-    const { wholeAgent, contextWindow = UNKNOWN_WINDOW } = backend.capabilities;
-    if (compaction === undefined || wholeAgent === true) return false;
-    const { messages, tools, decisions } = this.#conversation;
-    return this.#window !== undefined || JSON.stringify([system, messages, tools, decisions]).length > contextWindow / 2;
+  #needsRoom(): boolean {
+    if (this.#request.compaction === undefined || this.#request.backend.capabilities.wholeAgent === true) return false;
+    return this.#window !== undefined || mayBeLong(this.#request, this.#conversation);
   }
 
   async #openWindow(): Promise<ContextWindow> {
@@ -348,7 +278,7 @@ class Turn implements TurnRun, ReplySink, WindowHost {
     if (compaction === undefined || backend.capabilities.wholeAgent === true || (reply.spoke && retryAfterOutput === false)) return false;
     const window = await this.#openWindow();
     if (this.#over || !window.mayRecover()) return false;
-    this.#finishStep("retry", error);
+    this.#steps.finish("retry", error);
     return !this.#over && window.afterOverflow(error);
   }
 
@@ -364,31 +294,12 @@ class Turn implements TurnRun, ReplySink, WindowHost {
     return this.#hooks.restate?.(this.#signal) ?? Promise.resolve(undefined);
   }
 
-  tell(event: Parameters<WindowHost["tell"]>[0]): void {
-    this.#news.push(event);
+  tell(event: NextStepEvent): void {
+    this.#steps.tellWithNext(event);
   }
 
-  async sideStep({ purpose, backend, request: sent, limitMs, take }: SideStep): ReturnType<WindowHost["sideStep"]> {
-    const over = { end: { type: "over" }, usage: noUsage } as const;
-    for (let may = this.#mayStart(sent); may !== true; may = this.#mayStart(sent)) {
-      if (may === false) return over;
-      await this.#resumed(may);
-    }
-    const reply = newReply(this.#nextStepId());
-    const step = new Step(backend, sent, reply, this.#clock, { emit() {}, writing() {}, streamed: undefined, usedIds: [] }, undefined);
-    this.#live = step;
-    this.emit({ type: "step-start", stepId: reply.stepId, purpose });
-    if (this.#over) return over;
-    const late = () => step.stop({ type: "failed", error: tooLong(purpose, limitMs) }, undefined);
-    const cancel = this.#clock.limitCall(limitMs, late);
-    const sentEnd = await this.#send(step);
-    cancel();
-    if (this.#over || sentEnd.type === "stopped") return over;
-    const end = sentEnd.type === "ok" ? tried(() => take(reply)) : sentEnd;
-    const usage = stepUsage(reply, sent, backend.type, end.type === "failed" ? end.error : undefined);
-    if (end.type === "failed") this.#finishStep("retry", end.error);
-    else this.#finishStep("ok");
-    return this.#over ? over : { end, usage };
+  sideStep(step: SideStep): ReturnType<WindowHost["sideStep"]> {
+    return this.#steps.aside(step);
   }
 
   // ---- what follows a step
@@ -412,7 +323,7 @@ class Turn implements TurnRun, ReplySink, WindowHost {
       offered: offeredNames(this.#conversation),
     });
     if (this.#over) return false;
-    this.#finishStep("ok");
+    this.#steps.finish("ok");
     if (this.#over) return false;
     addReply(this.#conversation, reply);
     addResults(this.#conversation, parts);
@@ -429,7 +340,7 @@ class Turn implements TurnRun, ReplySink, WindowHost {
     const others = reply.calls.filter((call) => !calls.includes(call));
     tellNotRun(others, reply.stepId, this);
     if (this.#over) return false;
-    this.#finishStep("ok");
+    this.#steps.finish("ok");
     if (this.#over) return false;
     if (!calls.some((call) => call.toolName === this.#request.streamedArgument?.toolName)) this.#setWriting(false);
     if (this.#over) return false;
@@ -461,18 +372,6 @@ class Turn implements TurnRun, ReplySink, WindowHost {
     this.#hooks.writing(on);
   }
 }
-
-function tried(act: () => void): { type: "ok" } | { type: "failed"; error: unknown } {
-  try {
-    act();
-    return { type: "ok" };
-  } catch (error) {
-    return { type: "failed", error };
-  }
-}
-
-const tooLong = (purpose: string, ms: number): BackendError =>
-  new BackendError("timeout", `The request for a ${purpose} was not answered within ${ms} ms.`, { retryable: true });
 
 function tooManySteps(request: TurnRequest): MassGenError {
   const message = `Agent "${request.agentId}" took ${request.maxSteps} model steps without coming to a decision. Raise \`maxSteps\` if its work needs more.`;

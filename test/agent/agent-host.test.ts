@@ -83,7 +83,7 @@ describe("callTool", () => {
     const [toolCallId, toolName] = ["host_1", "echo"];
     expect(heard.events.slice(0, 3)).toEqual([
       { type: "step-start", stepId },
-      { type: "tool-call", stepId, toolCallId, toolName, input: { a: 1 } },
+      { type: "tool-call", stepId, toolCallId, toolName, input: { a: 1 }, hosted: true },
       { type: "tool-result", stepId, toolCallId, toolName, output: { a: 1 }, isError: false },
     ]);
     expect(heard.points[0]?.worked).toBe(true);

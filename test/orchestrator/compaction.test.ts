@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { BackendChunk, BackendRequest } from "../../src/backends/backend.js";
+import type { Message } from "../../src/formatter/messages.js";
+import type { EventOfType } from "../../src/index.js";
 import type { CoordinationEvent } from "../../src/orchestrator/events.js";
 import { Orchestrator } from "../../src/orchestrator/orchestrator.js";
 import { virtualRuntime } from "../../src/testing/virtual-runtime.js";
@@ -76,6 +78,36 @@ describe("a run whose agents fill their windows", () => {
     expect(result.usage.inputTokens + result.usage.outputTokens).toBe(spent);
     const aside = events.filter((event) => event.type === "step-start" && event.purpose === "compaction");
     expect(aside).toHaveLength(digger.summaries.length);
+  });
+
+  it("has a long conversation before its task condensed once by each agent, not in every turn", async () => {
+    const runtime = virtualRuntime();
+    const member = (alias: string) =>
+      windowed({
+        window: 8000,
+        reply: (_, request) => {
+          if (offers(request, "vote")) return call("vote", { agent_id: "agent1", reason: "good" });
+          if (offers(request, "new_answer")) return call("new_answer", { content: `by ${alias}` });
+          return [
+            { type: "text-delta", delta: "final" },
+            { type: "finish", reason: "stop" },
+          ];
+        },
+      });
+    const backends = [member("one"), member("two"), member("three")];
+    const history: Message[] = Array.from({ length: 12 }, (_, i): Message[] => [
+      { role: "user", content: `question ${i} ${words(200)}` },
+      { role: "assistant", content: `answer ${i} ${words(200)}` },
+    ]).flat();
+    const orchestrator = new Orchestrator({ agents: backends.map((backend, i) => ({ id: `a${i}`, backend })), runtime });
+    const run = orchestrator.run([...history, { role: "user", content: "the task" }]);
+    const events: EventOfType<"compaction">[] = [];
+    run.on("compaction", (event) => events.push(event));
+    await runtime.runUntil(run.result);
+    expect(events.filter(({ phase }) => phase === "draft")).toHaveLength(3);
+    expect(events.filter(({ phase }) => phase !== "draft").length).toBeGreaterThanOrEqual(4);
+    for (const { phase, reused, usage } of events)
+      expect([reused, usage === undefined]).toEqual(phase === "draft" ? [undefined, false] : [true, true]);
   });
 
   it("refuses options that make no sense", () => {

@@ -13,6 +13,7 @@ import {
   SimpleSpanProcessor,
 } from "@opentelemetry/sdk-trace-base";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Backend } from "../../src/backends/backend.js";
 import type { RunOptions } from "../../src/orchestrator/options.js";
 import { Orchestrator } from "../../src/orchestrator/orchestrator.js";
 import { resolveTracing, type TracingOptions } from "../../src/telemetry/options.js";
@@ -138,6 +139,33 @@ describe("the spans of a run", () => {
     ]);
     const presented = named(spans, "chat m1").find(({ attributes: a }) => a["massgen.phase"] === "present");
     expect(String(presented?.attributes["gen_ai.output.messages"])).toContain("Final, with [redacted].");
+  });
+
+  it("of a whole agent's step last as long as it does, tools in the middle of it included", async () => {
+    const { tracerProvider, spans } = sdk();
+    const look = tool({ name: "look_up", description: "Looks up.", input: { type: "object", properties: {} }, execute: () => "found" });
+    const backend: Backend = {
+      type: "cli",
+      model: "m",
+      capabilities: { wholeAgent: true },
+      async *stream(_, { host }) {
+        await host?.callTool("look_up", {});
+        yield { type: "text-delta", delta: "Final." };
+        yield { type: "finish", reason: "stop" };
+      },
+    };
+    await using orchestrator = new Orchestrator({ agents: [{ id: "one", backend, tools: [look] }], tracing: { tracerProvider } });
+    const run = orchestrator.run("The task");
+    const times: Record<string, number> = {};
+    run.on("*", ({ type, time }) => {
+      times[type] = time;
+      for (const begun = Date.now(); Date.now() === begun; ); // no two events in one millisecond
+    });
+    await run.result;
+    const [step] = named(spans(), "chat m");
+    const ended = (step?.endTime[0] ?? 0) * 1e3 + (step?.endTime[1] ?? 0) / 1e6;
+    expect(Math.round(ended)).toBe(times["step-finish"]);
+    expect(named(spans(), "execute_tool look_up")).toHaveLength(1);
   });
 
   it("end with the run when it is aborted in the middle", async () => {

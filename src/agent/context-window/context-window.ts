@@ -4,13 +4,15 @@ import type { Message, UserMessage } from "../../formatter/messages.js";
 import { countTokens, ESTIMATE_MARGIN } from "../../token-manager/count.js";
 import { addUsage, noUsage, type Usage } from "../../token-manager/usage.js";
 import { type Conversation, stepRequest } from "../conversation.js";
-import type { SideStep } from "../side-step.js";
-import type { StepEvent, TurnRequest } from "../types.js";
+import type { SideStep, SideStepEnd } from "../side-step.js";
+import type { NextStepEvent } from "../steps.js";
+import type { TurnRequest } from "../types.js";
 import { clear } from "./clear.js";
-import { type Bench, type Outcome, type SideStepEnd, taskMessage, type View } from "./methods.js";
+import { type Bench, type Outcome, taskMessage, type View } from "./methods.js";
 import { native } from "./native.js";
 import type { CompactionMethod, CompactionPlan, CompactionReason } from "./options.js";
 import { defaultCompactionPrompts } from "./prompts.js";
+import { Recall } from "./recall.js";
 import { fixedTokens, learnWindow, messagesTokens, type Room, roomOf, windowOf } from "./size.js";
 import { summary } from "./summary.js";
 import { trim } from "./trim.js";
@@ -24,15 +26,8 @@ export interface WindowHost {
   restate(): Promise<UserMessage | undefined>;
   sideStep(step: SideStep): Promise<{ end: SideStepEnd; usage: Usage }>;
   /** Emits it with the next step, as that step's. */
-  tell(event: Unstepped): void;
+  tell(event: NextStepEvent): void;
 }
-
-type Unstepped =
-  Extract<StepEvent, { type: "compaction" | "warning" }> extends infer Event
-    ? Event extends unknown
-      ? Omit<Event, "stepId">
-      : never
-    : never;
 
 const METHODS: Record<CompactionMethod, (bench: Bench) => Outcome | Promise<Outcome>> = { native, clear, summary, trim };
 
@@ -40,6 +35,8 @@ const METHODS: Record<CompactionMethod, (bench: Bench) => Outcome | Promise<Outc
 const MOST_OVERFLOWS = 4;
 /** Of the high-water mark: from here on the provider is asked to count. */
 const NEAR = 0.9;
+/** Of the limit: from here on it need not count. */
+const FAR = 1.5;
 /** What the provider's own figure of one step may be off for the next. */
 const CALIBRATED_MARGIN = 0.05;
 
@@ -69,6 +66,9 @@ export class ContextWindow {
   /** Whose compaction the view holds. */
   #condensedBy: string | undefined;
   #failedNative = false;
+  #recall: Recall | undefined;
+  /** Exchanges before the task that a summary or a provider's compaction stands for. Nothing, once there is more to it than that. */
+  #condensed: number | undefined = 0;
   #warned = false;
 
   constructor(request: TurnRequest, plan: CompactionPlan, conversation: Conversation, host: WindowHost) {
@@ -159,6 +159,7 @@ export class ContextWindow {
     this.#view = this.#layOut({ units });
     this.#taken = end;
     this.#condensedBy = this.#identity;
+    this.#condensed = undefined;
     this.#stepsSince = 0;
   }
 
@@ -167,6 +168,8 @@ export class ContextWindow {
     if (this.#condensedBy === undefined || this.#condensedBy === this.#identity) return;
     this.#condensedBy = undefined;
     this.#failedNative = false;
+    this.#recall = undefined;
+    this.#condensed = 0;
     this.#view = { units: [], left: 0 };
     this.#taken = 0;
     this.#stepsSince = Number.POSITIVE_INFINITY;
@@ -209,7 +212,7 @@ export class ContextWindow {
   /** Tokens of the next step: estimated, and near the limit as the provider counts them. */
   async #size(room: Room): Promise<number> {
     const size = this.#sizeOf(this.#view);
-    if (size < room.high * NEAR || size > room.limit) return size;
+    if (size < room.high * NEAR || size > room.limit * FAR) return size;
     const sent = stepRequest(this.#conversation, this.#request, this.messages());
     const { tokens, method, margin } = await this.#counted(sent);
     if (method === "estimate") return size;
@@ -232,6 +235,12 @@ export class ContextWindow {
     const { runtime } = this.#request;
     const started = runtime.now();
     this.#task = (await this.#host.restate()) ?? this.#task;
+    if (this.#host.over) return false;
+    const recalled = this.#recalled();
+    if (recalled !== undefined && this.#sizeOf(this.#view) <= room.high) {
+      this.#told({ method: recalled, reason, reused: true, tokensBefore, durationMs: runtime.now() - started });
+      return true;
+    }
     const failures: { method: string; why: string }[] = [];
     let usage: Usage | undefined;
     for (const method of this.#plan.methods) {
@@ -250,14 +259,11 @@ export class ContextWindow {
       }
       this.#view = outcome.view;
       this.#condensedBy = outcome.view.units.some(({ kind }) => kind === "condensed") ? (this.#condensedBy ?? this.#identity) : undefined;
-      this.#stepsSince = 0;
-      this.#warned = false;
-      this.#host.tell({
-        type: "compaction",
+      this.#remember(method, bench.old);
+      this.#told({
         method,
         reason,
         tokensBefore,
-        tokensAfter: this.#sizeOf(this.#view),
         durationMs: runtime.now() - started,
         ...(usage !== undefined && { usage }),
         ...(failures.length > 0 && { failed: failures }),
@@ -268,6 +274,44 @@ export class ContextWindow {
     if (!this.#warned) this.#warn(tokensBefore, room, failures);
     this.#warned = true;
     return false;
+  }
+
+  #told(event: Omit<Extract<NextStepEvent, { type: "compaction" }>, "type">): void {
+    this.#stepsSince = 0;
+    this.#warned = false;
+    this.#host.tell({ type: "compaction", ...event, tokensAfter: this.#sizeOf(this.#view) });
+  }
+
+  /** Puts what an earlier turn has made of the conversation before the task in its place. Tells by which method. */
+  #recalled(): CompactionMethod | undefined {
+    if (this.#condensed !== 0 || this.#recall !== undefined) return undefined;
+    const history = this.#view.units.filter(({ before }) => before);
+    this.#recall = new Recall(this.#request.backend, [this.#identity, this.#request.system, this.#prompts.summary()], history);
+    const { count, condensed } = this.#recall.find() ?? {};
+    if (count === undefined || condensed === undefined || !this.#plan.methods.includes(condensed.method)) return undefined;
+    const { method, summary, messages } = condensed;
+    const old = new Set(history.slice(0, count));
+    const rest = this.#view.units.filter((unit) => !old.has(unit));
+    const made: Unit[] = messages === undefined ? [] : [{ kind: "condensed", messages, before: true, of: messagesOf([...old]) }];
+    this.#view = this.#layOut({ units: [...made, ...rest], ...(summary !== undefined && { summary }) });
+    if (messages !== undefined) this.#condensedBy = this.#identity;
+    this.#condensed = count;
+    return method;
+  }
+
+  /** Keeps what was made of the conversation before the task for the turns to come. */
+  #remember(method: CompactionMethod, old: readonly Unit[]): void {
+    const more = old.filter(({ kind }) => kind === "exchange");
+    const of = (method === "native" || method === "summary") && more.every(({ before }) => before) ? method : undefined;
+    this.#condensed = of === undefined || this.#condensed === undefined ? undefined : this.#condensed + more.length;
+    if (of === undefined || this.#condensed === undefined) return;
+    const { summary, units } = this.#view;
+    const made = units.find(({ kind }) => kind === "condensed")?.messages;
+    this.#recall?.remember(this.#condensed, {
+      method: of,
+      ...(summary !== undefined && { summary }),
+      ...(made !== undefined && { messages: made }),
+    });
   }
 
   /** Why a result is thrown away. */

@@ -1,6 +1,6 @@
 import type { Message, ToolMessage, ToolResultPart, UserMessage } from "../../formatter/messages.js";
 import { withNote } from "../conversation.js";
-import type { SideStep } from "../side-step.js";
+import type { SideStep, SideStepEnd } from "../side-step.js";
 import type { TurnRequest } from "../types.js";
 import type { CompactionPlan, CompactionPrompts } from "./options.js";
 import type { Room } from "./size.js";
@@ -32,8 +32,6 @@ export interface Bench {
   layOut(parts: { units: Unit[]; summary?: string | undefined; left?: number }): View;
   sideStep(step: SideStep): Promise<SideStepEnd>;
 }
-
-export type SideStepEnd = { type: "ok" } | { type: "failed"; error: unknown } | { type: "over" };
 
 /** What came of a method: another view, why there is none, or that the turn is over. */
 export type Outcome = { type: "view"; view: View } | { type: "failed"; why: string; error?: unknown } | { type: "over" };

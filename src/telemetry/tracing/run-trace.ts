@@ -193,7 +193,7 @@ export class RunTrace {
   }
 
   #startTool(event: EventOfType<"tool-call">): void {
-    const { stepId, turnId, agentId, toolCallId, toolName, builtin, input, time } = event;
+    const { stepId, turnId, agentId, toolCallId, toolName, builtin, hosted, input, time } = event;
     const labels = { "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": toolName };
     const parent = (this.#turns.get(turnId) ?? this.#run)?.context ?? this.#parent;
     const attributes = {
@@ -207,7 +207,7 @@ export class RunTrace {
     open.stepId = stepId;
     this.#tools.set(toolKey(turnId, toolCallId), open);
     const step = this.#steps.get(stepId);
-    if (step !== undefined && !builtin) step.replied ??= time;
+    if (step !== undefined && !builtin && !hosted) step.replied ??= time;
   }
 
   #finishTool(event: EventOfType<"tool-result">): void {

@@ -97,6 +97,54 @@ describe("a conversation ten times its window", () => {
   });
 });
 
+describe("the conversation before a task", () => {
+  const chat = (exchanges: number): Message[] =>
+    Array.from({ length: exchanges }, (_, i): Message[] => [
+      { role: "user", content: `question ${i} ${words(200)}` },
+      { role: "assistant", content: `answer ${i} ${words(200)}` },
+    ]).flat();
+  const ask = (backend: WindowedBackend, exchanges: number, more: Partial<TurnRequest> = {}) => {
+    const hooks = recorder();
+    const messages: Message[] = [...chat(exchanges), { role: "user", content: "the task" }];
+    return startTurn(turnOf(backend, { messages, tools: [], ...more }), hooks).done.then(() =>
+      hooks.events.filter((event): event is Compaction => event.type === "compaction"),
+    );
+  };
+
+  it.each([
+    ["summary", {}],
+    ["native", { compact: async () => compacted() }],
+  ] as const)("is condensed once for all turns that begin with it (%s)", async (method, more) => {
+    const backend = windowed({ window: 8000, reply: () => done, ...more });
+    const compaction = { ...plan, methods: [method] };
+    const [first] = await ask(backend, 12, { compaction });
+    expect(first).toMatchObject({ method, usage: expect.any(Object) });
+    const spent = backend.summaries.length + backend.compactions.length;
+    const [second] = await ask(backend, 12, { compaction });
+    expect(second).toMatchObject({ method, reused: true, tokensBefore: first?.tokensBefore, tokensAfter: first?.tokensAfter });
+    expect(second).not.toHaveProperty("usage");
+    expect(backend.requests.at(-1)?.messages).toEqual(backend.requests[0]?.messages);
+    expect(backend.summaries.length + backend.compactions.length).toBe(spent);
+    // The chat goes on: what is new is read as it is, until there is too much of it again.
+    const [third] = await ask(backend, 14, { compaction });
+    expect(third).toMatchObject({ reused: true });
+    expect(textIn(backend.requests.at(-1))).toContain("question 13 ");
+    const [fourth] = await ask(backend, 22, { compaction });
+    expect(fourth).not.toHaveProperty("reused");
+    if (method === "summary") expect(backend.summaries.slice(spent).map(textIn).join("")).not.toContain("question 3 ");
+  });
+
+  it("is another one for another system message, another prompt or another model", async () => {
+    const backend = windowed({ window: 8000, reply: () => done });
+    await ask(backend, 20);
+    expect(await ask(backend, 20, { system: "be bad" })).not.toMatchObject([{ reused: true }]);
+    const prompts = { summary: () => "You condense a conversation into a haiku." };
+    expect(await ask(backend, 20, { compaction: { ...plan, prompts } })).not.toMatchObject([{ reused: true }]);
+    expect(await ask(Object.assign(backend, { model: "other" }), 20)).not.toMatchObject([{ reused: true }]);
+    expect(await ask(backend, 20)).toMatchObject([{ reused: true }]);
+  });
+});
+
 describe("methods", () => {
   it("are tried in order; a failure is told, and the next one takes over", async () => {
     const { compactions, backend, outcome } = await runTurn({
