@@ -5,14 +5,14 @@ const WHY: Readonly<Record<string, string>> = { overflow: ", as it was too long 
 
 /** A compaction in a line, e.g. `history compacted (summary): 90k → 40k tokens for 91,240 tokens, $0.012, in 4.6 s; native failed: …`. */
 export function compactionLine(event: Omit<EventOfType<"compaction">, "type">): string {
-  const { method, reason, tokensBefore, tokensAfter, durationMs, usage, usd = null, failed = [] } = event;
+  const { method, reason, reused, tokensBefore, tokensAfter, durationMs, usage, usd = null, failed = [] } = event;
   const size = tokensBefore === undefined || tokensAfter === undefined ? "" : `: ${short(tokensBefore)} → ${short(tokensAfter)} tokens`;
   const spent =
     usage && [plural(usage.inputTokens + usage.outputTokens, "token"), dollars({ usd, complete: true })].filter(Boolean).join(", ");
   const cost = spent === undefined ? "" : `${size === "" ? ":" : ""} for ${spent}`;
   const took = cost === "" || durationMs === undefined ? "" : `, in ${duration(durationMs)}`;
   const before = failed.map((each) => `; ${each.method} failed: ${oneLine(each.why)}`).join("");
-  return `history compacted (${oneLine(method)})${WHY[reason] ?? ""}${size}${cost}${took}${before}`;
+  return `history compacted (${oneLine(method)}${reused ? ", as before" : ""})${WHY[reason] ?? ""}${size}${cost}${took}${before}`;
 }
 
 /** Tokens at a glance: `812`, `9.4k`, `90k`, `1.2M`. */

@@ -20,6 +20,7 @@ it.each<[Partial<EventOfType<"compaction">>, string]>([
     { method: "summary", usage, usd: 0.0123, durationMs: 4_600, tokensAfter: 812 },
     "history compacted (summary): 90k → 812 tokens for 91,240 tokens, $0.012, in 4.6 s",
   ],
+  [{ method: "summary", reused: true }, "history compacted (summary, as before): 90k → 40k tokens"],
   [{ method: "native", usage, usd: null, durationMs: 60 }, "history compacted (native): 90k → 40k tokens for 91,240 tokens, in 0.1 s"],
   [
     { reason: "overflow", failed: [{ method: "native", why: "openai cannot\ndo it" }] },
