@@ -30,9 +30,14 @@ it.each<[Partial<EventOfType<"compaction">>, string]>([
   expect(compactionLine(compaction(event))).toBe(line);
 });
 
-it("one by the provider itself has no sizes", () => {
-  const { tokensBefore: _, tokensAfter: __, ...event } = compaction({ method: "compact_20260112", reason: "provider" });
-  expect(compactionLine(event)).toBe("history compacted (compact_20260112) by the provider");
+it("one by the provider itself has the sizes that the provider tells", () => {
+  const { tokensAfter: _, ...half } = compaction({ method: "provider", reason: "provider" });
+  const { tokensBefore: __, ...none } = half;
+  expect([compaction({ reason: "provider" }), half, none].map(compactionLine)).toEqual([
+    "history compacted by the provider: 90k → 40k tokens",
+    "history compacted by the provider: it had 90k tokens",
+    "history compacted by the provider",
+  ]);
 });
 
 it("the program and a run's record tell it of its agent", () => {
