@@ -44,12 +44,13 @@ it("the program and a run's record tell it of its agent", () => {
   const agents = [{ agentId: "ada", alias: "agent1", backend: "openai", model: "m" }];
   const events: CoordinationEvent[] = [
     { type: "run-start", runId: "r", seq: 0, time: 1, agents, input: { text: "?", messages: 1 } },
-    compaction({}),
+    compaction({ failed: [{ method: "native", why: "openai cannot do it" }] }),
   ];
   const view = emptyTeam();
   for (const event of events) watch(view, event);
-  const text = "history compacted (clear): 90k → 40k tokens";
-  expect(lineOf(events[1]!, view, makeStyle(false))).toMatchObject({ row: { agentId: "ada" }, text });
+  const line = "history compacted (clear): 90k → 40k tokens";
+  expect(lineOf(events[1]!, view, makeStyle(false))).toMatchObject({ row: { agentId: "ada" }, text: line });
+  const text = `${line}; native failed: openai cannot do it`;
   const history = historyOf(events);
   expect(history.notes).toEqual([{ time: 5, seq: 1, type: "compaction", agentId: "ada", text }]);
   expect(coordinationTable(history, "?", "markdown")).toContain(text);

@@ -44,7 +44,8 @@ function textOf(event: CoordinationEvent, view: TeamView, style: Style): string 
       if (event.status !== "retry") return undefined;
       return `${style.bad("trying again")}: ${errorOf(event.agentId, view)}`;
     case "compaction":
-      return style.dim(compactionLine(event));
+      // Which methods do not apply is for the record to tell.
+      return style.dim(compactionLine({ ...event, failed: [] }));
     case "warning":
       return style.dim(`warning: ${oneLine(event.message)}`);
     case "agent-out":
