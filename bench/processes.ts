@@ -35,8 +35,8 @@ export interface ServerUnderTest {
   stop(): void;
 }
 
-export async function startProxy(file: string, args: object): Promise<ServerUnderTest> {
-  const child = spawn(process.execPath, ["--expose-gc", `bench/servers/${file}.mjs`, JSON.stringify(args)], {
+export async function startProxy(file: string, args: object, flags: string[] = []): Promise<ServerUnderTest> {
+  const child = spawn(process.execPath, ["--expose-gc", ...flags, `bench/servers/${file}.mjs`, JSON.stringify(args)], {
     env,
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });

@@ -1,15 +1,12 @@
-// A run of three agents through the server, and the same in this process, in turns.
+// A run of three agents through each of some servers, and the same in this process, in turns.
+import { team } from "../servers/team.mjs";
 import { stream } from "./http.mjs";
 
-const { url, baseUrl, massgen, times, kind } = JSON.parse(process.argv[2] ?? "{}");
+/** @type {{ urls: string[], baseUrl: string, massgen: string, warmups: number, times: number, kind: string }} */
+const { urls, baseUrl, massgen, warmups, times, kind } = JSON.parse(process.argv[2] ?? "{}");
 /** @type {typeof import("massgen")} */
 const { Orchestrator } = await import(massgen);
-const orchestrator = new Orchestrator({
-  agents: [1, 2, 3].map((n) => ({
-    id: `a${n}`,
-    backend: { type: /** @type {const} */ ("chatcompletion"), model: `${kind}-${n}`, baseUrl, apiKey: "sk-bench" },
-  })),
-});
+const orchestrator = new Orchestrator({ agents: team(kind, baseUrl) });
 
 async function inLibrary() {
   const started = performance.now();
@@ -18,15 +15,17 @@ async function inLibrary() {
   await run.result;
   return performance.now() - started;
 }
-const throughServer = async () => (await stream(url, kind)).totalMs;
+const ways = [inLibrary, ...urls.map((url) => async () => (await stream(url, kind)).totalMs)];
 
-const library = [];
-const server = [];
-for (let i = -20; i < times; i++) {
-  const [a, b] = i % 2 === 0 ? [await inLibrary(), await throughServer()] : [await throughServer(), await inLibrary()].reverse();
-  if (i < 0) continue;
-  library.push(a);
-  server.push(b);
+/** @type {number[][]} */
+const results = ways.map(() => []);
+for (let round = -warmups; round < times; round++) {
+  for (let i = 0; i < ways.length; i++) {
+    // Each round begins with another one.
+    const at = (Math.abs(round) + i) % ways.length;
+    const ms = await /** @type {() => Promise<number>} */ (ways[at])();
+    if (round >= 0) /** @type {number[]} */ (results[at]).push(ms);
+  }
 }
-console.log(JSON.stringify({ library, server }));
+console.log(JSON.stringify({ results }));
 process.exit(0);

@@ -192,9 +192,13 @@ class Turn implements TurnRun, StepsTurn, WindowHost {
         this.#takeNews();
         if (this.#needsRoom() && !(await (await this.#openWindow()).beforeStep())) return;
       }
-      const may = this.#allowed(paused);
-      const sent = may instanceof Promise ? await may : may;
-      if (sent === undefined || this.#over) return;
+      // What lets a step start reserves its budget: nothing may come between that and its start.
+      let sent = this.#allowed(paused);
+      while (sent instanceof Promise) {
+        await this.#steps.wait(sent);
+        sent = this.#allowed(paused);
+      }
+      if (sent === undefined) return;
       const step = this.#steps.begin(sent);
       if (this.#over) return;
       const end = await this.#steps.run(step);
@@ -239,14 +243,15 @@ class Turn implements TurnRun, StepsTurn, WindowHost {
     if (news !== undefined) addNews(this.#conversation, news);
   }
 
-  /** The request of the next step, once it may be sent. Nothing, if the turn is over or may not go on. */
-  #allowed(paused: boolean): BackendRequest | Promise<BackendRequest | undefined> | undefined {
+  /** The request of the next step. Nothing, if the turn is over or may not go on; a promise, if it has to wait. */
+  #allowed(paused: boolean): BackendRequest | Promise<void> | undefined {
+    if (this.#over) return undefined;
     if (!paused) this.#takeNews();
     if (this.#over) return undefined;
     const sent = stepRequest(this.#conversation, this.#request, this.#window?.messages());
     const may = this.#steps.mayStart(sent);
-    if (typeof may === "object") return this.#steps.wait(may).then(() => this.#allowed(paused));
-    return may ? sent : undefined;
+    if (may === false) return undefined;
+    return may === true ? sent : may;
   }
 
   /** Waits until a step that died may be started again. Throws its error if it may not. */

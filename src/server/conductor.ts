@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { TraceContext } from "../backends/backend.js";
 import type { ToolResultPart, UserMessage, UserPart } from "../formatter/messages.js";
 import { textOf } from "../formatter/messages.js";
@@ -69,7 +69,7 @@ export class Conductor {
       context: { requestId: context.requestId, user: request.user, metadata: request.metadata },
       ...(context.trace !== undefined && { trace: context.trace }),
     });
-    const token = randomBytes(12).toString("hex");
+    const token = randomUUID().replaceAll("-", "").slice(-24); // Node has random bytes for UUIDs in store
     const served = new ServedRun(run, {
       request,
       tools,

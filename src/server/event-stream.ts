@@ -21,24 +21,44 @@ export interface EventStreamOptions {
   onFirst?(): void;
 }
 
+/** A write costs a system call here and wakes the client there, however short it is: this many ms lie between two of them. */
+const WRITE_EVERY_MS = 5;
+
 const encoder = new TextEncoder();
 const HEARTBEAT = encoder.encode(": keep-alive\n\n");
 
 /**
- * A reply as server-sent events. The reader sets the pace: while it does not read, nothing is taken from the run, whose
- * log merges the deltas meanwhile. A reader that goes away stops the run.
+ * A reply as server-sent events. The first text and the end go out at once; what else comes within 5 ms of the write before waits that
+ * long, as few events with longer deltas. The reader sets the pace: while it does not read, nothing is taken from the run, whose log
+ * merges the deltas meanwhile. A reader that goes away stops the run.
  */
 export function eventStream(reply: Reply, encode: StreamEncoder, options: EventStreamOptions): ReadableStream<Uint8Array> {
   const { outputs, abort } = reply;
+  const unwritten = new Unwritten(encode);
   let heartbeat: NodeJS.Timeout | undefined;
+  let due: NodeJS.Timeout | undefined;
+  let wroteAt = performance.now();
   let idle = true;
   let over = false;
+  let hasText = false;
   let first = options.onFirst;
   const end = (outcome: "ok" | "error" | "disconnected", error?: unknown) => {
     if (over) return;
     over = true;
     clearInterval(heartbeat);
+    clearTimeout(due);
     options.onEnd({ outcome, ...(error !== undefined && { error }) });
+  };
+  const write = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+    clearTimeout(due);
+    due = undefined;
+    const text = unwritten.take();
+    if (text === "") return;
+    idle = false;
+    wroteAt = performance.now();
+    first?.();
+    first = undefined;
+    controller.enqueue(encoder.encode(text));
   };
   return new ReadableStream<Uint8Array>(
     {
@@ -60,20 +80,21 @@ export function eventStream(reply: Reply, encode: StreamEncoder, options: EventS
               end("ok");
               return controller.close();
             }
-            const text = encode.write(output);
+            unwritten.add(output);
             const last = output.type === "finish" || output.type === "tool-calls";
-            if (text === "") continue;
-            idle = false;
-            first?.();
-            first = undefined;
-            controller.enqueue(encoder.encode(text));
-            if (!last) return;
+            const wait = WRITE_EVERY_MS - (performance.now() - wroteAt);
+            const firstText = output.type === "text" && !hasText;
+            if (firstText) hasText = true;
+            if (last || firstText || wait <= 0) write(controller);
+            else due ??= setTimeout(write, wait, controller);
+            if (!last && (controller.desiredSize ?? 0) <= 0) return;
           }
         } catch (error) {
           if (over) return;
           abort("its reply could not go on");
           const told = asHttpError(options.stopped() ?? error);
-          controller.enqueue(encoder.encode(`${encode.fail?.(told) ?? ""}data: ${JSON.stringify(envelope(told))}\n\n`));
+          const frames = `${unwritten.take()}${encode.fail?.(told) ?? ""}data: ${JSON.stringify(envelope(told))}\n\n`;
+          controller.enqueue(encoder.encode(frames));
           end(told.status === 499 ? "disconnected" : "error", error);
           controller.close();
         }
@@ -87,4 +108,41 @@ export function eventStream(reply: Reply, encode: StreamEncoder, options: EventS
     // A reader that stands still must not make the run wait for more than one piece.
     { highWaterMark: 1 },
   );
+}
+
+/** What is to be written yet: neighbouring deltas of a kind are one. */
+class Unwritten {
+  readonly #encode: StreamEncoder;
+  #encoded = "";
+  #type: "progress" | "text" = "text";
+  #delta = "";
+
+  constructor(encode: StreamEncoder) {
+    this.#encode = encode;
+  }
+
+  /** Throws what the encoder throws; what was added before stays. */
+  add(output: Output): void {
+    if (output.type !== "progress" && output.type !== "text") {
+      this.#settle();
+      this.#encoded += this.#encode.write(output);
+      return;
+    }
+    if (output.type !== this.#type) this.#settle();
+    this.#type = output.type;
+    this.#delta += output.delta;
+  }
+
+  take(): string {
+    this.#settle();
+    const encoded = this.#encoded;
+    this.#encoded = "";
+    return encoded;
+  }
+
+  #settle(): void {
+    if (this.#delta === "") return;
+    this.#encoded += this.#encode.write({ type: this.#type, delta: this.#delta });
+    this.#delta = "";
+  }
 }

@@ -3,25 +3,20 @@ import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import type { TraceContext } from "../backends/backend.js";
 import { Admission } from "./admission.js";
+import { type Api, CHAT, RESPONSES } from "./apis.js";
 import { authenticator, refuseForeignPages } from "./auth.js";
 import { Conductor, type Reply } from "./conductor.js";
-import { eventStream, type StreamEncoder } from "./event-stream.js";
+import { eventStream } from "./event-stream.js";
 import { asHttpError, envelope, HttpError } from "./http-error.js";
 import { IdempotentReplies } from "./idempotency.js";
 import { Metrics } from "./metrics.js";
 import { ModelTable } from "./models.js";
 import { type RequestRecord, resolveServerOptions, type ServerOptions } from "./options.js";
 import { ParkedRuns } from "./parked-runs.js";
-import { ChatStream, chatCompletion } from "./replies/chat.js";
-import type { ReplyInfo } from "./replies/common.js";
-import { ResponsesStream, responseObject } from "./replies/responses.js";
 import { type Json, readJsonBody } from "./requests/body.js";
-import { readChatRequest } from "./requests/chat-request.js";
-import { readResponsesRequest } from "./requests/responses-request.js";
 import type { RunRequest } from "./requests/run-request.js";
-import type { Output } from "./served-run.js";
 import { Sessions } from "./sessions.js";
-import { after } from "./timer.js";
+import { Underway } from "./underway.js";
 
 /** An OpenAI-compatible server, wherever web-standard requests come from. */
 export interface Server {
@@ -32,27 +27,6 @@ export interface Server {
   /** Stops every run and refuses whatever waits. The orchestrators stay open: they are the caller's. */
   close(): Promise<void>;
 }
-
-/** How an API reads a request and spells the reply. */
-interface Api {
-  read(body: Json): RunRequest;
-  idPrefix: string;
-  encoder(info: ReplyInfo): StreamEncoder;
-  whole(outputs: AsyncIterable<Output>, info: ReplyInfo): Promise<object>;
-}
-
-const CHAT: Api = {
-  read: readChatRequest,
-  idPrefix: "chatcmpl-",
-  encoder: (info) => new ChatStream(info),
-  whole: chatCompletion,
-};
-const RESPONSES: Api = {
-  read: readResponsesRequest,
-  idPrefix: "resp_",
-  encoder: (info) => new ResponsesStream(info),
-  whole: responseObject,
-};
 
 interface Variables {
   requestId: string;
@@ -86,13 +60,9 @@ export function createServer(given: ServerOptions): Server {
     { name: "massgen_runs_parked", help: "Runs that wait for a client's tools.", value: () => parked.size },
   ]);
   const created = epochSeconds();
-  /** What stops each request under way. */
-  const requests = new Set<AbortController>();
-  /** Replies whose run is at work, be there a client or not. */
-  const working = new Set<Reply>();
+  const underway = new Underway();
   const shutdown = new AbortController();
   let draining = false;
-  let drained: (() => void)[] = [];
 
   const app = new Hono<Env>();
   app.use(async (c, next) => {
@@ -137,7 +107,7 @@ export function createServer(given: ServerOptions): Server {
   app.all("*", (c) => {
     const { method, path } = c.req;
     const route = routeOf(path);
-    if (route === "other") throw new HttpError(404, `There is no ${path}.`, { code: "not_found" });
+    if (route === "other") throw new HttpError(404, `There is no ${path}. There are: ${PATHS.join(", ")}.`, { code: "not_found" });
     const takes = RUNS.includes(route) ? "POST" : "GET";
     c.header("allow", takes);
     throw new HttpError(405, `${path} takes ${takes}, not ${method}.`, { code: "method_not_allowed" });
@@ -155,20 +125,10 @@ export function createServer(given: ServerOptions): Server {
     if (options.apiKeys.length === 0) refuseForeignPages(headers, options.corsOrigins);
     if (draining) throw shuttingDown();
 
-    const stop = new AbortController();
-    requests.add(stop);
-    const onAbort = () => stop.abort(new HttpError(499, "The client went away."));
-    if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
-    const cancelDeadline = after(options.requestTimeoutMs, () => {
-      stop.abort(new HttpError(504, `The request took longer than ${options.requestTimeoutMs} ms.`, { code: "timeout" }));
+    const { stop, over } = underway.request(signal, options.requestTimeoutMs, {
+      gone: () => new HttpError(499, "The client went away."),
+      late: () => new HttpError(504, `The request took longer than ${options.requestTimeoutMs} ms.`, { code: "timeout" }),
     });
-    const over = () => {
-      cancelDeadline();
-      signal.removeEventListener("abort", onAbort);
-      requests.delete(stop);
-      checkDrained();
-    };
     let reply: Reply | undefined;
     try {
       const body = await readJsonBody(c.req.raw, options.maxBodyBytes);
@@ -227,24 +187,12 @@ export function createServer(given: ServerOptions): Server {
     try {
       signal.throwIfAborted();
       const reply = start();
-      working.add(reply);
-      void reply.rests.then(() => {
-        working.delete(reply);
-        leave();
-        checkDrained();
-      });
+      underway.reply(reply, leave);
       return reply;
     } catch (error) {
       leave();
       throw error;
     }
-  }
-
-  function checkDrained(): void {
-    if (requests.size > 0 || working.size > 0) return;
-    const told = drained;
-    drained = [];
-    for (const resolve of told) resolve();
   }
 
   function record(c: Context<Env>, outcome: RequestRecord["outcome"], status: number, error?: unknown): void {
@@ -281,16 +229,12 @@ export function createServer(given: ServerOptions): Server {
     fetch: async (request) => app.fetch(request),
     drain() {
       draining = true;
-      return new Promise((resolve) => {
-        drained.push(resolve);
-        checkDrained();
-      });
+      return underway.none();
     },
     async close() {
       draining = true;
       shutdown.abort(shuttingDown());
-      for (const stop of requests) stop.abort(shuttingDown());
-      for (const reply of working) reply.abort("the server was shut down");
+      underway.stop(shuttingDown, "the server was shut down");
       parked.close();
       sessions?.close();
       idempotent.close();
@@ -300,6 +244,7 @@ export function createServer(given: ServerOptions): Server {
 
 const RUNS = ["/v1/chat/completions", "/v1/responses"];
 const PROBES = ["/health", "/ready", "/metrics"];
+const PATHS = [...RUNS, "/v1/models", "/v1/models/{id}", ...PROBES];
 
 /** The route of a path, of which there are few. */
 function routeOf(path: string): string {

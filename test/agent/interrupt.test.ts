@@ -6,6 +6,19 @@ import { backendOf, call, feed, recorder, requestOf, settle, stop, text, usage, 
 const timeouts = { turn: 1000, step: 1000, firstChunk: 1000, chunk: 1000, tool: 1000 };
 
 describe("aborting a turn", () => {
+  it("leaves no step that may start and does not: what is reserved for it would never be free again", async () => {
+    const hooks = recorder();
+    let asked = 0;
+    hooks.mayStart = () => {
+      if (++asked === 1) return Promise.resolve();
+      queueMicrotask(() => turn.abort("enough")); // as soon as anything can come between
+      return true;
+    };
+    const turn = startTurn(requestOf(backendOf([() => feed().script({ messages: [] }, {})])), hooks);
+    expect(await turn.done).toMatchObject({ status: "aborted" });
+    expect(hooks.events.map((event) => (event.type === "step-finish" ? event.status : event.type))).toEqual(["step-start", "interrupted"]);
+  });
+
   it("is over when abort() returns, though the backend ignores its signal", async () => {
     const { controller, listeners } = watchedSignal();
     const runtime = virtualRuntime();

@@ -1,4 +1,4 @@
-import { type AIMessage, type AIMessageChunk, HumanMessage, SystemMessage, ToolMessage } from "@langchain/core/messages";
+import { type AIMessageChunk, HumanMessage, SystemMessage, ToolMessage } from "@langchain/core/messages";
 import { tool } from "@langchain/core/tools";
 import { ChatOpenAI } from "@langchain/openai";
 import { describe, expect, test } from "vitest";
@@ -12,6 +12,10 @@ const getWeather = tool(({ city }: { city: string }) => `sunny in ${city}`, {
   schema: z.object({ city: z.string() }),
 });
 
+/** LangChain types what a message says of its usage by the message's structure, of which a reply's type tells nothing. */
+const tokensOf = (reply: { usage_metadata?: unknown } | undefined) =>
+  (reply?.usage_metadata as { total_tokens: number } | undefined)?.total_tokens;
+
 describe.each([false, true])("LangChain's ChatOpenAI, useResponsesApi: %s", (useResponsesApi) => {
   const modelOf = (url: string) =>
     new ChatOpenAI({ model: "team", apiKey: "none", maxRetries: 0, useResponsesApi, configuration: { baseURL: `${url}/v1` } });
@@ -20,7 +24,7 @@ describe.each([false, true])("LangChain's ChatOpenAI, useResponsesApi: %s", (use
     const { url } = await startTeam();
     const reply = await modelOf(url).invoke([new SystemMessage("Be brief."), new HumanMessage("Which index fits?")]);
     expect(reply.text).toBe("Final words of one.");
-    expect((reply as AIMessage).usage_metadata?.total_tokens).toBeGreaterThan(0);
+    expect(tokensOf(reply)).toBeGreaterThan(0);
   });
 
   test("stream", async () => {
@@ -28,7 +32,7 @@ describe.each([false, true])("LangChain's ChatOpenAI, useResponsesApi: %s", (use
     let whole: AIMessageChunk | undefined;
     for await (const chunk of await modelOf(url).stream("Which index fits?")) whole = whole === undefined ? chunk : whole.concat(chunk);
     expect(whole?.text).toBe("Final words of one.");
-    expect((whole as unknown as AIMessage).usage_metadata?.total_tokens).toBeGreaterThan(0);
+    expect(tokensOf(whole)).toBeGreaterThan(0);
   });
 
   test.each(["invoke", "stream"] as const)("bindTools and %s", async (way) => {

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { ModelSettings } from "../../backends/backend.js";
-import { badRequest } from "../http-error.js";
 import { isObject, type Json } from "./body.js";
 import { count, hints, maybe, never, onlyNull, parseFields, verbosity, withVerbosity } from "./fields.js";
 import { readMessages } from "./messages.js";
+import { formatSetting, responseFormat } from "./response-format.js";
 import { readResponsesRequest, reasoningFields } from "./responses-request.js";
 import type { RunRequest } from "./run-request.js";
 import { readToolChoice, readTools } from "./tools.js";
@@ -32,25 +32,7 @@ const chatFields = z.strictObject({
   n: maybe(z.literal(1, "only one choice can be made: there is one result of one run")),
   stream: maybe(z.boolean()),
   stream_options: maybe(z.looseObject({ include_usage: z.boolean().optional(), include_obfuscation: z.boolean().optional() })),
-  response_format: z
-    .discriminatedUnion(
-      "type",
-      [
-        z.looseObject({ type: z.literal("text") }),
-        z.looseObject({ type: z.literal("json_object") }),
-        z.looseObject({
-          type: z.literal("json_schema"),
-          json_schema: z.looseObject({
-            name: z.string(),
-            schema: z.record(z.string(), z.unknown()).optional(),
-            strict: z.boolean().nullish(),
-            description: z.string().optional(),
-          }),
-        }),
-      ],
-      'must have the type "text", "json_object" or "json_schema"',
-    )
-    .optional(),
+  response_format: responseFormat.optional(),
   reasoning_effort: maybe(z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"])),
   verbosity,
   metadata: maybe(z.record(z.string(), z.string())),
@@ -133,7 +115,7 @@ function readResponsesShaped(body: Json): RunRequest {
 function settingsOf(fields: z.infer<typeof chatFields>): ModelSettings {
   const { temperature, top_p: topP, seed, stop, reasoning_effort: effort, presence_penalty, frequency_penalty } = fields;
   const maxOutputTokens = fields.max_completion_tokens ?? fields.max_tokens;
-  const responseFormat = formatOf(fields.response_format);
+  const format = fields.response_format;
   return {
     ...(temperature !== undefined && { temperature }),
     ...(topP !== undefined && { topP }),
@@ -143,19 +125,6 @@ function settingsOf(fields: z.infer<typeof chatFields>): ModelSettings {
     ...(maxOutputTokens !== undefined && { maxOutputTokens }),
     ...(stop !== undefined && { stop: typeof stop === "string" ? [stop] : stop }),
     ...(effort !== undefined && { reasoningEffort: effort === "max" ? "xhigh" : effort }),
-    ...(responseFormat !== undefined && { responseFormat }),
+    ...formatSetting(format?.type === "json_schema" ? { type: format.type, ...format.json_schema } : format),
   };
-}
-
-function formatOf(format: z.infer<typeof chatFields>["response_format"]): ModelSettings["responseFormat"] {
-  if (format === undefined || format.type === "text") return undefined;
-  if (format.type === "json_object") return { type: "json" };
-  const { name, schema } = format.json_schema;
-  if (schema === undefined)
-    throw badRequest(
-      "response_format.json_schema.schema",
-      "`response_format.json_schema.schema` is missing.",
-      "missing_required_parameter",
-    );
-  return { type: "json-schema", name, schema };
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { ModelSettings } from "../../backends/backend.js";
 import type { Json } from "./body.js";
 import { count, hints, maybe, onlyNull, parseFields, verbosity, withVerbosity } from "./fields.js";
+import { formatSetting, textFormat } from "./response-format.js";
 import { readResponseItems } from "./response-items.js";
 import type { RunRequest } from "./run-request.js";
 import { readToolChoice, readTools } from "./tools.js";
@@ -28,23 +29,7 @@ const responsesFields = z.strictObject({
   stream_options: maybe(z.looseObject({ include_obfuscation: z.boolean().optional() })),
   text: z
     .strictObject({
-      format: z
-        .discriminatedUnion(
-          "type",
-          [
-            z.looseObject({ type: z.literal("text") }),
-            z.looseObject({ type: z.literal("json_object") }),
-            z.looseObject({
-              type: z.literal("json_schema"),
-              name: z.string(),
-              schema: z.record(z.string(), z.unknown()),
-              strict: z.boolean().nullish(),
-              description: z.string().optional(),
-            }),
-          ],
-          'must have the type "text", "json_object" or "json_schema"',
-        )
-        .optional(),
+      format: textFormat.optional(),
       verbosity,
     })
     .optional(),
@@ -99,13 +84,11 @@ export function readResponsesRequest(body: Json): RunRequest {
 function settingsOf(fields: z.infer<typeof responsesFields>): ModelSettings {
   const { temperature, top_p: topP, max_output_tokens: maxOutputTokens, reasoning, text } = fields;
   const effort = reasoning?.effort;
-  const format = text?.format;
   return {
     ...(temperature !== undefined && { temperature }),
     ...(topP !== undefined && { topP }),
     ...(maxOutputTokens !== undefined && { maxOutputTokens }),
     ...(effort && { reasoningEffort: effort === "max" ? "xhigh" : effort }),
-    ...(format?.type === "json_object" && { responseFormat: { type: "json" } }),
-    ...(format?.type === "json_schema" && { responseFormat: { type: "json-schema", name: format.name, schema: format.schema } }),
+    ...formatSetting(text?.format),
   };
 }

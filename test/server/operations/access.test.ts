@@ -112,6 +112,8 @@ describe("what is not there", () => {
       return [response.status, error.code, response.headers.get("allow")];
     };
     expect(await told("/v1/embeddings", { method: "POST" })).toEqual([404, "not_found", null]);
+    // The usual mistake: a base URL without its /v1.
+    expect(await (await fetch(`${url}/chat/completions`, { method: "POST" })).text()).toContain("There are: /v1/chat/completions, ");
     expect(await told("/v1/models/nope")).toEqual([404, "model_not_found", null]);
     expect(await told("/v1/chat/completions")).toEqual([405, "method_not_allowed", "POST"]);
     expect(await told("/v1/responses", { method: "DELETE" })).toEqual([405, "method_not_allowed", "POST"]);
