@@ -16,8 +16,8 @@ const CUES: [Heading, RegExp][] = [
 
 /**
  * What a stand-in goes by. `rarity`: lines with words that are rare in the conversation, which the planted facts are, as the text around
- * them repeats itself: it finds more than a model would. `figures`: lines full of figures, names and codes, which tables and logs are: it
- * finds less.
+ * them repeats itself: it finds nearly all. `figures`: lines full of figures, names and codes, which tables and logs are: it finds
+ * nearly none. Neither says what a model would find.
  */
 export type Goes = "rarity" | "figures";
 
