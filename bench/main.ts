@@ -1,4 +1,5 @@
 import { buildPackage } from "./build.js";
+import { compaction } from "./compaction.js";
 import { aborting, alone, importing, memory, otherWires, type Setting, streaming, telemetry } from "./measurements.js";
 import { preparePeers } from "./peers.js";
 import { startServer } from "./processes.js";
@@ -7,7 +8,7 @@ import { server } from "./server-measurements.js";
 import { snapshots } from "./snapshots.js";
 import { toolCalls } from "./tool-calls.js";
 
-const all = [importing, alone, aborting, memory, streaming, otherWires, snapshots, toolCalls, server, telemetry];
+const all = [importing, alone, aborting, memory, streaming, otherWires, snapshots, toolCalls, server, telemetry, compaction];
 
 /** Prints the tables as Markdown on stdout. Fails only when something breaks, never for a figure. */
 async function main(args: string[]): Promise<void> {

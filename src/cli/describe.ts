@@ -1,3 +1,4 @@
+import { compactionLine } from "../compaction-line.js";
 import type { CoordinationEvent } from "../orchestrator/events.js";
 import type { RunResult } from "../orchestrator/run.js";
 import type { Style } from "./style.js";
@@ -42,6 +43,9 @@ function textOf(event: CoordinationEvent, view: TeamView, style: Style): string 
     case "step-finish":
       if (event.status !== "retry") return undefined;
       return `${style.bad("trying again")}: ${errorOf(event.agentId, view)}`;
+    case "compaction":
+      // Which methods do not apply is for the record to tell.
+      return style.dim(compactionLine({ ...event, failed: [] }));
     case "warning":
       return style.dim(`warning: ${oneLine(event.message)}`);
     case "agent-out":

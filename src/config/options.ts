@@ -1,8 +1,9 @@
+import type { CompactionOptions } from "../agent/context-window/options.js";
 import type { AgentConfig, OrchestratorOptions, Timeouts } from "../orchestrator/options.js";
 import type { LoggingOption } from "../telemetry/options.js";
 import { backendConfig } from "./backends.js";
 import { pricesOf } from "./prices.js";
-import type { ConfigFile } from "./schema.js";
+import type { CompactionEntry, ConfigFile } from "./schema.js";
 import { agentTools, teamTools } from "./tools/options.js";
 
 /** The id of an agent that has none; also what models read of it. */
@@ -24,6 +25,7 @@ export function toOptions(config: ConfigFile, folder: string): OrchestratorOptio
   const {
     coordination,
     budget,
+    compaction,
     prices,
     final_answer_strategy: strategy,
     max_new_answers_per_agent: answers,
@@ -52,6 +54,7 @@ export function toOptions(config: ConfigFile, folder: string): OrchestratorOptio
     presentation: strategy && presentations[strategy],
     decisionRule: rest.decision_rule,
     timeout: Object.keys(timeout).length > 0 ? timeout : undefined,
+    compaction: typeof compaction === "object" ? compactionOf(compaction) : compaction,
     budget:
       budget &&
       defined({
@@ -76,9 +79,25 @@ function loggingOf(given: ConfigFile["logging"]): LoggingOption | undefined {
   return (typeof given === "object" ? defined(given) : given) as LoggingOption | undefined;
 }
 
+function compactionOf(given: CompactionEntry): CompactionOptions {
+  return defined({
+    highWater: given.high_water,
+    lowWater: given.low_water,
+    methods: given.methods,
+    keepExchanges: given.keep_exchanges,
+    keepToolResults: given.keep_tool_results,
+    floor: given.floor,
+    minSaving: given.min_saving,
+    coolDown: given.cool_down,
+    timeoutMs: given.timeout_seconds === undefined ? undefined : milliseconds(given.timeout_seconds),
+  });
+}
+
+const milliseconds = (seconds: number): number => Math.max(1, Math.round(seconds * 1000));
+
 function timeouts(given: NonNullable<ConfigFile["timeout_settings"]>): Partial<Timeouts> {
   const ms = (seconds: number | null | undefined) =>
-    seconds === null ? Number.POSITIVE_INFINITY : seconds === undefined ? undefined : Math.max(1, Math.round(seconds * 1000));
+    seconds === null ? Number.POSITIVE_INFINITY : seconds === undefined ? undefined : milliseconds(seconds);
   return defined({
     run: ms(given.orchestrator_timeout_seconds),
     turn: ms(given.turn_timeout_seconds),

@@ -16,8 +16,9 @@ const levels = z.enum(["lenient", "balanced", "strict"]);
 const text = z.string().min(1);
 const count = z.int().min(1);
 const amount = z.number().min(0);
-/** A share of a whole. */
+/** A share of a whole; the second may be none of it. */
 const part = z.number().positive().max(1);
+const share = z.number().min(0).max(1);
 /** Seconds; `null`: no limit. */
 const seconds = z.number().positive().nullable();
 
@@ -56,12 +57,26 @@ const agentSchema = z.strictObject({
   backend: backendSchema,
 });
 
+export const compactionMapping = z.strictObject({
+  high_water: share.optional(),
+  low_water: share.optional(),
+  methods: z.array(z.enum(["native", "clear", "summary", "trim"])).optional(),
+  keep_exchanges: count.optional(),
+  keep_tool_results: z.int().min(0).optional(),
+  floor: z.int().min(0).optional(),
+  min_saving: share.optional(),
+  cool_down: z.int().min(0).optional(),
+  timeout_seconds: z.number().positive().optional(),
+});
+export type CompactionEntry = z.infer<typeof compactionMapping>;
+
 const orchestratorSchema = z.strictObject({
   voting_sensitivity: levels.optional(),
   answer_novelty_requirement: levels.optional(),
   max_new_answers_per_agent: count.nullable().optional(),
   final_answer_strategy: z.enum(["winner_present", "winner_reuse", "synthesize"]).optional(),
   coordination: z.strictObject({ max_orchestration_restarts: z.int().min(0).optional(), ...coordinationToolKeys }).optional(),
+  compaction: z.union([z.boolean(), compactionMapping]).optional(),
   reviewer: text.optional(),
   peer_answers: z.enum(["auto", "interrupt", "inject", "round"]).optional(),
   self_vote: z.enum(["discount", "count", "forbid"]).optional(),
@@ -141,6 +156,7 @@ export const knownKeys: Readonly<Record<string, readonly string[]>> = {
   "agent.backend.rate_limits": Object.keys(backendSchema.shape.rate_limits.unwrap().shape),
   orchestrator: Object.keys(orchestratorSchema.shape),
   "orchestrator.coordination": Object.keys(orchestratorSchema.shape.coordination.unwrap().shape),
+  "orchestrator.compaction": Object.keys(compactionMapping.shape),
   "orchestrator.budget": Object.keys(orchestratorSchema.shape.budget.unwrap().shape),
   ...priceKeys,
   timeout_settings: Object.keys(timeoutSchema.shape),

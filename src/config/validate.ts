@@ -1,12 +1,13 @@
 import type { z } from "zod";
 import { ConfigError } from "../errors.js";
 import { nearest } from "../nearest-key.js";
+import { compactionDefaults } from "../orchestrator/compaction-options.js";
 import { type LoggingOption, resolveLogging } from "../telemetry/options.js";
 import { backendProblems } from "./backends.js";
 import { defaultId } from "./options.js";
 import { pricesProblems } from "./prices.js";
 import type { Path, Problem } from "./problems.js";
-import { backendSchema, type ConfigFile, configSchema } from "./schema.js";
+import { backendSchema, type ConfigFile, compactionMapping, configSchema } from "./schema.js";
 import { toolProblems } from "./tools/problems.js";
 import { outdated, partOf, unknownKey } from "./vocabulary.js";
 
@@ -35,12 +36,25 @@ function teamProblems(data: Record<string, unknown>): Problem[] {
     return [...(first < index ? [twice] : []), ...(backend.success ? backendProblems(backend.data, [...path, "backend"]) : [])];
   });
   problems.push(...loggingProblems(data.logging, ids));
-  const { reviewer, prices } = (data.orchestrator ?? {}) as { reviewer?: unknown; prices?: unknown };
+  const { reviewer, prices, compaction } = (data.orchestrator ?? {}) as Record<string, unknown>;
+  problems.push(...compactionProblems(compaction));
   problems.push(...pricesProblems(prices));
   if (typeof reviewer === "string" && !ids.includes(reviewer)) {
     problems.push({ path: ["orchestrator", "reviewer"], message: `is "${reviewer}", but no agent is. There are ${ids.join(", ")}` });
   }
   return problems;
+}
+
+/** Marks that are the wrong way round. Other mistakes are the schema's to tell. */
+function compactionProblems(given: unknown): Problem[] {
+  const { success, data } = compactionMapping.safeParse(given);
+  if (!success) return [];
+  const { highWater, lowWater } = compactionDefaults;
+  const { high_water: high = highWater, low_water: low = lowWater } = data;
+  if (low < high) return [];
+  const key = data.low_water === undefined ? "high_water" : "low_water";
+  const message = key === "low_water" ? `must be below high_water (${high}), not ${low}` : `must be above low_water (${low}), not ${high}`;
+  return [{ path: ["orchestrator", "compaction", key], message }];
 }
 
 /** What is wrong with levels and filters. Other mistakes are the schema's to tell. */
@@ -61,11 +75,18 @@ function loggingProblems(given: unknown, ids: readonly unknown[]): Problem[] {
   }
 }
 
+/** Of a switch with options: what is wrong within the options, where they are what was given. */
+function withinUnion({ errors }: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue[] | undefined {
+  return errors.find((issues) => issues.length > 0 && issues.every(({ code, path }) => code === "unrecognized_keys" || path.length > 0));
+}
+
 function problemsOf(issue: z.core.$ZodIssue, data: unknown): Problem[] {
   const path = issue.path as Path;
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(partOf(path), key) }));
   }
+  const inner = issue.code === "invalid_union" ? withinUnion(issue) : undefined;
+  if (inner !== undefined) return inner.flatMap((each) => problemsOf({ ...each, path: [...issue.path, ...each.path] }, data));
   const value = path.reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], data);
   if (issue.code === "too_small" && issue.origin === "array") return [{ path, message: "must list at least one agent" }];
   if (value === undefined) return [{ path, message: "is missing" }];
@@ -80,6 +101,7 @@ const unions: Readonly<Record<string, string>> = {
   logging: 'must be true, false, a level, a filter like "info,mcp:off", or a mapping of options',
   prompt_caching: 'must be true, false or "1h"',
   command: "must be a program, or a list of it and its arguments",
+  compaction: "must be true, false or a mapping of options",
   tracing: "must be true, false or a mapping in which `content` is true or false",
   warn_at: "must be a part of the caps, above 0 and at most 1, e.g. 0.8, or a list of such parts",
   function: "must be the name of an export, or a list of them",

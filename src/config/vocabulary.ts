@@ -44,6 +44,12 @@ const later: Readonly<Record<string, readonly string[]>> = {
   ui: ["logging_enabled", "theme", "refresh_rate", "automation_mode", "show_timestamps", "max_content_lines", "max_line_length"],
 };
 
+/** What does some of what a feature that is not there did. */
+const instead: Readonly<Record<string, string>> = {
+  ".memory": "; what its `compression` did is `compaction` under `orchestrator`",
+  "agents.memory": "; what its `compression` did is `compaction` under `orchestrator`",
+};
+
 /** Keys of MassGen that will not come, and why. */
 const gone: Readonly<Record<string, string>> = {
   "backend.enable_video_generation":
@@ -70,6 +76,8 @@ export const withoutEffect: Readonly<Record<string, string>> = {
   "orchestrator.coordination.planning_mode_instruction": "each tool that is held back says so itself",
 };
 
+const COMPRESSION = "write `compaction: { low_water: … }` under `orchestrator`, the part of the window that is aimed at";
+
 /** Keys that belong somewhere else, and where. */
 const moved: Readonly<Record<string, string>> = {
   "agents.name": "write it as `id`",
@@ -90,6 +98,16 @@ const moved: Readonly<Record<string, string>> = {
   "orchestrator.mcp_servers": "it belongs under the top level, for all agents, or under a `backend`",
   "agents.mcp_servers": "it belongs under `backend`",
   "agents.cwd": "it belongs under `backend`",
+  ".compaction": "it belongs under `orchestrator`",
+  "agents.compaction": "it belongs under `orchestrator`: all agents have the same",
+  "backend.compaction": "it belongs under `orchestrator`: all agents have the same",
+  "orchestrator.compression": COMPRESSION,
+  "orchestrator.compression_target_ratio": COMPRESSION,
+  "orchestrator.coordination.compression_target_ratio": COMPRESSION,
+  "orchestrator.coordination.compaction": "it belongs under `orchestrator`",
+  "orchestrator.compaction.trigger_threshold": "write it as `high_water`",
+  "orchestrator.compaction.target_ratio": "write it as `low_water`",
+  "orchestrator.compaction.timeout": "write it as `timeout_seconds`",
   ".prices": "it belongs under `orchestrator`",
   ".budget": "it belongs under `orchestrator`",
   ".rate_limits": "it belongs under the `backend` of an agent",
@@ -130,7 +148,8 @@ export function knownElsewhere(part: string, key: string): string | undefined {
   const hint = moved[`${place}.${key}`];
   if (hint !== undefined) return `does not belong here: ${hint}`;
   const notYet = later[place]?.includes(key) || (place === "backend" && commandLine.test(key));
-  return notYet ? "is a MassGen feature that this version does not support yet. Remove the key" : undefined;
+  if (!notYet) return undefined;
+  return `is a MassGen feature that this version does not support yet. Remove the key${instead[`${place}.${key}`] ?? ""}`;
 }
 
 /** What to say of a key that is not known. */

@@ -3,7 +3,7 @@ import { atLeast, bad, given, knownKeys, oneOf } from "./option-checks.js";
 
 const METHODS: readonly [CompactionMethod, ...CompactionMethod[]] = ["native", "clear", "summary", "trim"];
 const PROMPTS = ["summary", "resume", "cleared", "trimmed"];
-const DEFAULTS = {
+export const compactionDefaults = {
   highWater: 0.8,
   lowWater: 0.5,
   methods: [...METHODS],
@@ -18,9 +18,9 @@ const DEFAULTS = {
 /** Nothing, where it is off. */
 export function resolveCompaction(option: boolean | CompactionOptions | undefined): CompactionPlan | undefined {
   if (option === false) return undefined;
-  const plan: CompactionPlan = { ...DEFAULTS, ...given("compaction", option === true ? undefined : option) };
+  const plan: CompactionPlan = { ...compactionDefaults, ...given("compaction", option === true ? undefined : option) };
   const { prompts = {}, methods, highWater, ...figures } = plan;
-  knownKeys(plan, [...Object.keys(DEFAULTS), "prompts"], "compaction");
+  knownKeys(plan, [...Object.keys(compactionDefaults), "prompts"], "compaction");
   if (!Array.isArray(methods)) throw bad("compaction.methods", `must be a list of ${METHODS.join(", ")}`);
   for (const [i, method] of methods.entries()) oneOf(`compaction.methods[${i}]`, method, METHODS);
   for (const [key, value] of Object.entries({ highWater, ...figures })) {

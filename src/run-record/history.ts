@@ -1,3 +1,4 @@
+import { compactionLine } from "../compaction-line.js";
 import type {
   CoordinationEvent,
   EventOfType,
@@ -311,7 +312,7 @@ function addTurnEvent(history: RunHistory, event: CoordinationEvent): void {
       if (event.budget !== undefined) history.notes.at(-1)!.budget = event.budget;
       return;
     case "compaction":
-      note(history, event, `history compacted (${event.method})`);
+      note(history, event, compactionLine(event));
       return;
     case "input-request":
       note(history, event, `asks for input (${event.kind}): ${event.message ?? event.toolName ?? ""}`);

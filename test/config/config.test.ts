@@ -51,6 +51,16 @@ orchestrator:
   max_steps: 6
   max_step_retries: 0
   budget: { max_tokens: 1000, max_tokens_per_agent: 400, warn_at: [0.5, 0.9], on_exceed: abort }
+  compaction:
+    high_water: 0.7
+    low_water: 0.4
+    methods: [native, summary]
+    keep_exchanges: 2
+    keep_tool_results: 0
+    floor: 4000
+    min_saving: 0.1
+    cool_down: 1
+    timeout_seconds: 30
 tracing: { content: true }
 timeout_settings:
   orchestrator_timeout_seconds: 60
@@ -90,6 +100,17 @@ ui: { display_type: simple }
       maxSteps: 6,
       maxStepRetries: 0,
       budget: { maxTokens: 1000, maxTokensPerAgent: 400, warnAt: [0.5, 0.9], onExceed: "abort" },
+      compaction: {
+        highWater: 0.7,
+        lowWater: 0.4,
+        methods: ["native", "summary"],
+        keepExchanges: 2,
+        keepToolResults: 0,
+        floor: 4000,
+        minSaving: 0.1,
+        coolDown: 1,
+        timeoutMs: 30_000,
+      },
       tracing: { content: true },
       timeout: { run: 60_000, turn: 50_000, step: 40_000, firstChunk: 30_000, chunk: 500, tool: Number.POSITIVE_INFINITY },
     });
@@ -307,13 +328,42 @@ timeout_settings: { orchestrator_timeout_seconds: "5" }
     expect(problems(one("{ type: vllm }", `orchestrator: { ${text} }`)).join()).toContain(message);
   });
 
+  it.each([
+    ["compaction: { high_water: 80 }", "high_water must be at most 1, not 80"],
+    ["compaction: { methods: [clear, sumary] }", 'methods[1] must be one of native, clear, summary, trim (did you mean "summary"?)'],
+    ["compaction: { keep_exchanges: 0 }", "keep_exchanges must be at least 1, not 0"],
+    ["compaction: { low_water: 0.8 }", "low_water must be below high_water (0.8), not 0.8"],
+    ["compaction: { high_water: 0.4 }", "high_water must be above low_water (0.5), not 0.4"],
+    ["compaction: { keepexchanges: 2 }", 'Did you mean "keep_exchanges"?'],
+    ["compaction: 0.8", "compaction must be true, false or a mapping of options, not 0.8"],
+    ["compaction: { trigger_threshold: 0.75 }", "does not belong here: write it as `high_water`"],
+    ["compaction: { target_ratio: 0.4 }", "does not belong here: write it as `low_water`"],
+    ["coordination: { compression_target_ratio: 0.2 }", "write `compaction: { low_water: … }` under `orchestrator`"],
+  ])("of compaction, `%s` is told", (text, message) => {
+    expect(problems(one("{ type: vllm }", `orchestrator: { ${text} }`))).toEqual([expect.stringContaining(message)]);
+  });
+
+  it("`compaction` belongs to the team, and MassGen's `memory` leads to it", () => {
+    expect(problems(one("{ type: vllm, compaction: false }")).join()).toContain("it belongs under `orchestrator`");
+    expect(problems(one("{ type: vllm }", "compaction: false")).join()).toContain("it belongs under `orchestrator`");
+    expect(problems(one("{ type: vllm }", "memory: { compression: { trigger_threshold: 0.75, target_ratio: 0.4 } }")).join()).toContain(
+      "what its `compression` did is `compaction` under `orchestrator`",
+    );
+  });
+
+  it("`compaction` is a switch or options", () => {
+    const compaction = (text: string) => parseConfig(one("{ type: vllm, model: m }", `orchestrator: { compaction: ${text} }`)).compaction;
+    expect([compaction("true"), compaction("false"), compaction("{}")]).toEqual([true, false, {}]);
+    expect(compaction("{ methods: [clear], timeout_seconds: 0.5 }")).toEqual({ methods: ["clear"], timeoutMs: 500 });
+  });
+
   it("`tracing` is a switch or options", () => {
     expect(parseConfig(one("{ type: vllm }", "tracing: true")).tracing).toBe(true);
     expect(parseConfig(one("{ type: vllm }", "tracing: { content: false }")).tracing).toEqual({ content: false });
     expect(problems(one("{ type: vllm }", "tracing: 5")).join()).toContain(
       "tracing must be true, false or a mapping in which `content` is true or false, not 5",
     );
-    expect(problems(one("{ type: vllm }", "tracing: { content: 1 }")).join()).toContain("`content` is true or false, not a mapping");
+    expect(problems(one("{ type: vllm }", "tracing: { content: 1 }")).join()).toContain("tracing.content must be true or false, not 1");
   });
 
   it("`warn_at` is one part or several", () => {

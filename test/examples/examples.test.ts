@@ -16,6 +16,12 @@ const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/
 /** What each example must print. */
 const expected: Record<string, RegExp[]> = {
   "quick-start.ts": [/→ agent\d\.\d: /, /Simulated final answer/, /\w+ won with 3 votes; 2 other answers; \d+ tokens written/],
+  "compaction.ts": [
+    /^archivist, high-water: clear made 1\d{4} tokens \d{4}, no request$/m,
+    /^archivist, high-water: summary made 1\d{4} tokens \d{4}, \d+ tokens spent \(clear: /m,
+    /^The map is on shelf 30\.$/m,
+    /^30 shelves, \d{6} tokens read in all, never more than 16000 at once$/m,
+  ],
   "custom-backend.ts": [/^(one|two|three): A B-tree, because it keeps its keys in order\.$/m],
   "events.ts": [/answered agent1\.1, \d+ characters/, /consensus on agent\d\.\d:/, /Simulated final answer/, /'run-finish': 1/],
   "abort.ts": [/^finished-early: agent\d\.1 was presented$/m, /^aborted: .*the user has left$/m, /^answers so far: agent\d\.1/m],
