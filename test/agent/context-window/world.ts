@@ -142,7 +142,13 @@ class World {
       messages,
       tools: [dump(10)],
       runtime: this.#runtime,
-      timeouts: { turn: Number.POSITIVE_INFINITY, step: 50_000, firstChunk: 50_000, chunk: 50_000, tool: 50_000 },
+      timeouts: {
+        turn: random.chance(0.1) ? random.int(200_000) : Number.POSITIVE_INFINITY,
+        step: 50_000,
+        firstChunk: 50_000,
+        chunk: 50_000,
+        tool: 50_000,
+      },
       maxSteps: 60,
       maxStepRetries: random.pick([0, 2]),
       ...(random.chance(0.3) && { settings: { maxOutputTokens: random.pick([50, 5000]) } }),
@@ -154,7 +160,9 @@ class World {
       ended = true;
     };
     let left = random.chance(0.2) ? random.int(60) : Number.POSITIVE_INFINITY;
+    const holds = random.chance(0.2);
     this.#moment = () => {
+      if (holds && random.chance(0.1)) this.#runtime.setTimer(500, turn.hold());
       if (left-- > 0) return;
       left = Number.POSITIVE_INFINITY;
       if (random.chance(0.5)) stop();
@@ -184,7 +192,7 @@ class World {
       await this.#runtime.advance(0);
     }
     check(open.size === 0, "a request is still open");
-    if (!limited) check(this.#runtime.pending() === 0, "a timer is left");
+    if (!limited && !holds) check(this.#runtime.pending() === 0, "a timer is left");
     if (outcome instanceof BackendError && outcome.code === "context_overflow") {
       const room = roomOf(window, request, plan);
       const least = this.#least(request, restated ?? task);
@@ -458,5 +466,8 @@ function begins(content: UserMessage["content"] | Message["content"], task: User
 const isWell = (messages: readonly Message[]): boolean => !/\\ud[89a-f]/i.test(JSON.stringify(messages));
 
 function hangs(signal: AbortSignal | undefined): Promise<never> {
-  return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true }));
+  return new Promise((_, reject) => {
+    if (signal?.aborted) reject(signal.reason as Error);
+    signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+  });
 }
