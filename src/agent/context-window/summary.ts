@@ -71,9 +71,12 @@ function given({ settings, params, backend }: Bench["request"], words: number): 
 const FRAME = 50;
 
 function asked(part: string, earlier: string | undefined, words: number): string {
-  const carried = earlier === undefined ? "" : `<earlier_summary>\n${earlier}\n</earlier_summary>\n\n`;
-  return `${carried}<conversation>\n${part}\n</conversation>\n\nWrite the summary now, in at most ${words} words.`;
+  const carried = earlier === undefined ? "" : `<earlier_summary>\n${inert(earlier)}\n</earlier_summary>\n\n`;
+  return `${carried}<conversation>\n${inert(part)}\n</conversation>\n\nWrite the summary now, in at most ${words} words.`;
 }
+
+/** What was said cannot end its own quotation. */
+const inert = (text: string): string => text.replaceAll(/<(?=\/?(?:conversation|earlier_summary)\b)/gi, "&lt;");
 
 /** A message as the summary's writer reads it. */
 function written(message: Message): string {
