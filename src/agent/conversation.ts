@@ -1,5 +1,5 @@
 import type { BackendRequest } from "../backends/backend.js";
-import type { Message, ToolChoice, ToolDefinition, ToolResultPart, UserMessage } from "../formatter/messages.js";
+import type { AssistantMessage, Message, ToolChoice, ToolDefinition, ToolResultPart, UserMessage } from "../formatter/messages.js";
 import { type Reply, replyMessage } from "./reply.js";
 import type { TurnRequest, TurnUpdate } from "./types.js";
 
@@ -78,9 +78,13 @@ export function addNews(conversation: Conversation, { note, decisions, toolChoic
 export function addReply(conversation: Conversation, reply: Reply): void {
   const message = replyMessage(reply);
   if (message === undefined) return;
-  if (reply.compacted) conversation.compactedAt = conversation.messages.length;
+  if (reply.compacted && standsForMore(message)) conversation.compactedAt = conversation.messages.length;
   addMessage(conversation, message);
 }
+
+/** Whether what the provider has made of the conversation is in it. Where it is not, only the messages themselves tell the model. */
+const standsForMore = ({ content }: AssistantMessage): boolean =>
+  typeof content !== "string" && content.some(({ type }) => type === "provider");
 
 /** Frees the ids of a reply that has come to nothing. */
 export function forgetIds(conversation: Conversation, { claimed }: Reply): void {

@@ -82,6 +82,7 @@ export class Steps {
 
   /** Whether a step may be sent. A promise: ask again when it is resolved. */
   mayStart(sent: BackendRequest): boolean | Promise<void> {
+    if (this.#turn.over) return false; // what is reserved for a turn that is over stays reserved
     const may = this.#hooks.mayStart?.(stepEstimate(sent, this.#request.backend.type)) ?? true;
     return !this.#turn.over && may;
   }

@@ -211,7 +211,7 @@ class Turn implements TurnRun, StepsTurn, WindowHost {
       }
       retry = 0;
       const { reply } = step;
-      this.#window?.stepWorked(reply.compacted ? undefined : reply.usage);
+      this.#window?.stepWorked(reply.compacted || reply.builtins.length > 0 ? undefined : reply.usage);
       if (reply.builtins.length > 0) {
         this.#worked = true;
         this.#hooks.worked();
@@ -276,11 +276,15 @@ class Turn implements TurnRun, StepsTurn, WindowHost {
     return this.#window;
   }
 
-  /** Whether a step that died of its length may be started again with less. */
+  /** Whether a step that died of its length, or of what its provider once condensed, may be started again with less, or without. */
   async #madeRoom(reply: Reply, error: unknown): Promise<boolean> {
     const { compaction, retryAfterOutput, backend } = this.#request;
-    if (!(error instanceof BackendError && error.code === "context_overflow")) return false;
-    if (compaction === undefined || backend.capabilities.wholeAgent === true || (reply.spoke && retryAfterOutput === false)) return false;
+    if (!(error instanceof BackendError) || (reply.spoke && retryAfterOutput === false)) return false;
+    if (error.code === "bad_request" && this.#window?.leaveRefused()) {
+      this.#steps.finish("retry", error);
+      return !this.#over;
+    }
+    if (error.code !== "context_overflow" || compaction === undefined || backend.capabilities.wholeAgent === true) return false;
     const window = await this.#openWindow();
     if (this.#over || !window.mayRecover()) return false;
     this.#steps.finish("retry", error);

@@ -47,15 +47,24 @@ export function toChatMessages(system: string | undefined, messages: readonly Me
     }
     if (attachments.length > 0) out.push({ role: "user", content: attachments });
     attachments = [];
-    out.push(
-      message.role === "user"
-        ? userMessage(message.content, `messages[${index}]`)
-        : assistantMessage(message, target, `messages[${index}]`),
-    );
+    if (message.role === "user") addUser(out, userMessage(message.content, `messages[${index}]`));
+    else out.push(assistantMessage(message, target, `messages[${index}]`));
   });
   if (attachments.length > 0) out.push({ role: "user", content: attachments });
   return out;
 }
+
+/** Chat templates of many open models (Mistral's, Gemma's) refuse two messages of the user's in a row. */
+function addUser(out: ChatMessage[], message: ChatMessage): void {
+  const last = out.at(-1);
+  if (last?.role !== "user") out.push(message);
+  else if (typeof last.content === "string" && typeof message.content === "string") {
+    out[out.length - 1] = { role: "user", content: `${last.content}\n\n${message.content}` };
+  } else out[out.length - 1] = { role: "user", content: [...partsOf(last), ...partsOf(message)] };
+}
+
+const partsOf = ({ content }: ChatMessage): ChatContentPart[] =>
+  typeof content === "string" ? [{ type: "text", text: content }] : (content as ChatContentPart[]);
 
 export function toChatTools(tools: readonly ToolDefinition[]): Record<string, unknown>[] {
   return tools.map(({ name, description, inputSchema }) => {

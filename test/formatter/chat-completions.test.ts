@@ -73,6 +73,25 @@ test("reasoning goes back only with tool calls, and only where it is wanted", ()
   expect(format([calling])[0]).not.toHaveProperty("reasoning_content");
 });
 
+test("what the user says in a row is one message, as many chat templates demand", () => {
+  const image: UserPart = { type: "file", mediaType: "image/png", data: "AAAA" };
+  const text = (said: string) => ({ type: "text", text: said });
+  const messages: Message[] = [
+    { role: "user", content: "one" },
+    { role: "user", content: "two" },
+    { role: "assistant", content: "yes" },
+    { role: "user", content: "three" },
+    { role: "user", content: [image] },
+    { role: "user", content: "four" },
+  ];
+  const url = { url: "data:image/png;base64,AAAA" };
+  expect(format(messages)).toEqual([
+    { role: "user", content: "one\n\ntwo" },
+    { role: "assistant", content: "yes" },
+    { role: "user", content: [text("three"), { type: "image_url", image_url: url }, text("four")] },
+  ]);
+});
+
 describe("files", () => {
   test("in a user message", () => {
     expect(

@@ -6,6 +6,7 @@ import type { Tool } from "../../src/tools/tool.js";
 import { check } from "./check.js";
 import { HostileBackend, randomManners, type Texts } from "./hostile-backend.js";
 import { HostileToolkit } from "./hostile-toolkit.js";
+import { inWindow, randomCompaction, randomHistory } from "./hostile-window.js";
 import { Watcher } from "./invariants.js";
 import { Random } from "./random.js";
 import { ballotsOf, randomConfig } from "./random-config.js";
@@ -46,7 +47,13 @@ class DriverWorld {
       ({ agentId, stepBoundaries }) => new HostileBackend(`model-${agentId.slice(1)}`, random, manners, runtime, texts, !stepBoundaries),
     );
     const { agents, reviewer, rule, timeoutMs, rejectionText: _, retryBackoffMs: __, ...options } = config;
-    const search = this.#search(runtime);
+    // Choices of their own, here as below, so that worlds without windows stay as they are.
+    const windows = this.#seed % 8 === 1 ? new Random(this.#seed + 3e9) : undefined;
+    const task = "the task";
+    const windowed = backends.map((backend) =>
+      windows === undefined || backend.capabilities.wholeAgent ? undefined : inWindow(backend, windows, runtime, task),
+    );
+    const search = this.#search(runtime, windows);
     // Choices of their own, so that worlds without a toolkit stay as they are.
     const toolkit =
       this.#seed % 3 === 0
@@ -60,7 +67,7 @@ class DriverWorld {
       ...(reviewer !== undefined && { reviewer: agents[reviewer]!.agentId }),
       agents: agents.map(({ agentId, hasTools }, i) => ({
         id: agentId,
-        backend: backends[i]!,
+        backend: windowed[i] ?? backends[i]!,
         tools: hasTools && toolkit === undefined ? [search] : [],
         toolkits: hasTools && toolkit !== undefined ? [toolkit] : [],
         // Else what is reserved is far more than these models ever spend.
@@ -71,6 +78,7 @@ class DriverWorld {
       maxStepRetries,
       timeout: { run: timeoutMs },
       ...(budget !== undefined && { budget }),
+      ...(windows !== undefined && { compaction: randomCompaction(windows) }),
       runtime,
     });
     const controller = new AbortController();
@@ -82,7 +90,10 @@ class DriverWorld {
       });
       own.add(cancel);
     };
-    const run = orchestrator.run("the task", { signal: controller.signal, tools: random.chance(0.2) ? [publish] : [] });
+    const run = orchestrator.run(windows === undefined ? task : randomHistory(windows, task), {
+      signal: controller.signal,
+      tools: random.chance(0.2) ? [publish] : [],
+    });
 
     const watched = { ...config, rejectionText: defaultPrompts.rejection };
     const watcher = new Watcher(watched, { ballots: ballotsOf(config.rule), start: runtime.now() });
@@ -138,7 +149,7 @@ class DriverWorld {
       error?: unknown;
     };
     if (broken !== undefined) throw broken;
-    for (const { complaint } of backends) if (complaint !== undefined) throw complaint;
+    for (const backend of [...backends, ...windowed]) if (backend?.complaint !== undefined) throw backend.complaint;
     await runtime.flush();
 
     check(watcher.terminals === 1 && isTerminal(events.at(-1)!), "not exactly one terminal event, last");
@@ -192,7 +203,7 @@ class DriverWorld {
     return { ...caps, ...more };
   }
 
-  #search(runtime: ReturnType<typeof virtualRuntime>): Tool {
+  #search(runtime: ReturnType<typeof virtualRuntime>, windows: Random | undefined): Tool {
     return {
       name: "search",
       description: "searches",
@@ -200,7 +211,10 @@ class DriverWorld {
       execute: (_, { signal }) =>
         new Promise((resolve, reject) => {
           const kind = this.#random.pick(["ok", "ok", "fails", "hangs"]);
-          const finish = () => (kind === "ok" ? resolve({ found: 3 }) : reject(new Error("no network")));
+          const finish = () =>
+            kind === "ok"
+              ? resolve({ found: windows === undefined ? 3 : "abc ".repeat(windows.int(900)) })
+              : reject(new Error("no network"));
           const cancel = kind === "hangs" ? () => {} : runtime.setTimer(this.#random.int(500), finish);
           const stop = () => {
             cancel();

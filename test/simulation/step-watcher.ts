@@ -99,6 +99,10 @@ export class StepWatcher {
         check(this.#open.has(event.stepId), "text outside a step");
         this.#open.get(event.stepId)!.text += event.delta;
         return;
+      case "compaction":
+        check(this.#open.has(event.stepId), "a compaction outside a step");
+        check((event.tokensAfter ?? 0) < (event.tokensBefore ?? 0), "a compaction that saved nothing");
+        return;
       case "reasoning-delta":
       case "answer-delta":
         check(this.#open.has(event.stepId), "a delta outside a step");

@@ -6,7 +6,7 @@ import { messageTokens } from "./size.js";
 const WORTH_CLEARING = 60;
 
 /** Takes out old tool results, oldest first, down to the low-water mark. The newest ones stay, and all of the last exchange. */
-export function clear({ view, plan, prompts, room, size }: Bench): Outcome {
+export function clear({ view, plan, prompts, room, size, factor }: Bench): Outcome {
   const last = view.units.at(-1);
   const results = view.units.flatMap(({ messages }) => messages.flatMap((message) => (message.role === "tool" ? message.content : [])));
   const newest = new Set(plan.keepToolResults === 0 ? [] : results.slice(-plan.keepToolResults));
@@ -19,7 +19,7 @@ export function clear({ view, plan, prompts, room, size }: Bench): Outcome {
     const shorter = { ...result, output: prompts.cleared({ toolName }) };
     const saved = tokens - resultTokens(shorter);
     if (tokens < WORTH_CLEARING || saved <= 0) return result;
-    over -= saved;
+    over -= saved * factor;
     cleared++;
     return shorter;
   };
@@ -27,4 +27,11 @@ export function clear({ view, plan, prompts, room, size }: Bench): Outcome {
   return cleared === 0 ? failed("there is no old tool result to take out") : { type: "view", view: { ...view, units } };
 }
 
-export const resultTokens = (result: ToolResultPart): number => messageTokens({ role: "tool", content: [result] });
+const counted = new WeakMap<ToolResultPart, number>();
+
+/** Tokens of a result, estimated. */
+export function resultTokens(result: ToolResultPart): number {
+  const tokens = counted.get(result) ?? messageTokens({ role: "tool", content: [result] });
+  counted.set(result, tokens);
+  return tokens;
+}

@@ -1,22 +1,26 @@
 import { overflowLimit } from "../../backends/overflow-limit.js";
-import type { BackendError } from "../../errors.js";
+import { type BackendError, errorInfo } from "../../errors.js";
 import type { Message, UserMessage } from "../../formatter/messages.js";
 import { countTokens, ESTIMATE_MARGIN } from "../../token-manager/count.js";
-import { addUsage, noUsage, type Usage } from "../../token-manager/usage.js";
+import { addUsage, noUsage, ownUsage, type Usage } from "../../token-manager/usage.js";
+import { wait } from "../abort.js";
 import { type Conversation, stepRequest } from "../conversation.js";
+import { isRetryable, retryDelay } from "../retry.js";
 import type { SideStep, SideStepEnd } from "../side-step.js";
 import type { NextStepEvent } from "../steps.js";
 import type { TurnRequest } from "../types.js";
 import { clear } from "./clear.js";
+import { inTime } from "./in-time.js";
+import { learnWindow } from "./learned.js";
 import { type Bench, type Outcome, taskMessage, type View } from "./methods.js";
 import { native } from "./native.js";
 import type { CompactionMethod, CompactionPlan, CompactionReason } from "./options.js";
 import { defaultCompactionPrompts } from "./prompts.js";
 import { Recall } from "./recall.js";
-import { fixedTokens, learnWindow, messagesTokens, type Room, roomOf, windowOf } from "./size.js";
+import { fixedTokens, messagesTokens, type Room, roomOf, windowOf } from "./size.js";
 import { summary } from "./summary.js";
 import { trim } from "./trim.js";
-import { addTo, messagesOf, type Unit } from "./units.js";
+import { addTo, countOf, messagesOf, type Unit } from "./units.js";
 
 /** What the window needs of its turn. */
 export interface WindowHost {
@@ -31,14 +35,23 @@ export interface WindowHost {
 
 const METHODS: Record<CompactionMethod, (bench: Bench) => Outcome | Promise<Outcome>> = { native, clear, summary, trim };
 
-/** Where nothing tells the window, an overflow is followed by one to four tries with ever less. */
+/** Overflows in a row, each followed by a try with less: our estimate, or our guess of the window, may be far off. */
 const MOST_OVERFLOWS = 4;
+const MOST_IN_KNOWN_WINDOW = 3;
 /** Of the high-water mark: from here on the provider is asked to count. */
 const NEAR = 0.9;
 /** Of the limit: from here on it need not count. */
 const FAR = 1.5;
+const COUNT_TIMEOUT_MS = 10_000;
 /** What the provider's own figure of one step may be off for the next. */
 const CALIBRATED_MARGIN = 0.05;
+
+/** Whose a provider's compaction is. */
+type Identity = Readonly<Record<"type" | "baseUrl" | "model", string>>;
+
+/** A backend that takes whatever model the server has learns its name with the first request; that is no change. */
+const isSame = (a: Identity, b: Identity): boolean =>
+  a.type === b.type && a.baseUrl === b.baseUrl && (a.model === b.model || a.model === "" || b.model === "");
 
 /**
  * Keeps what is sent of a conversation within its model's window. The conversation itself stays whole: what is sent is a view of it,
@@ -55,8 +68,12 @@ export class ContextWindow {
   #taken = 0;
   /** The task as it was last told. */
   #task: UserMessage | undefined;
+  /** Whether the provider, if it counts, is asked to: not again once it could not. */
+  #asked = true;
   /** By what an estimate is multiplied. */
   #factor = 1 + ESTIMATE_MARGIN;
+  /** The provider's own figures say so. */
+  #calibrated = false;
   /** What was estimated of the step that was sent. */
   #estimate = 0;
   /** The window, where nobody has told it: half of what was too much. */
@@ -64,7 +81,7 @@ export class ContextWindow {
   #stepsSince = Number.POSITIVE_INFINITY;
   #overflows = 0;
   /** Whose compaction the view holds. */
-  #condensedBy: string | undefined;
+  #condensedBy: Identity | undefined;
   #failedNative = false;
   #recall: Recall | undefined;
   /** Exchanges before the task that a summary or a provider's compaction stands for. Nothing, once there is more to it than that. */
@@ -84,11 +101,13 @@ export class ContextWindow {
   /** What is sent. */
   messages(): Message[] {
     this.#take();
+    this.#estimate = this.#estimated(this.#view);
     return messagesOf(this.#view.units);
   }
 
   /** Makes room before a step, where it is wanted. False: the turn is over. */
   async beforeStep(): Promise<boolean> {
+    if (this.#host.over) return false;
     this.#take();
     this.#stepsSince++;
     this.#leaveForeign();
@@ -103,15 +122,17 @@ export class ContextWindow {
         if (this.#host.over) return false;
       }
     }
-    this.#estimate = this.#estimated(this.#view);
     return true;
   }
 
   /** A step has gone well: its usage says what an estimate is worth. */
   stepWorked(usage: Usage | undefined): void {
     this.#overflows = 0;
-    if (usage === undefined || usage.estimated === true || this.#estimate === 0 || usage.inputTokens === 0) return;
-    this.#factor = Math.min(4, Math.max(0.25, (usage.inputTokens / this.#estimate) * (1 + CALIBRATED_MARGIN)));
+    if (usage === undefined || usage.estimated === true || this.#estimate === 0) return;
+    const { inputTokens } = ownUsage(usage);
+    if (inputTokens <= 0) return;
+    this.#factor = Math.min(4, Math.max(0.25, (inputTokens / this.#estimate) * (1 + CALIBRATED_MARGIN)));
+    this.#calibrated = true;
   }
 
   mayRecover(): boolean {
@@ -126,17 +147,16 @@ export class ContextWindow {
     const size = this.#estimate * this.#factor;
     const told = overflowLimit(error.message);
     if (told !== undefined) learnWindow(backend, told);
-    const known = told ?? (await windowOf(backend));
-    if (this.#host.over || ++this.#overflows > (known === undefined ? MOST_OVERFLOWS : 1)) return false;
+    const known = await windowOf(backend, this.#request.runtime, this.#host.signal);
+    if (this.#host.over || ++this.#overflows > (known === undefined ? MOST_OVERFLOWS : MOST_IN_KNOWN_WINDOW)) return false;
     if (known === undefined) this.#guess = Math.floor(size / 2);
     const room = await this.#room();
     if (room === undefined || this.#host.over) return false;
-    // It was longer than we thought.
-    if (size <= room.limit) this.#factor *= (room.limit * 1.1) / size;
+    // It was longer than we thought; more so, if it has just been made to fit.
+    const least = room.limit * (this.#overflows === 1 ? 1.1 : 1.5);
+    if (size < least) this.#factor *= least / size;
     const made = await this.#compact("overflow", this.#sizeOf(this.#view), room);
-    if (this.#host.over) return false;
-    this.#estimate = this.#estimated(this.#view);
-    return made;
+    return made && !this.#host.over;
   }
 
   // ---- the view
@@ -144,18 +164,20 @@ export class ContextWindow {
   /** Takes in what has been said since. */
   #take(): void {
     const { messages, compactedAt } = this.#conversation;
-    if (compactedAt !== undefined) {
-      this.#conversation.compactedAt = undefined;
-      this.#takeCompacted(compactedAt);
-    }
+    if (compactedAt !== undefined) this.#takeCompacted(compactedAt);
     for (; this.#taken < messages.length; this.#taken++) addTo(this.#view.units, messages[this.#taken]!, this.#taken, this.#taskAt);
   }
 
   /** The provider has compacted by itself, within a step: what came before its reply is of no more use, but for the task. */
   #takeCompacted(at: number): void {
     const { messages } = this.#conversation;
-    const end = messages[at + 1]?.role === "tool" ? at + 2 : at + 1;
-    const units: Unit[] = [{ kind: "condensed", messages: messages.slice(at, end), before: true, of: messages.slice(0, end) }];
+    let end = at + 1;
+    while (messages[end]?.role === "assistant") end++;
+    if (end === messages.length) return; // it was only paused: nothing may come between it and what it goes on with
+    if (messages[end]?.role === "tool") end++;
+    this.#conversation.compactedAt = undefined;
+    const of = messages.slice(0, end).filter((_, index) => index !== this.#taskAt);
+    const units: Unit[] = [{ kind: "condensed", messages: messages.slice(at, end), before: true, of, count: of.length }];
     this.#view = this.#layOut({ units });
     this.#taken = end;
     this.#condensedBy = this.#identity;
@@ -165,9 +187,23 @@ export class ContextWindow {
 
   /** What another model, or the same elsewhere, has condensed is not sent: the view is made anew from the whole conversation. */
   #leaveForeign(): void {
-    if (this.#condensedBy === undefined || this.#condensedBy === this.#identity) return;
-    this.#condensedBy = undefined;
+    if (this.#condensedBy === undefined || isSame(this.#condensedBy, this.#identity)) return;
     this.#failedNative = false;
+    this.#startAnew();
+  }
+
+  /** Lets go of what its provider has condensed, which it does not take any more. False: there is nothing of the kind. */
+  leaveRefused(): boolean {
+    if (this.#condensedBy === undefined) return false;
+    this.#failedNative = true;
+    this.#recall?.forget("native");
+    this.#startAnew();
+    return true;
+  }
+
+  /** The view as it is before anything has been compacted. */
+  #startAnew(): void {
+    this.#condensedBy = undefined;
     this.#recall = undefined;
     this.#condensed = 0;
     this.#view = { units: [], left: 0 };
@@ -176,9 +212,9 @@ export class ContextWindow {
     this.#take();
   }
 
-  get #identity(): string {
-    const { type, model, baseUrl } = this.#request.backend as TurnRequest["backend"] & { baseUrl?: string };
-    return JSON.stringify([type, baseUrl, model]);
+  get #identity(): Identity {
+    const { type, model, baseUrl = "" } = this.#request.backend as TurnRequest["backend"] & { baseUrl?: string };
+    return { type, baseUrl, model };
   }
 
   #layOut({ units, summary, left = 0 }: Parameters<Bench["layOut"]>[0]): View {
@@ -196,7 +232,7 @@ export class ContextWindow {
   // ---- sizes
 
   async #room(): Promise<Room | undefined> {
-    const window = (await windowOf(this.#request.backend)) ?? this.#guess;
+    const window = (await windowOf(this.#request.backend, this.#request.runtime, this.#host.signal)) ?? this.#guess;
     return window === undefined ? undefined : roomOf(window, this.#request, this.#plan);
   }
 
@@ -215,17 +251,19 @@ export class ContextWindow {
     if (size < room.high * NEAR || size > room.limit * FAR) return size;
     const sent = stepRequest(this.#conversation, this.#request, this.messages());
     const { tokens, method, margin } = await this.#counted(sent);
-    if (method === "estimate") return size;
+    if (method !== "endpoint") this.#asked = false;
+    if (method === "estimate" || (method === "tokenizer" && this.#calibrated)) return size;
+    this.#calibrated ||= method === "endpoint";
     this.#factor = (tokens * (1 + margin)) / this.#estimated(this.#view);
     return this.#sizeOf(this.#view);
   }
 
   async #counted(sent: ReturnType<typeof stepRequest>): ReturnType<typeof countTokens> {
-    try {
-      return await countTokens(this.#request.backend, sent, { signal: this.#host.signal });
-    } catch {
-      return { tokens: 0, method: "estimate", margin: 0 }; // aborted: nobody asks any more
-    }
+    const { backend, runtime } = this.#request;
+    const none = { tokens: 0, method: "estimate", margin: 0 } as const;
+    if (this.#host.over || (!this.#asked && this.#calibrated)) return none;
+    const count = (signal: AbortSignal) => countTokens(backend, sent, { signal, endpoint: this.#asked });
+    return (await inTime(runtime, COUNT_TIMEOUT_MS, count, this.#host.signal).catch(() => undefined)) ?? none;
   }
 
   // ---- compaction
@@ -292,7 +330,8 @@ export class ContextWindow {
     const { method, summary, messages } = condensed;
     const old = new Set(history.slice(0, count));
     const rest = this.#view.units.filter((unit) => !old.has(unit));
-    const made: Unit[] = messages === undefined ? [] : [{ kind: "condensed", messages, before: true, of: messagesOf([...old]) }];
+    const made: Unit[] =
+      messages === undefined ? [] : [{ kind: "condensed", messages, before: true, of: messagesOf([...old]), count: countOf([...old]) }];
     this.#view = this.#layOut({ units: [...made, ...rest], ...(summary !== undefined && { summary }) });
     if (messages !== undefined) this.#condensedBy = this.#identity;
     this.#condensed = count;
@@ -316,9 +355,9 @@ export class ContextWindow {
 
   /** Why a result is thrown away. */
   #uselessness(method: CompactionMethod, view: View, before: number, room: Room): string | undefined {
-    if (method === "trim") return undefined; // the last resort: anything helps
     const after = this.#sizeOf(view);
     if (after >= before) return `it grew from ${before} to ${after} tokens`;
+    if (method === "trim") return undefined; // the last resort: anything helps
     if (after > before * (1 - this.#plan.minSaving)) return `it saved no more than ${before - after} of ${before} tokens`;
     return after > room.high ? `its ${after} tokens are still too many` : undefined;
   }
@@ -330,17 +369,25 @@ export class ContextWindow {
       plan: this.#plan,
       prompts: this.#prompts,
       room,
+      factor: this.#factor,
       view: this.#layOut(this.#view),
       old,
       kept,
       size: (view) => this.#sizeOf(view),
       layOut: (parts) => this.#layOut(parts),
-      sideStep: async (step) => {
-        const { end, usage } = await this.#host.sideStep(step);
-        spent(usage);
-        return end;
-      },
+      sideStep: (step, retries = 0) => this.#sideStep(step, retries, spent),
     };
+  }
+
+  async #sideStep(step: SideStep, retries: number, spent: (usage: Usage) => void): Promise<SideStepEnd> {
+    const { runtime } = this.#request;
+    for (let retry = 0; ; retry++) {
+      const { end, usage } = await this.#host.sideStep(step);
+      spent(usage);
+      if (end.type !== "failed" || !isRetryable(end.error) || errorInfo(end.error).code === "timeout" || retry >= retries) return end;
+      await wait(runtime, retryDelay(end.error, retry, runtime), this.#host.signal);
+      if (this.#host.over) return { type: "over" };
+    }
   }
 
   /** The last exchanges stay, as far as they take no more than a third of the room; the very last stays whatever it takes. */

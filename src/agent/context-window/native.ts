@@ -1,9 +1,9 @@
 import type { Backend, BackendChunk, BackendRequest, CompactionResult } from "../../backends/backend.js";
 import { BackendError, errorInfo, MassGenError } from "../../errors.js";
 import type { Message } from "../../formatter/messages.js";
-import { type Bench, failed, type Outcome } from "./methods.js";
+import { type Bench, failed, hopeless, type Outcome } from "./methods.js";
 import { messagesTokens, setMessageTokens } from "./size.js";
-import { messagesOf } from "./units.js";
+import { countOf, messagesOf, type Unit } from "./units.js";
 
 /** What asking again would not change. */
 const FOR_GOOD = ["unsupported", "not_found", "permission", "model_not_found", "missing_sdk", "missing_key"];
@@ -19,6 +19,8 @@ export async function native(bench: Bench): Promise<Outcome> {
   const messages = condensable(bench);
   const tokens = messagesTokens(messages);
   if (tokens < plan.floor) return failed(`only ${tokens} tokens are old enough`);
+  const why = hopeless(bench);
+  if (why !== undefined) return failed(why);
   if (bench.size({ ...view, units: old }) > room.limit) return failed("it does not fit the window");
   const { system, tools, params } = request;
   let condensed: Message[] = [];
@@ -48,24 +50,28 @@ export async function native(bench: Bench): Promise<Outcome> {
     if (FOR_GOOD.includes(code)) refused.set(backend, message);
     return failed(message, end.error);
   }
-  const of = old.flatMap((unit) => unit.of ?? unit.messages);
-  return {
-    type: "view",
-    view: bench.layOut({ units: [{ kind: "condensed", messages: condensed, before: true, of }, ...kept], left: view.left }),
-  };
+  const of = [...earlier(bench), ...old.flatMap((unit) => unit.of ?? unit.messages)];
+  const count = (view.summary?.messages ?? 0) + countOf(old);
+  const units: Unit[] = [{ kind: "condensed", messages: condensed, before: true, of, count }, ...kept];
+  return { type: "view", view: bench.layOut({ units, left: view.left }) };
 }
 
 /**
  * What is sent to be condensed. Providers keep every message of the user's word for word; ours that followed the task go, as what they
  * said of the answers is said anew in the task.
  */
-function condensable({ old, view, prompts }: Bench): Message[] {
-  const summary: Message[] = view.summary === undefined ? [] : [{ role: "user", content: `${prompts.resume()}\n\n${view.summary}` }];
+function condensable(bench: Bench): Message[] {
   return [
-    ...summary,
-    ...messagesOf(old.map((unit) => (unit.before ? unit : { ...unit, messages: unit.messages.filter(({ role }) => role !== "user") }))),
+    ...earlier(bench),
+    ...messagesOf(
+      bench.old.map((unit) => (unit.before ? unit : { ...unit, messages: unit.messages.filter(({ role }) => role !== "user") })),
+    ),
   ];
 }
+
+/** The summary that stands for what came before the old exchanges. */
+const earlier = ({ view: { summary }, prompts }: Bench): Message[] =>
+  summary === undefined ? [] : [{ role: "user", content: `${prompts.resume()}\n\n${summary.text}` }];
 
 /** The provider's compaction as a model step, so that it is timed, stopped, traced and paid for like one. */
 function compacting(backend: Backend, take: (result: CompactionResult) => void): Backend {

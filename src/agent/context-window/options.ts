@@ -15,7 +15,10 @@ export interface CompactionOptions {
   lowWater?: number;
   /** Tried in this order; the first that works is kept. Default `["native", "clear", "summary", "trim"]`. */
   methods?: CompactionMethod[];
-  /** Exchanges at the end that stay as they are, where they take no more than a third of the room; the very last always does. Default 3. */
+  /**
+   * Exchanges at the end that stay as they are, where they take no more than a third of the room; the very last of a turn always does,
+   * though its results may be shortened. Default 3.
+   */
   keepExchanges?: number;
   /** The newest tool results, which `clear` leaves. Default 3. */
   keepToolResults?: number;

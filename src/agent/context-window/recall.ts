@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import type { Backend } from "../../backends/backend.js";
 import type { Message } from "../../formatter/messages.js";
+import type { View } from "./methods.js";
 import type { Unit } from "./units.js";
 
 /** What the conversation before a task came to: a summary, or what the provider made of it. */
 export interface Condensed {
   method: "native" | "summary";
-  summary?: string;
+  summary?: NonNullable<View["summary"]>;
   messages?: Message[];
 }
 
@@ -40,6 +41,11 @@ export class Recall {
       if (condensed !== undefined) return { count, condensed };
     }
     return undefined;
+  }
+
+  /** Forgets what a method has made of any beginning of this conversation. */
+  forget(method: Condensed["method"]): void {
+    for (const key of this.#keys) if (this.#memory.get(key)?.method === method) this.#memory.delete(key);
   }
 
   remember(count: number, condensed: Condensed): void {

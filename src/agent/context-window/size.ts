@@ -1,7 +1,10 @@
 import type { Backend, BackendRequest } from "../../backends/backend.js";
 import type { Message } from "../../formatter/messages.js";
+import type { Runtime } from "../../runtime.js";
 import { estimateTokens, requestTokens } from "../../token-manager/estimate.js";
 import type { TurnRequest } from "../types.js";
+import { inTime } from "./in-time.js";
+import { knownWindow } from "./learned.js";
 import type { CompactionPlan } from "./options.js";
 
 /** Tokens of input that there is room for, and the marks below it. */
@@ -21,34 +24,34 @@ export function roomOf(window: number, { settings, backend }: TurnRequest, { hig
   return { limit: Math.floor(limit), high: Math.floor(limit * highWater), low: Math.floor(limit * lowWater) };
 }
 
-/** Windows that overflows have told of. */
-const learned = new WeakMap<Backend, number>();
+/** What servers have said of their models. */
 const listed = new WeakMap<Backend, Promise<number | undefined>>();
 const LIST_TIMEOUT_MS = 5_000;
 
-export function learnWindow(backend: Backend, tokens: number): void {
-  learned.set(backend, tokens);
-}
-
-/** The window of the backend's model: what an overflow has told, what is known of it, what its server lists. */
-export async function windowOf(backend: Backend): Promise<number | undefined> {
-  const known = learned.get(backend) ?? backend.capabilities.contextWindow;
+/**
+ * The window of the backend's model: what an overflow has told, what is known of it, what its server lists. The server is asked once,
+ * whoever wants to know; again where the turn that asked was over before it answered.
+ */
+export async function windowOf(backend: Backend, runtime: Runtime, signal: AbortSignal): Promise<number | undefined> {
+  const known = knownWindow(backend);
   if (known !== undefined || backend.listModels === undefined) return known;
   let asked = listed.get(backend);
   if (asked === undefined) {
-    asked = listedWindow(backend);
+    asked = listedWindow(backend, runtime, signal);
     listed.set(backend, asked);
   }
   return asked;
 }
 
 /** Never rejects: a server without a list is as good as one that does not know. */
-async function listedWindow(backend: Backend): Promise<number | undefined> {
+async function listedWindow(backend: Backend, runtime: Runtime, asker: AbortSignal): Promise<number | undefined> {
   try {
-    const models = (await backend.listModels?.({ signal: AbortSignal.timeout(LIST_TIMEOUT_MS) })) ?? [];
+    const models = (await inTime(runtime, LIST_TIMEOUT_MS, async (signal) => backend.listModels?.({ signal }), asker)) ?? [];
+    if (asker.aborted) listed.delete(backend);
     const model = models.find(({ id }) => id === backend.model) ?? (models.length === 1 ? models[0] : undefined);
     return model?.contextWindow;
   } catch {
+    if (asker.aborted) listed.delete(backend);
     return undefined;
   }
 }

@@ -1,53 +1,76 @@
+import type { BackendRequest } from "../../backends/backend.js";
 import { errorInfo, MassGenError } from "../../errors.js";
 import type { Message, UserPart } from "../../formatter/messages.js";
 import { estimateTokens } from "../../token-manager/estimate.js";
 import { replyText } from "../reply.js";
-import { type Bench, failed, type Outcome } from "./methods.js";
+import { type Bench, failed, hopeless, type Outcome } from "./methods.js";
+import { summaryParams } from "./summary-params.js";
+import { countOf } from "./units.js";
 
 /** Requests for one summary. A conversation that would take more is trimmed. */
 const MOST_PARTS = 64;
+/** Tokens of a part below which a summary would be of scraps. */
+const SHORTEST_PART = 100;
+/** Hardly any model writes more than this in one go, however large its window. */
+const MOST_WORDS = 4000;
 
 /** Has the same model write a summary of the old exchanges, part by part where they do not fit its window. */
 export async function summary(bench: Bench): Promise<Outcome> {
-  const { request, plan, prompts, view, room, old, kept, layOut } = bench;
+  const { request, plan, prompts, view, room, factor, old, kept, layOut } = bench;
   if (old.length === 0) return failed("no exchange is old enough");
+  const why = hopeless(bench);
+  if (why !== undefined) return failed(why);
   const system = prompts.summary();
-  // A third of the room for what is written and carried from part to part; an estimate may be short of the truth by as much again.
-  const budget = Math.floor(room.limit / 2) - estimateTokens(system);
+  const words = Math.min(MOST_WORDS, Math.max(150, Math.floor((room.low * 0.75) / 4)));
+  // In our own tokens; a third of the room, or what there is, for the summary that is carried from part to part.
+  const most = Math.floor(room.limit / factor) - estimateTokens(system) - FRAME;
+  const budget = most - Math.max(Math.floor(most / 3), estimateTokens(view.summary?.text ?? ""));
+  if (budget < SHORTEST_PART) return failed("the window is too small for the request");
   const parts = split(
     old.flatMap((unit) => (unit.of ?? unit.messages).map(written)),
     budget,
   );
   if (parts.length > MOST_PARTS) return failed(`it would take ${parts.length} requests`);
-  let text = view.summary;
+  let text = view.summary?.text;
   for (const part of parts) {
-    const end = await bench.sideStep({
-      purpose: "compaction",
-      backend: request.backend,
-      request: {
-        system,
-        messages: [{ role: "user", content: asked(part, text, room.low) }],
-        ...(request.settings?.maxOutputTokens !== undefined && { settings: { maxOutputTokens: request.settings.maxOutputTokens } }),
-        ...(request.params !== undefined && { params: request.params }),
+    const end = await bench.sideStep(
+      {
+        purpose: "compaction",
+        backend: request.backend,
+        request: { system, messages: [{ role: "user", content: asked(part, text, words) }], ...given(request, words) },
+        limitMs: plan.timeoutMs,
+        take(reply) {
+          const said = replyText(reply).trim();
+          const { finish } = reply;
+          if (finish === "refusal" || finish === "content-filter")
+            throw new MassGenError("empty_summary", "the model refused to write a summary");
+          if (said === "") throw new MassGenError("empty_summary", "the model wrote no summary");
+          text = finish === "length" ? `${said}\n\n[The summary ends here: it was cut off at its greatest length.]` : said;
+        },
       },
-      limitMs: plan.timeoutMs,
-      take(reply) {
-        const said = replyText(reply).trim();
-        const { finish } = reply;
-        if (finish === "refusal" || finish === "content-filter")
-          throw new MassGenError("empty_summary", "the model refused to write a summary");
-        if (said === "") throw new MassGenError("empty_summary", "the model wrote no summary");
-        text = finish === "length" ? `${said}\n\n[The summary ends here: it was cut off at its greatest length.]` : said;
-      },
-    });
+      request.maxStepRetries,
+    );
     if (end.type === "over") return end;
     if (end.type === "failed") return failed(errorInfo(end.error).message, end.error);
   }
-  return { type: "view", view: layOut({ units: kept, summary: text, left: view.left }) };
+  const messages = (view.summary?.messages ?? 0) + countOf(old);
+  return { type: "view", view: layOut({ units: kept, summary: { text: text!, messages }, left: view.left }) };
 }
 
-function asked(part: string, earlier: string | undefined, low: number): string {
-  const words = Math.max(150, Math.floor((low * 0.75) / 4));
+/** Of the agent's settings and parameters, those that are not about its own replies. A limit on those is only where a summary fits. */
+function given({ settings, params, backend }: Bench["request"], words: number): Pick<BackendRequest, "settings" | "params"> {
+  const limit = settings?.maxOutputTokens;
+  const most = backend.capabilities.maxOutputTokens ?? Number.POSITIVE_INFINITY;
+  return {
+    ...(limit !== undefined && { settings: { maxOutputTokens: Math.max(limit, Math.min(most, words * 2)) } }),
+    ...(params !== undefined && { params: summaryParams(params) }),
+  };
+}
+
+/** What is put around a part. */
+const FRAME = 50;
+
+function asked(part: string, earlier: string | undefined, words: number): string {
   const carried = earlier === undefined ? "" : `<earlier_summary>\n${earlier}\n</earlier_summary>\n\n`;
   return `${carried}<conversation>\n${part}\n</conversation>\n\nWrite the summary now, in at most ${words} words.`;
 }

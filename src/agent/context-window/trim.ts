@@ -1,66 +1,53 @@
-import type { ToolResultPart } from "../../formatter/messages.js";
-import { estimateTokens } from "../../token-manager/estimate.js";
 import { resultTokens } from "./clear.js";
 import { type Bench, failed, mapResults, type Outcome, type View } from "./methods.js";
-import type { Unit } from "./units.js";
+import { shortened } from "./shorten.js";
+import { messagesTokens } from "./size.js";
+import { countOf } from "./units.js";
 
-/** Results below this are not shortened. */
-const SHORT_RESULT = 500;
+/** No result is made shorter than this. */
+const SHORTEST = 80;
 
 /**
  * Leaves out the oldest exchanges, one after the other, down to the low-water mark. Where what must stay does not fit even so, its
  * longest tool results are shortened, and say so.
  */
 export function trim(bench: Bench): Outcome {
-  const { view, old, room, size, layOut } = bench;
+  const { view, old, room, size, layOut, factor } = bench;
   // What a provider or a model has condensed tells more than any one exchange: it goes last.
   const order = [...old.filter(({ kind }) => kind !== "condensed"), ...old.filter(({ kind }) => kind === "condensed")];
-  let { summary, left } = view;
-  let units = view.units;
-  let now = view;
-  const lay = () => {
-    now = layOut({ units, ...(summary !== undefined && { summary }), left });
-  };
+  const gone = new Set<(typeof old)[number]>();
+  const layOutLeft = (summary: View["summary"], left: number) =>
+    layOut({ units: view.units.filter((unit) => !gone.has(unit)), summary, left: view.left + left });
+  // With the note that will stand there. To lay it out anew for each exchange would be to read the task anew each time.
+  let tokens = size(layOutLeft(view.summary, 1));
   for (const unit of order) {
-    if (size(now) <= (unit.kind === "condensed" ? room.limit : room.low)) break;
-    units = units.filter((other) => other !== unit);
-    left += unit.messages.length;
-    lay();
+    if (tokens <= (unit.kind === "condensed" ? room.limit : room.low)) break;
+    gone.add(unit);
+    tokens -= messagesTokens(unit.messages) * factor;
   }
-  if (size(now) > room.limit && summary !== undefined) {
-    summary = undefined;
-    lay();
-  }
+  let now = gone.size === 0 ? view : layOutLeft(view.summary, countOf([...gone]));
+  if (view.summary !== undefined && size(now) > room.limit) now = layOutLeft(undefined, countOf([...gone]) + view.summary.messages);
   if (size(now) > room.limit) now = shortenResults(bench, now);
   return size(now) < size(view) ? { type: "view", view: now } : failed("there is nothing left that may be left out");
 }
 
+/** The longest results, each cut to the same length: the greatest with which all of it fits. */
 function shortenResults({ room, size }: Bench, view: View): View {
-  let units: Unit[] = view.units;
-  const now = () => ({ ...view, units });
-  const long = units
-    .flatMap(({ messages }) => messages.flatMap((message) => (message.role === "tool" ? message.content : [])))
-    .map((result) => ({ result, tokens: resultTokens(result) }))
-    .filter(({ tokens }) => tokens > SHORT_RESULT)
-    .sort((a, b) => b.tokens - a.tokens);
-  for (const { result, tokens } of long) {
-    const over = size(now()) - room.limit;
-    if (over <= 0) break;
-    const shorter = shortened(result, Math.max(SHORT_RESULT, tokens - over - SHORT_RESULT));
-    units = mapResults(units, (other) => (other === result ? shorter : other));
+  const cutTo = (tokens: number): View => ({ ...view, units: mapResults(view.units, (result) => shortened(result, tokens)) });
+  let fits = SHORTEST;
+  let tooLong = SHORTEST;
+  for (const { messages } of view.units)
+    for (const message of messages)
+      if (message.role === "tool") for (const result of message.content) tooLong = Math.max(tooLong, resultTokens(result));
+  let best = cutTo(fits);
+  while (tooLong - fits > Math.max(10, fits / 20)) {
+    const middle = Math.floor((fits + tooLong) / 2);
+    const next = cutTo(middle);
+    if (size(next) > room.limit) tooLong = middle;
+    else {
+      fits = middle;
+      best = next;
+    }
   }
-  return now();
-}
-
-/** The beginning and the end of a result. */
-function shortened(result: ToolResultPart, tokens: number): ToolResultPart {
-  const text =
-    typeof result.output === "string"
-      ? result.output
-      : result.output.map((part) => (part.type === "text" ? part.text : `[${part.mediaType} left out]`)).join("\n");
-  const part = Math.floor((text.length * Math.min(1, tokens / Math.max(1, estimateTokens(text)))) / 2);
-  const missing = text.length - 2 * part;
-  if (missing <= 0) return { ...result, output: text };
-  const note = `\n\n[… ${missing} characters in the middle of this result were left out, for it does not fit. Ask the tool for less at a time. …]\n\n`;
-  return { ...result, output: text.slice(0, part) + note + text.slice(text.length - part) };
+  return best;
 }

@@ -9,8 +9,9 @@ export interface Unit {
   messages: Message[];
   /** It came before the task. */
   before: boolean;
-  /** Of what is condensed: the messages it stands for. */
+  /** Of what is condensed: the messages it stands for, and how many those are of the conversation's. */
   of?: Message[];
+  count?: number;
 }
 
 /**
@@ -32,5 +33,8 @@ export function addTo(units: Unit[], message: Message, index: number, taskAt: nu
   else if (last?.kind !== "exchange" || last.before !== before || starts) units.push({ kind: "exchange", messages: [message], before });
   else last.messages.push(message);
 }
+
+/** Messages of the conversation that units stand for. */
+export const countOf = (units: readonly Unit[]): number => units.reduce((sum, { count, messages }) => sum + (count ?? messages.length), 0);
 
 export const messagesOf = (units: readonly Unit[]): Message[] => units.flatMap(({ messages }) => messages);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { startTurn } from "../../../src/agent/turn.js";
 import type { StepEvent, TurnRequest } from "../../../src/agent/types.js";
+import type { BackendChunk } from "../../../src/backends/backend.js";
 import { BackendError } from "../../../src/errors.js";
 import type { Message } from "../../../src/formatter/messages.js";
 import { addUsage, noUsage } from "../../../src/token-manager/usage.js";
@@ -332,17 +333,40 @@ describe("the rest", () => {
     expect(Number(/oldest (\d+) messages/.exec(textIn(backend.requests[last]))?.[1])).toBeGreaterThan(40);
   });
 
+  const folded = (n: number, finish: "tool-calls" | "pause"): BackendChunk[] => {
+    const [text, call] = dumpCall(n);
+    const said = finish === "pause" ? [text!] : [text!, call!];
+    const state = { type: "provider" as const, provider: "windowed", endpoint: "e", model: "m", data: {} };
+    const content = [...said.map((chunk) => (chunk.type === "tool-call" ? chunk : { type: "text" as const, text: `step ${n}` })), state];
+    return [
+      { type: "compaction", method: "claude", tokensBefore: 10, tokensAfter: 2 },
+      ...said,
+      { type: "message", message: { role: "assistant", content } },
+      { type: "finish", reason: finish },
+    ];
+  };
+
+  it("a compaction of the provider's that nothing was sent back of leaves the conversation as it is", async () => {
+    const { backend } = await runTurn(
+      { window: 8000, reply: (n) => (n === 3 ? [{ type: "compaction", method: "x" }, ...dumpCall(n)] : n < 6 ? dumpCall(n) : done) },
+      { tools: [dump(500)] },
+    );
+    expect(textIn(backend.requests[4])).toContain("step 0");
+  });
+
+  it("a reply that the provider paused after compacting goes straight back, and the task follows when it is over", async () => {
+    const { backend } = await runTurn(
+      { window: 4000, reply: (n) => (n === 3 ? folded(n, "pause") : n < 6 ? dumpCall(n) : done) },
+      { tools: [dump(500)] },
+    );
+    expect(backend.requests[4]?.messages.at(-1)?.role).toBe("assistant");
+    expect(backend.requests[5]?.messages.map(({ role }) => role)).toEqual(["assistant", "assistant", "tool", "user"]);
+    expect(wellFormed(backend.requests[5]?.messages ?? [])).toBe(true);
+  });
+
   it("after the provider has compacted by itself, what came before goes, and the task is told again", async () => {
     const { backend } = await runTurn(
-      {
-        window: 4000,
-        reply: (n) =>
-          n === 3
-            ? [{ type: "compaction", method: "claude", tokensBefore: 10, tokensAfter: 2 }, ...dumpCall(n)]
-            : n < 6
-              ? dumpCall(n)
-              : done,
-      },
+      { window: 4000, reply: (n) => (n === 3 ? folded(n, "tool-calls") : n < 6 ? dumpCall(n) : done) },
       { tools: [dump(500)] },
     );
     const after = backend.requests[4];
