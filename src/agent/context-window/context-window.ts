@@ -126,7 +126,7 @@ export class ContextWindow {
     const size = this.#estimate * this.#factor;
     const told = overflowLimit(error.message);
     if (told !== undefined) learnWindow(backend, told);
-    const known = told ?? (await windowOf(backend));
+    const known = told ?? (await windowOf(backend, this.#request.trace));
     if (this.#host.over || ++this.#overflows > (known === undefined ? MOST_OVERFLOWS : 1)) return false;
     if (known === undefined) this.#guess = Math.floor(size / 2);
     const room = await this.#room();
@@ -193,7 +193,7 @@ export class ContextWindow {
   // ---- sizes
 
   async #room(): Promise<Room | undefined> {
-    const window = (await windowOf(this.#request.backend)) ?? this.#guess;
+    const window = (await windowOf(this.#request.backend, this.#request.trace)) ?? this.#guess;
     return window === undefined ? undefined : roomOf(window, this.#request, this.#plan);
   }
 
@@ -219,7 +219,8 @@ export class ContextWindow {
 
   async #counted(sent: ReturnType<typeof stepRequest>): ReturnType<typeof countTokens> {
     try {
-      return await countTokens(this.#request.backend, sent, { signal: this.#host.signal });
+      const { backend, trace } = this.#request;
+      return await countTokens(backend, sent, { signal: this.#host.signal, ...(trace && { trace }) });
     } catch {
       return { tokens: 0, method: "estimate", margin: 0 }; // aborted: nobody asks any more
     }

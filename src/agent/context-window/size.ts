@@ -1,4 +1,4 @@
-import type { Backend, BackendRequest } from "../../backends/backend.js";
+import type { Backend, BackendRequest, TraceContext } from "../../backends/backend.js";
 import type { Message } from "../../formatter/messages.js";
 import { estimateTokens, requestTokens } from "../../token-manager/estimate.js";
 import type { TurnRequest } from "../types.js";
@@ -31,21 +31,21 @@ export function learnWindow(backend: Backend, tokens: number): void {
 }
 
 /** The window of the backend's model: what an overflow has told, what is known of it, what its server lists. */
-export async function windowOf(backend: Backend): Promise<number | undefined> {
+export async function windowOf(backend: Backend, trace?: TraceContext): Promise<number | undefined> {
   const known = learned.get(backend) ?? backend.capabilities.contextWindow;
   if (known !== undefined || backend.listModels === undefined) return known;
   let asked = listed.get(backend);
   if (asked === undefined) {
-    asked = listedWindow(backend);
+    asked = listedWindow(backend, trace);
     listed.set(backend, asked);
   }
   return asked;
 }
 
 /** Never rejects: a server without a list is as good as one that does not know. */
-async function listedWindow(backend: Backend): Promise<number | undefined> {
+async function listedWindow(backend: Backend, trace?: TraceContext): Promise<number | undefined> {
   try {
-    const models = (await backend.listModels?.({ signal: AbortSignal.timeout(LIST_TIMEOUT_MS) })) ?? [];
+    const models = (await backend.listModels?.({ signal: AbortSignal.timeout(LIST_TIMEOUT_MS), ...(trace && { trace }) })) ?? [];
     const model = models.find(({ id }) => id === backend.model) ?? (models.length === 1 ? models[0] : undefined);
     return model?.contextWindow;
   } catch {
