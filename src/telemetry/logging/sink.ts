@@ -1,4 +1,8 @@
 import { once } from "node:events";
+import { open } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { promisify } from "node:util";
 import { type DestinationStream, destination, pino } from "pino";
 import type { LogLevel } from "../levels.js";
 import type { Destination, Logger, LoggingPlan } from "../options.js";
@@ -6,8 +10,6 @@ import { prettyLine } from "./pretty.js";
 
 /** Where records go. */
 export interface Sink {
-  /** Resolves when it can be written to, or is known to be broken. Never rejects. */
-  ready?: Promise<void> | undefined;
   /** `time`: epoch ms. */
   write(level: LogLevel, time: number, fields: Record<string, unknown>, message: string): void;
   /** Writes out what is pending and closes what was opened. */
@@ -30,10 +32,10 @@ export function loggerSink(logger: Logger): Sink {
   };
 }
 
-/** pino, as JSON or as lines for people. */
-export function pinoSink({ destination: given, pretty }: LoggingPlan): Sink {
+/** pino, as JSON or as lines for people. Resolves when it can be written to, or is known to be broken; never rejects. */
+export async function pinoSink({ destination: given, pretty }: LoggingPlan): Promise<Sink> {
   const report = reporter("the log cannot be written");
-  const { stream, isTerminal, ready, close } = open(given, report);
+  const { stream, isTerminal, close } = await openDestination(given, report);
   const colours = isTerminal && process.env.NO_COLOR === undefined;
   const lines: DestinationStream =
     (pretty ?? isTerminal)
@@ -59,19 +61,17 @@ export function pinoSink({ destination: given, pretty }: LoggingPlan): Sink {
         report(error);
       }
     },
-    ready,
     close,
   };
 }
 
 interface Opened {
-  ready?: Promise<void>;
   stream: { write(line: string): unknown };
   isTerminal: boolean;
   close(): Promise<void>;
 }
 
-function open(given: Destination, onError: (error: unknown) => void): Opened {
+async function openDestination(given: Destination, onError: (error: unknown) => void): Promise<Opened> {
   if (typeof given !== "string") {
     return { stream: given, isTerminal: (given as { isTTY?: boolean }).isTTY === true, close: () => Promise.resolve() };
   }
@@ -81,26 +81,26 @@ function open(given: Destination, onError: (error: unknown) => void): Opened {
     stream.on("error", onError);
     return { stream, isTerminal: (given === "stdout" ? process.stdout : process.stderr).isTTY === true, close: () => Promise.resolve() };
   }
-  // Written in the background; pino writes out the rest when the process ends.
-  const stream = destination({ dest: given, append: true, mkdir: true, sync: false });
-  // Open before the first run, so that a program that ends at once loses nothing: pino cannot write out what has no file yet.
-  let opened: boolean | undefined;
-  const ready = once(stream, "ready").then(
-    () => {
-      opened = true;
-    },
-    () => {
-      opened = false; // told by the listener below
-    },
-  );
+  return openFile(given, onError);
+}
+
+/** Written in the background; pino writes out the rest when the process ends. */
+async function openFile(path: string, onError: (error: unknown) => void): Promise<Opened> {
+  let fd: number;
+  try {
+    // Not by pino: while it opens a file, and where it could not, the end of the process is an uncaught exception.
+    await mkdir(dirname(path), { recursive: true });
+    fd = await promisify(open)(path, "a");
+  } catch (error) {
+    onError(error);
+    return { stream: { write() {} }, isTerminal: false, close: () => Promise.resolve() };
+  }
+  const stream = destination({ dest: fd, sync: false });
   stream.on("error", onError);
   return {
-    // Without a file the records would pile up in memory.
-    stream: { write: (line) => opened !== false && stream.write(line) },
+    stream,
     isTerminal: false,
-    ready,
     async close() {
-      if (opened === false) return;
       const closed = Promise.race([once(stream, "close"), once(stream, "error")]);
       stream.end();
       await closed.catch(onError);
