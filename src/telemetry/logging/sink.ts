@@ -1,11 +1,7 @@
-import { once } from "node:events";
-import { open } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
-import { promisify } from "node:util";
 import { type DestinationStream, destination, pino } from "pino";
 import type { LogLevel } from "../levels.js";
-import type { Destination, Logger, LoggingPlan } from "../options.js";
+import type { Logger, LoggingPlan } from "../options.js";
+import { openLogFile } from "./log-file.js";
 import { prettyLine } from "./pretty.js";
 
 /** Where records go. */
@@ -33,12 +29,12 @@ export function loggerSink(logger: Logger): Sink {
 }
 
 /** pino, as JSON or as lines for people. Resolves when it can be written to, or is known to be broken; never rejects. */
-export async function pinoSink({ destination: given, pretty }: LoggingPlan): Promise<Sink> {
+export async function pinoSink(plan: LoggingPlan): Promise<Sink> {
   const report = reporter("the log cannot be written");
-  const { stream, isTerminal, close } = await openDestination(given, report);
+  const { stream, isTerminal, close } = await openDestination(plan, report);
   const colours = isTerminal && process.env.NO_COLOR === undefined;
   const lines: DestinationStream =
-    (pretty ?? isTerminal)
+    (plan.pretty ?? isTerminal)
       ? { write: (line) => void stream.write(prettyLine(line, colours)) }
       : { write: (line) => void stream.write(line) };
   let now = 0;
@@ -71,7 +67,7 @@ interface Opened {
   close(): Promise<void>;
 }
 
-async function openDestination(given: Destination, onError: (error: unknown) => void): Promise<Opened> {
+async function openDestination({ destination: given, pretty }: LoggingPlan, onError: (error: unknown) => void): Promise<Opened> {
   if (typeof given !== "string") {
     return { stream: given, isTerminal: (given as { isTTY?: boolean }).isTTY === true, close: () => Promise.resolve() };
   }
@@ -81,31 +77,20 @@ async function openDestination(given: Destination, onError: (error: unknown) => 
     stream.on("error", onError);
     return { stream, isTerminal: (given === "stdout" ? process.stdout : process.stderr).isTTY === true, close: () => Promise.resolve() };
   }
-  return openFile(given, onError);
-}
-
-/** Written in the background; pino writes out the rest when the process ends. */
-async function openFile(path: string, onError: (error: unknown) => void): Promise<Opened> {
-  let fd: number;
   try {
-    // Not by pino: while it opens a file, and where it could not, the end of the process is an uncaught exception.
-    await mkdir(dirname(path), { recursive: true });
-    fd = await promisify(open)(path, "a");
+    const gap = (lost: number) => (pretty ? prettyLine(gapRecord(lost), false) : gapRecord(lost));
+    const file = await openLogFile(given, { onError, gap });
+    return { stream: file, isTerminal: false, close: () => file.close() };
   } catch (error) {
     onError(error);
     return { stream: { write() {} }, isTerminal: false, close: () => Promise.resolve() };
   }
-  const stream = destination({ dest: fd, sync: false });
-  stream.on("error", onError);
-  return {
-    stream,
-    isTerminal: false,
-    async close() {
-      const closed = Promise.race([once(stream, "close"), once(stream, "error")]);
-      stream.end();
-      await closed.catch(onError);
-    },
-  };
+}
+
+/** Stands where records are missing. */
+function gapRecord(lost: number): string {
+  const msg = `${lost} ${lost === 1 ? "record is" : "records are"} missing here: they could not be written`;
+  return `${JSON.stringify({ level: "warn", time: new Date().toISOString(), component: "run", event: "log-gap", lost, msg })}\n`;
 }
 
 /** Tells the first error of its kind as a warning of the process: there is no log to tell it to. */
