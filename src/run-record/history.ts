@@ -8,6 +8,7 @@ import type {
   VoteRecord,
   WarningEvent,
 } from "../orchestrator/events.js";
+import { dollars, duration, plural } from "../terminal-text.js";
 import type { Cost } from "../token-manager/prices.js";
 import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
 
@@ -108,6 +109,8 @@ export interface RecordedNote {
   text: string;
   /** Of a warning about a budget: how far it is used up. */
   budget?: NonNullable<WarningEvent["budget"]>;
+  /** Of a compaction: how much shorter the conversation got, where that is known. */
+  compaction?: Pick<EventOfType<"compaction">, "method" | "tokensBefore" | "tokensAfter">;
 }
 
 /** All that the events of a run tell about it. Made by `addEvent`; a record that breaks off gives what there was. */
@@ -310,9 +313,13 @@ function addTurnEvent(history: RunHistory, event: CoordinationEvent): void {
       note(history, event, `warning: ${event.message}`);
       if (event.budget !== undefined) history.notes.at(-1)!.budget = event.budget;
       return;
-    case "compaction":
-      note(history, event, `history compacted (${event.method})`);
+    case "compaction": {
+      const { method, tokensBefore, tokensAfter } = event;
+      note(history, event, compactionText(event));
+      const sizes = { ...(tokensBefore !== undefined && { tokensBefore }), ...(tokensAfter !== undefined && { tokensAfter }) };
+      history.notes.at(-1)!.compaction = { method, ...sizes };
       return;
+    }
     case "input-request":
       note(history, event, `asks for input (${event.kind}): ${event.message ?? event.toolName ?? ""}`);
   }
@@ -381,6 +388,16 @@ function endTurn(turn: RecordedTurn, event: { time: number; seq: number }, outco
   turn.endSeq = event.seq;
   turn.outcome = outcome;
   if (why !== undefined) turn.why = why;
+}
+
+function compactionText({ method, reason, tokensBefore, tokensAfter, durationMs, usd, failed = [] }: EventOfType<"compaction">): string {
+  const facts = [
+    tokensBefore !== undefined && tokensAfter !== undefined && `from ${tokensBefore.toLocaleString("en-US")} to ${plural(tokensAfter, "token")}`,
+    durationMs !== undefined && durationMs >= 50 && duration(durationMs),
+    usd != null && dollars({ usd, complete: true }),
+    ...failed.map((each) => `not by ${each.method}: ${each.why}`),
+  ].filter((fact) => typeof fact === "string");
+  return `conversation compacted (${method}, ${reason})${facts.length > 0 ? `: ${facts.join(", ")}` : ""}`;
 }
 
 function note(history: RunHistory, event: { time: number; seq: number; type: string; agentId?: string }, text: string): void {

@@ -8,7 +8,8 @@ import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { CoordinationEvent } from "../../src/orchestrator/events.js";
 import { coordinationTable, listRecords, readRecord, renderReport } from "../../src/run-record/index.js";
-import { newAnswer, vote } from "../../src/testing/index.js";
+import { callTool, newAnswer, vote } from "../../src/testing/index.js";
+import { tool } from "../../src/tools/tool.js";
 import { play, team } from "../orchestrator/helpers.js";
 import { historyOf, type LivelyOptions, livelyTeam, playLively } from "./lively-team.js";
 
@@ -24,6 +25,18 @@ async function pageOf(options: LivelyOptions, question: string): Promise<string>
   const { run, events } = await playLively(livelyTeam(options), question);
   const { cost, costByAgent, usage } = run.soFar;
   return renderReport({ history: historyOf(events), question, cost, costByAgent, ledger: usage.ledger });
+}
+
+/** Events of a run whose first agent reads more than its window holds. */
+async function compactedRun(): Promise<CoordinationEvent[]> {
+  const read = tool({ name: "read", description: "Reads.", input: { type: "object" }, execute: () => "dust and paper. ".repeat(400) });
+  const script = {
+    a: [...Array.from({ length: 12 }, () => callTool("read", {})), newAnswer("A"), vote("agent1"), "Final."],
+    b: [newAnswer("B"), vote("agent1")],
+  };
+  const compaction = { methods: ["clear" as const, "trim" as const] };
+  const agents = { a: { tools: [read], backend: { capabilities: { contextWindow: 8_000 } } } };
+  return (await play(team(script, { agents, compaction, maxSteps: 50 }))).events;
 }
 
 interface Loaded {
@@ -153,6 +166,20 @@ describe("the report", () => {
       /class="epoch budget"[^>]*title="warning: 50 % of a budget: 50000 of the 100000 of budget\.maxTokens are spent\."><span>50 %<\/span>/,
     );
     expect(page).toMatch(/class="mark budget[^>]*title="b: warning: 25 % of a budget[^>]*>!<em>20 %<\/em>/);
+  });
+
+  it("shows in the timeline where a conversation was compacted, how and by how much", async () => {
+    const history = historyOf(await compactedRun());
+    const notes = history.notes.filter(({ compaction }) => compaction !== undefined);
+    expect(notes.length).toBeGreaterThan(1);
+    const { tokensBefore = 0, tokensAfter = 0, method } = notes[0]!.compaction!;
+    expect(tokensAfter).toBeLessThan(tokensBefore);
+    expect(notes[0]!.text).toContain(`conversation compacted (${method}, high-water): from ${tokensBefore.toLocaleString("en-US")} to ${tokensAfter.toLocaleString("en-US")} tokens`);
+    const page = renderReport({ history });
+    expect(page.match(/class="mark compaction/g)).toHaveLength(notes.length);
+    expect(page).toContain(`title="a: ${notes[0]!.text}">⇊<em>${method}</em>`);
+    expect(page).toContain("⇊ compaction</span>");
+    expect(await pageOf({ agents: 3, seed: 5 }, "q")).not.toContain("⇊");
   });
 
   it("leaves no text of a model, question or provider unescaped", async () => {
