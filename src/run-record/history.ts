@@ -392,7 +392,9 @@ function endTurn(turn: RecordedTurn, event: { time: number; seq: number }, outco
 
 function compactionText({ method, reason, tokensBefore, tokensAfter, durationMs, usd, failed = [] }: EventOfType<"compaction">): string {
   const facts = [
-    tokensBefore !== undefined && tokensAfter !== undefined && `from ${tokensBefore.toLocaleString("en-US")} to ${plural(tokensAfter, "token")}`,
+    tokensBefore !== undefined &&
+      tokensAfter !== undefined &&
+      `from ${tokensBefore.toLocaleString("en-US")} to ${plural(tokensAfter, "token")}`,
     durationMs !== undefined && durationMs >= 50 && duration(durationMs),
     usd != null && dollars({ usd, complete: true }),
     ...failed.map((each) => `not by ${each.method}: ${each.why}`),

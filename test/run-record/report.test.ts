@@ -76,8 +76,11 @@ describe("the report", () => {
     const page = await pageOf({ agents: 3, seed: 5 }, "Which index?");
     const head = page.slice(0, page.indexOf('id="timeline-title"'));
     expect(head).toContain(">Which index?</h1>");
-    expect(head).toMatch(/<\/span> \w+ won <span class="with">with <code>agent\d\.\d<\/code>/);
-    expect(head).toMatch(/<b>\d of \d votes<\/b>, by consensus/);
+    expect(head).toMatch(/<\/span> \w+ won <span class="with">with its answer <code>agent\d\.\d<\/code>/);
+    expect(head).toMatch(
+      /<b>\d of \d votes<\/b>, as many as \w+: of equals the answer that was given first wins\. Everyone still standing had voted\./,
+    );
+    expect(head).toMatch(/<p class="because" dir="auto">“[^”]+” <small>\w+<\/small>/);
     expect(head).toContain("Final answer");
     for (const section of ["Timeline", "Answers", "Tokens and cost"]) expect(page).toContain(`>${section}</h2>`);
   });
@@ -87,6 +90,11 @@ describe("the report", () => {
     expect(page).toContain("<ins>");
     expect(page).toMatch(/\d+ votes that no longer count/);
     expect(page).toMatch(/class="turn evaluate cut"[^>]*data-tip="\w+ evaluates ✕ interrupted: new-answer/);
+  });
+
+  it("says of the winner that it has more votes than any other, where others have some", async () => {
+    const page = await pageOf({ agents: 12, seed: 4 }, "q");
+    expect(page).toMatch(/<b>\d+ of \d+ votes<\/b>, more than any other answer\. Everyone still standing had voted\./);
   });
 
   it("counts the votes for an answer as the decision did: without the one of its author", async () => {
@@ -174,7 +182,9 @@ describe("the report", () => {
     expect(notes.length).toBeGreaterThan(1);
     const { tokensBefore = 0, tokensAfter = 0, method } = notes[0]!.compaction!;
     expect(tokensAfter).toBeLessThan(tokensBefore);
-    expect(notes[0]!.text).toContain(`conversation compacted (${method}, high-water): from ${tokensBefore.toLocaleString("en-US")} to ${tokensAfter.toLocaleString("en-US")} tokens`);
+    expect(notes[0]!.text).toContain(
+      `conversation compacted (${method}, high-water): from ${tokensBefore.toLocaleString("en-US")} to ${tokensAfter.toLocaleString("en-US")} tokens`,
+    );
     const page = renderReport({ history });
     expect(page.match(/class="mark compaction/g)).toHaveLength(notes.length);
     expect(page).toContain(`title="a: ${notes[0]!.text}">⇊<em>${method}</em>`);

@@ -21,7 +21,7 @@ code{font:.88em ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospa
 .dot{display:inline-block;width:9px;height:9px;border-radius:50%;background:hsl(var(--h) var(--as) var(--al));margin-right:7px}
 .verdict{border-left:5px solid hsl(var(--h) var(--as) var(--al));background:hsl(var(--h) var(--as) var(--al)/.09);border-radius:4px 12px 12px 4px;padding:14px 18px;margin-bottom:20px}
 .verdict.none{--h:0;border-color:var(--bad);background:var(--faint)}
-.verdict p{margin:0;overflow-wrap:anywhere}.verdict .who{font-size:22px;font-weight:650;line-height:1.35;margin-bottom:2px}.verdict .with{font-weight:400;color:var(--soft);font-size:17px}
+.verdict p{margin:0;overflow-wrap:anywhere}.verdict .who{font-size:22px;font-weight:650;line-height:1.35;margin-bottom:2px}.verdict .because{margin-top:8px;font-style:italic}.verdict .because small{font-style:normal;white-space:nowrap}.verdict .because small::before{content:"— "}.verdict .with{font-weight:400;color:var(--soft);font-size:17px}
 .figures{display:flex;flex-wrap:wrap;gap:10px 40px;margin:0}.figures div{min-width:60px}
 .figures dt{font-size:12px;color:var(--soft)}.figures dd{margin:0;font-size:19px;font-weight:600;font-variant-numeric:tabular-nums}
 .text{white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:isolate}
