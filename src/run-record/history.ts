@@ -390,7 +390,16 @@ function endTurn(turn: RecordedTurn, event: { time: number; seq: number }, outco
   if (why !== undefined) turn.why = why;
 }
 
-function compactionText({ method, reason, tokensBefore, tokensAfter, durationMs, usd, failed = [] }: EventOfType<"compaction">): string {
+/** How much shorter a conversation got, and what that took. */
+export function compactionText({
+  method,
+  reason,
+  tokensBefore,
+  tokensAfter,
+  durationMs,
+  usd,
+  failed = [],
+}: EventOfType<"compaction">): string {
   const facts = [
     tokensBefore !== undefined &&
       tokensAfter !== undefined &&

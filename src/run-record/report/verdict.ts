@@ -70,7 +70,9 @@ function score(history: RunHistory, label: string, votes: readonly VoteRecord[])
   // The tally leaves out votes for oneself, where it is a number of votes.
   const { rule, tally = {}, tieRule, carried } = history.consensus ?? {};
   const own = votes.filter((vote) => vote.label === label).length;
-  const won = rule === "plurality" ? (tally[label] ?? own) : own;
+  const counts = rule === "plurality" && tally[label] !== undefined;
+  const won = counts ? (tally[label] ?? own) : own;
+  const all = counts ? Object.values(tally).reduce((sum, each) => sum + each, 0) : votes.length;
   const others = Object.keys(tally).filter((each) => each !== label);
   const equal = others.filter((each) => tally[each] === tally[label]);
   const authorOf = (each: string) => history.answers.find((answer) => answer.label === each)?.agentId ?? each;
@@ -81,7 +83,7 @@ function score(history: RunHistory, label: string, votes: readonly VoteRecord[])
       : rule !== undefined && rule !== "plurality" && rule !== "single"
         ? `, by the rule “${rule}”`
         : others.some((each) => (tally[each] ?? 0) > 0) && ", more than any other answer";
-  return html`<b>${won} of ${plural(votes.length, "vote")}</b>${beside}${carried && "; votes carried over from an earlier set"}. `;
+  return html`<b>${won} of ${plural(all, "vote")}</b>${all < votes.length && " (without those for the voter’s own answer)"}${beside}${carried && "; votes carried over from an earlier set"}. `;
 }
 
 /** The answers that were voted for, most votes first, each with its reasons; then the votes that do not count. */
