@@ -39,6 +39,25 @@ async function compactedRun(): Promise<CoordinationEvent[]> {
   return (await play(team(script, { agents, compaction, maxSteps: 50 }))).events;
 }
 
+/** A run of twelve agents, with so many tool calls in their drafts that it has `count` events. */
+async function longRun(count: number): Promise<CoordinationEvent[]> {
+  const { events } = await playLively(livelyTeam({ agents: 12, seed: 4 }));
+  const drafts = events.filter((event) => event.type === "step-start" && event.phase === "draft");
+  const [first, last] = [events[0]!, events.find(({ type }) => type === "epoch-start")!];
+  const calls = Math.ceil((count - events.length) / 2);
+  const added = Array.from({ length: calls }, (_, i) => {
+    const { type, ...step } = drafts[i % drafts.length]!;
+    const call = { ...step, time: first.time + ((last.time - first.time) * i) / calls, toolCallId: `call_${i}`, toolName: "search" };
+    return [
+      { ...call, type: "tool-call", input: { q: `page ${i}` } },
+      { ...call, type: "tool-result", output: "found", isError: i % 50 === 0 },
+    ];
+  }).flat() as CoordinationEvent[];
+  const at = events.indexOf(last);
+  const all = [...events.slice(0, at), ...added.slice(0, count - events.length), ...events.slice(at)];
+  return all.map((event, seq) => ({ ...event, seq }));
+}
+
 interface Loaded {
   dom: string;
   console: string[];
@@ -226,6 +245,23 @@ describe("the report", () => {
       }
     },
   );
+
+  it("stays small where a run has 50,000 events, and loads", { timeout: 120_000 }, async () => {
+    const events = await longRun(50_000);
+    expect(events).toHaveLength(50_000);
+    const started = performance.now();
+    const page = renderReport({ history: historyOf(events), question: "Which index?" });
+    const made = performance.now() - started;
+    expect(page.length).toBeLessThan(250_000);
+    if (CHROMIUM === undefined) return;
+    const empty = await load("<!doctype html><title>empty</title>");
+    const { dom, ms, console: said } = await load(page);
+    expect(said).toEqual([]);
+    expect(dom.match(/class="row"/g)).toHaveLength(12);
+    console.log(
+      `report of 50,000 events: made in ${made.toFixed(0)} ms, ${(page.length / 1000).toFixed(0)} KB, loaded in ${(ms - empty.ms).toFixed(0)} ms more than an empty page`,
+    );
+  });
 
   it.skipIf(CHROMIUM === undefined)(
     "zooms by its buttons and keys, and tells of a turn that has the focus",
