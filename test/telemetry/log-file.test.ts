@@ -29,6 +29,15 @@ describe("a log file", () => {
     expect(errors).toEqual([]);
   });
 
+  it("is one of many without a warning of the process, and leaves no listener behind", async () => {
+    const before = process.listenerCount("exit");
+    const open = (_: unknown, i: number) => openLogFile(join(folder, `${i}.log`), { onError() {}, gap });
+    const files = await Promise.all(Array.from({ length: 20 }, open));
+    expect(process.listenerCount("exit")).toBe(before + 1);
+    await Promise.all(files.map((file) => file.close()));
+    expect(process.listenerCount("exit")).toBe(before);
+  });
+
   it("leaves out what a slow disk cannot take, and says how much", async () => {
     const path = join(folder, "slow.log");
     const errors: string[] = [];

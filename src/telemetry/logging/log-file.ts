@@ -19,6 +19,12 @@ export interface LogFileOptions {
 }
 
 const NEWLINE = 10;
+/** What open files have to do when the process ends; one listener for all, however many there are. */
+const atExits = new Set<() => void>();
+const endAll = () => {
+  for (const atExit of atExits) atExit();
+};
+
 const writePart = promisify(write);
 
 /**
@@ -74,7 +80,8 @@ export async function openLogFile(path: string, { onError, gap, maxPending = 2 *
       onError(error);
     }
   }
-  process.on("exit", atExit);
+  if (atExits.size === 0) process.on("exit", endAll);
+  atExits.add(atExit);
 
   return {
     write(line) {
@@ -91,7 +98,8 @@ export async function openLogFile(path: string, { onError, gap, maxPending = 2 *
       if (closed) return;
       closed = true;
       await writing;
-      process.off("exit", atExit);
+      atExits.delete(atExit);
+      if (atExits.size === 0) process.off("exit", endAll);
       await promisify(close)(fd).catch(onError);
     },
   };
