@@ -4,9 +4,9 @@ import { join } from "node:path";
 
 /**
  * massgen alone, as in `scripted.mjs`, with logging and tracing as the options say.
- * @param {{ model: string, massgen: string, testing: string, logging?: string, tracing?: string }} options
+ * @param {{ model: string, massgen: string, testing: string, logging?: string, pretty?: string, tracing?: string }} options
  */
-export default async function telemetry({ model, massgen, testing, logging, tracing }) {
+export default async function telemetry({ model, massgen, testing, logging, pretty, tracing }) {
   /** @type {typeof import("massgen")} */
   const { Orchestrator } = await import(massgen);
   /** @type {typeof import("massgen/testing")} */
@@ -16,7 +16,9 @@ export default async function telemetry({ model, massgen, testing, logging, trac
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   const orchestrator = new Orchestrator({
     agents: [{ id: "one", backend: scriptedBackend(() => say(text), { chunkSize: 5, usage: null }) }],
-    ...(logging !== undefined && { logging: { level: /** @type {"debug"} */ (logging), destination: join(folder, "run.log") } }),
+    ...(logging !== undefined && {
+      logging: { level: /** @type {"debug"} */ (logging), destination: join(folder, "run.log"), pretty: pretty !== undefined },
+    }),
     ...(tracing !== undefined && { tracing: { content: tracing === "content", tracerProvider: await provider() } }),
   });
   /** @param {(text: string) => void} onText */

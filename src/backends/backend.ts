@@ -21,10 +21,11 @@ export interface Backend {
 
 export interface CallOptions {
   signal?: AbortSignal;
+  /** Sent with the request, and with whatever other requests it takes. */
+  trace?: TraceContext;
 }
 
 export interface StreamOptions extends CallOptions {
-  trace?: TraceContext;
   /** Given to backends that are whole agents. */
   host?: AgentHost;
 }

@@ -15,8 +15,20 @@ export function keyVariables(type: string): readonly string[] {
   return isPresetType(name) ? presets[name].keyEnv : (keyEnv[name] ?? []);
 }
 
+/** Asked at every step. */
+const sellers = new WeakMap<object, string>();
+
 /** Whose list prices a backend has: the generic type those of whoever it speaks to. */
 export function sellerOf(backend: Pick<Backend, "type">): string {
+  let seller = sellers.get(backend);
+  if (seller === undefined) {
+    seller = findSeller(backend);
+    sellers.set(backend, seller);
+  }
+  return seller;
+}
+
+function findSeller(backend: Pick<Backend, "type">): string {
   const { baseUrl } = backend as { baseUrl?: string };
   if (backend.type !== "chatcompletion" || baseUrl === undefined || !URL.canParse(baseUrl)) return backend.type;
   const preset = presetAtHost(new URL(baseUrl).host);

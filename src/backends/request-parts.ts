@@ -1,7 +1,7 @@
-import type { BackendRequest, StreamOptions } from "./backend.js";
+import type { BackendRequest, CallOptions } from "./backend.js";
 
 /** The headers that join a request to the caller's trace. */
-export function traceHeaders({ trace }: StreamOptions): Record<string, string> {
+export function traceHeaders({ trace }: CallOptions): Record<string, string> {
   return {
     ...(trace?.traceparent && { traceparent: trace.traceparent }),
     ...(trace?.tracestate && { tracestate: trace.tracestate }),

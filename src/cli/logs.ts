@@ -1,11 +1,15 @@
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { compactionLine } from "../compaction-line.js";
 import { ConfigError } from "../errors.js";
-import { type CoordinationEvent, isDelta } from "../orchestrator/events.js";
+import { nearest } from "../nearest-key.js";
+import { type CoordinationEvent, type EventOfType, isDelta } from "../orchestrator/events.js";
 import { FILES } from "../run-record/files.js";
 import { followEvents } from "../run-record/follow.js";
 import { findEvents, listRecords, type RecordSummary, readEvents, readStatus } from "../run-record/read-record.js";
-import { dollars, harmless, oneLine, padded, preview, truncate } from "../terminal-text.js";
+import { dollars, harmless, oneLine, padded, plural, preview, truncate } from "../terminal-text.js";
+import type { Cost } from "../token-manager/prices.js";
+import type { Usage } from "../token-manager/usage.js";
 import { EXIT, type Io } from "./io.js";
 import type { Flags } from "./program.js";
 
@@ -70,6 +74,8 @@ async function print(file: string, flags: Flags, signal: AbortSignal, io: Io): P
   const status = await readStatus(dirname(file));
   if (!flags.json && status?.question != null) io.stdout.write(`${oneLine(status.question)}\n`);
   let bad = 0;
+  let printed = false;
+  const seen: Seen = { agents: new Set(), types: new Set() };
   let start: number | undefined;
   let ended = false;
   const events = flags.follow ? followEvents(file, { signal }) : readEvents(file, () => bad++);
@@ -77,16 +83,44 @@ async function print(file: string, flags: Flags, signal: AbortSignal, io: Io): P
     if (signal.aborted) return EXIT.interrupted;
     start ??= event.time;
     ended = event.type === "run-finish" || event.type === "run-error" || event.type === "run-abort";
+    seen.types.add(event.type);
+    if ("agentId" in event && event.agentId !== undefined) seen.agents.add(event.agentId);
     if (!wanted(event)) continue;
+    printed = true;
     // Whoever reads slowly is waited for.
     const line = flags.json ? JSON.stringify(event) : lineOf(event, start);
     if (!io.stdout.write(`${line}\n`)) await drained(io);
   }
   if (signal.aborted) return EXIT.interrupted;
+  if (!printed && filters(flags)) io.stderr.write(`massgen: ${noneOf(flags, seen)}\n`);
   if (bad > 0) io.stderr.write(`massgen: ${bad} lines of ${file} are no events and are left out.\n`);
   if (!ended && !flags.json) io.stderr.write("massgen: the record breaks off here: the run goes on, or its process has ended.\n");
   return EXIT.ok;
 }
+
+interface Seen {
+  agents: Set<string>;
+  types: Set<string>;
+}
+
+/** Why a filter let nothing through, where it is a name that does not occur. */
+function noneOf({ agent, type, phase }: Flags, { agents, types }: Seen): string {
+  const why = [unknownOf(agent, [...agents], "agent"), unknownOf(type, [...types], "type of event"), unknownOf(phase, PHASES, "phase")];
+  const found = why.filter((each) => each !== undefined);
+  const text = `no event of this record fits${found.length > 0 ? `: ${found.join("; ")}` : ""}`;
+  return text.endsWith("?") ? text : `${text}.`;
+}
+
+function unknownOf(given: string[] | undefined, known: readonly string[], kind: string): string | undefined {
+  const unknown = listed(given)?.find((each) => !known.includes(each));
+  if (unknown === undefined) return undefined;
+  const near = nearest(unknown, known);
+  return `"${oneLine(unknown)}" is no ${kind} in it; ${near === undefined ? `there are ${known.map(oneLine).join(", ")}` : `did you mean "${oneLine(near)}"?`}`;
+}
+
+const PHASES = ["draft", "evaluate", "present", "review"];
+
+const listed = (given: string[] | undefined) => given?.flatMap((each) => each.split(",")).map((each) => each.trim());
 
 function drained({ stdout }: Io): Promise<void> {
   return new Promise((resolve) => {
@@ -100,7 +134,7 @@ function drained({ stdout }: Io): Promise<void> {
 
 /** Without a filter for types the deltas are left out of what is printed as text: answers and the result hold them. */
 function wantedBy({ agent, type, phase, json }: Flags): Wanted {
-  const [agents, types, phases] = [agent, type, phase].map((given) => given?.flatMap((each) => each.split(",")).map((each) => each.trim()));
+  const [agents, types, phases] = [agent, type, phase].map(listed);
   return (event) => {
     if (types === undefined ? !json && isDelta(event) : !types.includes(event.type)) return false;
     if (agents !== undefined && !("agentId" in event && agents.includes(event.agentId))) return false;
@@ -124,8 +158,23 @@ function detail(event: CoordinationEvent): string {
   if (event.type === "consensus") return `${event.label} by ${oneLine(event.winner)}, ${event.reason}, of ${event.votes.length} votes`;
   if (event.type === "turn-error" || event.type === "run-error") return oneLine(event.error.message);
   if (event.type === "run-start") return event.agents.map(({ agentId, model }) => `${oneLine(agentId)} (${oneLine(model)})`).join(", ");
+  if (event.type === "turn-start") return `reads ${event.labels.join(", ") || "no answer"}; may ${event.offered.join(", ") || "present"}`;
+  if (event.type === "epoch-start") return `of ${event.labels.join(", ")}${event.voteOnly ? ", votes only" : ""}`;
+  if (event.type === "step-finish") return stepEnd(event);
+  if (event.type === "usage") return `${spent(event.agentUsage, event.agentCost)}; all agents ${spent(event.usage, event.cost)}`;
+  if (event.type === "compaction") return compactionLine(event);
   if (isDelta(event)) return oneLine(event.delta);
   const rest = Object.entries(event).filter(([key]) => !COMMON.has(key));
   const text = rest.map(([key, value]) => `${key}=${typeof value === "string" ? oneLine(value) : JSON.stringify(value)}`).join(" ");
   return truncate(harmless(text), 300);
+}
+
+function stepEnd({ status, usage, finishReason, error }: EventOfType<"step-finish">): string {
+  const facts = [status, finishReason, `${usage.inputTokens} + ${plural(usage.outputTokens, "token")}`, error && oneLine(error.message)];
+  return facts.filter((fact) => fact !== undefined).join(", ");
+}
+
+function spent(usage: Usage, cost: Cost): string {
+  const usd = dollars(cost);
+  return `${plural(usage.inputTokens + usage.outputTokens, "token")}${usd ? `, ${usd}` : ""}`;
 }

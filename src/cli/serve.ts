@@ -4,7 +4,7 @@ import { Command, CommanderError } from "commander";
 import { loadConfig } from "../config/index.js";
 import { ConfigError, errorInfo } from "../errors.js";
 import { Orchestrator } from "../orchestrator/orchestrator.js";
-import { type RequestRecord, type RunningServer, serve } from "../server/index.js";
+import { type RequestRecord, type RequestStart, type RunningServer, serve } from "../server/index.js";
 import { EXIT, type Io } from "./io.js";
 import { discoverTeam, teamOf } from "./team.js";
 
@@ -50,7 +50,7 @@ export async function serveCommand(args: readonly string[], io: Io): Promise<num
     .option("--cors <origin>", "an origin that browsers may call from; repeat it for more, * for any", collect)
     .option("--sessions", "continue conversations by X-Session-Id or user")
     .option("--allow-open", "listen beyond this machine without an API key")
-    .option("-q, --quiet", "no line per request")
+    .option("-q, --quiet", "no lines about requests")
     .addHelpText("after", ENVIRONMENT)
     .helpOption("-h, --help", "print this help")
     .exitOverride()
@@ -74,7 +74,10 @@ export async function serveCommand(args: readonly string[], io: Io): Promise<num
     ...(flags.cors !== undefined && { corsOrigins: flags.cors }),
     ...(flags.sessions && { sessions: true }),
     ...(flags.allowOpen && { allowOpen: true }),
-    ...(!flags.quiet && { log: (record: RequestRecord) => io.stderr.write(`${JSON.stringify(line(record))}\n`) }),
+    ...(!flags.quiet && {
+      onRequest: (start: RequestStart) => io.stderr.write(lineOf("request-start", start)),
+      log: (record: RequestRecord) => io.stderr.write(lineOf("request-finish", record)),
+    }),
   };
   const { models, notice, close } = await modelsOf(flags, io);
   try {
@@ -198,9 +201,20 @@ function wholeNumber(flag: string, text: string, least: number): number {
   return value;
 }
 
-function line({ error, ...record }: RequestRecord) {
+/** Has the names that records of runs have, so that one search finds both. */
+function lineOf(event: string, { traceparent, ...record }: RequestStart & Partial<RequestRecord>): string {
+  const { error, runId, durationMs, ...rest } = record;
   // What a client was refused with has a code, too.
   const code = error instanceof Error && "code" in error && typeof error.code === "string" ? { code: error.code } : {};
-  const told = error instanceof Error ? { error: { ...errorInfo(error), ...code } } : {};
-  return { time: new Date().toISOString(), ...record, durationMs: Math.round(record.durationMs), ...told };
+  const line = {
+    time: new Date().toISOString(),
+    component: "server",
+    event,
+    ...(runId !== undefined && { run: runId }),
+    ...rest,
+    ...(durationMs !== undefined && { durationMs: Math.round(durationMs) }),
+    ...(error instanceof Error && { error: { ...errorInfo(error), ...code } }),
+    ...(traceparent !== undefined && { traceparent, trace_id: traceparent.slice(3, 35) }),
+  };
+  return `${JSON.stringify(line)}\n`;
 }

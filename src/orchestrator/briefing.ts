@@ -23,6 +23,7 @@ export interface RunSpec {
   toolChoice: ToolChoice | undefined;
   settings: ModelSettings | undefined;
   context: unknown;
+  /** The caller's; with tracing, once the run has started, that of its span. */
   trace: TraceContext | undefined;
   /** Logging and tracing, while they are being loaded. */
   telemetry: Promise<Telemetry> | undefined;

@@ -116,6 +116,7 @@ export class Driver implements TurnHost {
       })),
     });
     this.#busy = false;
+    this.#spec.trace = this.watcher?.trace?.() ?? this.#spec.trace;
     const { toolkits, planning, budget } = this.#options;
     if (toolkits || (planning && needsTools(planning)) || budget?.warnAt || budget?.onExceed === "abort") {
       const stop = this.#inbox.find((fact) => fact.type === "abort");

@@ -61,6 +61,7 @@ export async function judgeTask(
         timeouts: { ...options.timeout, turn: Math.min(options.timeout.turn, LIMIT_MS) },
         maxSteps: 3,
         maxStepRetries: options.maxStepRetries,
+        ...(spec.trace !== undefined && { trace: spec.trace }),
         runtime: options.runtime,
         signal: controller.signal,
       },

@@ -109,6 +109,8 @@ export interface RecordedNote {
   text: string;
   /** Of a warning about a budget: how far it is used up. */
   budget?: NonNullable<WarningEvent["budget"]>;
+  /** Of a compaction: how much shorter the conversation got, where that is known. */
+  compaction?: Pick<EventOfType<"compaction">, "method" | "tokensBefore" | "tokensAfter">;
 }
 
 /** All that the events of a run tell about it. Made by `addEvent`; a record that breaks off gives what there was. */
@@ -311,9 +313,13 @@ function addTurnEvent(history: RunHistory, event: CoordinationEvent): void {
       note(history, event, `warning: ${event.message}`);
       if (event.budget !== undefined) history.notes.at(-1)!.budget = event.budget;
       return;
-    case "compaction":
+    case "compaction": {
+      const { method, tokensBefore, tokensAfter } = event;
       note(history, event, compactionLine(event));
+      const sizes = { ...(tokensBefore !== undefined && { tokensBefore }), ...(tokensAfter !== undefined && { tokensAfter }) };
+      history.notes.at(-1)!.compaction = { method, ...sizes };
       return;
+    }
     case "input-request":
       note(history, event, `asks for input (${event.kind}): ${event.message ?? event.toolName ?? ""}`);
   }

@@ -21,37 +21,48 @@ export interface EventStreamOptions {
   onFirst?(): void;
 }
 
-/** A write costs a system call here and wakes the client there, however short it is: this many ms lie between two of them. */
-const WRITE_EVERY_MS = 5;
+/** A write costs a system call here and wakes the client there, however short it is: so many ms lie between two of them. */
+const WRITE_EVERY_MS = { text: 5, progress: 100 };
+
+/** Characters that wait at most. */
+const MOST_UNWRITTEN = 16_384;
 
 const encoder = new TextEncoder();
 const HEARTBEAT = encoder.encode(": keep-alive\n\n");
 
 /**
- * A reply as server-sent events. The first text and the end go out at once; what else comes within 5 ms of the write before waits that
- * long, as few events with longer deltas. The reader sets the pace: while it does not read, nothing is taken from the run, whose log
- * merges the deltas meanwhile. A reader that goes away stops the run.
+ * A reply as server-sent events. The first text and the end go out with whatever comes in the same turn of the event loop. Other text
+ * waits until 5 ms after the write before, progress until 100 ms after it, as few events with longer deltas. The reader sets the pace:
+ * while it does not read, nothing is taken from the run, whose log merges the deltas meanwhile. A reader that goes away stops the run.
  */
 export function eventStream(reply: Reply, encode: StreamEncoder, options: EventStreamOptions): ReadableStream<Uint8Array> {
   const { outputs, abort } = reply;
   const unwritten = new Unwritten(encode);
   let heartbeat: NodeJS.Timeout | undefined;
+  /** The next write. */
   let due: NodeJS.Timeout | undefined;
+  let dueAt = Number.POSITIVE_INFINITY;
+  let soon: NodeJS.Immediate | undefined;
   let wroteAt = performance.now();
   let idle = true;
   let over = false;
   let hasText = false;
   let first = options.onFirst;
+  const forget = () => {
+    clearTimeout(due);
+    clearImmediate(soon);
+    due = soon = undefined;
+    dueAt = Number.POSITIVE_INFINITY;
+  };
   const end = (outcome: "ok" | "error" | "disconnected", error?: unknown) => {
     if (over) return;
     over = true;
     clearInterval(heartbeat);
-    clearTimeout(due);
+    forget();
     options.onEnd({ outcome, ...(error !== undefined && { error }) });
   };
   const write = (controller: ReadableStreamDefaultController<Uint8Array>) => {
-    clearTimeout(due);
-    due = undefined;
+    forget();
     const text = unwritten.take();
     if (text === "") return;
     idle = false;
@@ -59,6 +70,14 @@ export function eventStream(reply: Reply, encode: StreamEncoder, options: EventS
     first?.();
     first = undefined;
     controller.enqueue(encoder.encode(text));
+  };
+  const schedule = (controller: ReadableStreamDefaultController<Uint8Array>, at: number) => {
+    if (soon !== undefined || at >= dueAt) return;
+    const wait = at - performance.now();
+    if (wait <= 0) return write(controller);
+    clearTimeout(due);
+    dueAt = at;
+    due = setTimeout(write, wait, controller);
   };
   return new ReadableStream<Uint8Array>(
     {
@@ -82,11 +101,11 @@ export function eventStream(reply: Reply, encode: StreamEncoder, options: EventS
             }
             unwritten.add(output);
             const last = output.type === "finish" || output.type === "tool-calls";
-            const wait = WRITE_EVERY_MS - (performance.now() - wroteAt);
-            const firstText = output.type === "text" && !hasText;
-            if (firstText) hasText = true;
-            if (last || firstText || wait <= 0) write(controller);
-            else due ??= setTimeout(write, wait, controller);
+            if (last || unwritten.length > MOST_UNWRITTEN) write(controller);
+            else if (output.type === "text" && !hasText) {
+              hasText = true;
+              soon ??= setImmediate(write, controller);
+            } else schedule(controller, wroteAt + WRITE_EVERY_MS[output.type === "text" ? "text" : "progress"]);
             if (!last && (controller.desiredSize ?? 0) <= 0) return;
           }
         } catch (error) {
@@ -119,6 +138,10 @@ class Unwritten {
 
   constructor(encode: StreamEncoder) {
     this.#encode = encode;
+  }
+
+  get length(): number {
+    return this.#encoded.length + this.#delta.length;
   }
 
   /** Throws what the encoder throws; what was added before stays. */

@@ -59,6 +59,8 @@ const STATUS_OF: Record<string, number> = {
   bad_request: 400,
   content_filter: 400,
   unsupported: 400,
+  // No client tries again by itself: it would spend as much again.
+  budget_exceeded: 402,
   rate_limit: 429,
   quota: 429,
   overloaded: 503,
@@ -89,12 +91,14 @@ function toldOf({ code }: MassGenError, reason: MassGenError): string {
   if (code === "no_answer" && reason.code !== code) return `No agent could answer, all of them for one reason: ${reason.code}. ${log}`;
   if (code === "no_answer") return `No agent could answer. ${log}`;
   if (code === "deadline") return `The time was up before any agent had answered. ${log}`;
+  if (code === "budget_exceeded") return `The budget of a request was spent before there was an answer. Asking again costs as much. ${log}`;
   if (code === "aborted") return `The run was stopped. ${log}`;
   return `The run failed: ${code}. ${log}`;
 }
 
 function typeOf(status: number): string {
   if (status === 401) return "authentication_error";
+  if (status === 402) return "billing_error";
   if (status === 403) return "permission_error";
   if (status === 429) return "rate_limit_error";
   return status < 500 ? "invalid_request_error" : "server_error";

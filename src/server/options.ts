@@ -47,6 +47,8 @@ export interface ServerOptions {
    * `inputTimeoutMs`. What it throws counts as a refusal. Default: approvals are denied, questions stay unanswered, at once.
    */
   onInputRequest?: (event: EventOfType<"input-request">, context: InputRequestContext) => unknown;
+  /** Told of every request when it comes in, except of probes. */
+  onRequest?: (start: RequestStart) => void;
   /** Told of every request when it is over, except of probes (`/health`, `/ready`, `/metrics`). */
   log?: (record: RequestRecord) => void;
 }
@@ -62,12 +64,15 @@ export interface InputRequestContext {
   signal: AbortSignal;
 }
 
-export interface RequestRecord {
+export interface RequestStart {
   requestId: string;
-  runId?: string;
   traceparent?: string;
   method: string;
   path: string;
+}
+
+export interface RequestRecord extends RequestStart {
+  runId?: string;
   model?: string;
   status: number;
   outcome: "ok" | "error" | "disconnected";
@@ -93,6 +98,7 @@ const DEFAULTS = {
   maxIdempotent: 1_000,
   openMetrics: false,
   onInputRequest: undefined as ServerOptions["onInputRequest"],
+  onRequest: (_start: RequestStart): void => {},
   log: (_record: RequestRecord): void => {},
 };
 
@@ -113,9 +119,9 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   if (!isListOf(resolved.apiKeys, (key) => /^\S+$/.test(key))) throw bad("apiKeys", "must be a list of keys without blanks in them");
   if (!isListOf(resolved.corsOrigins, (origin) => origin === "*" || /^[a-z][a-z0-9+.-]*:\/\/[^/\s]+$|^null$/i.test(origin)))
     throw bad("corsOrigins", 'must be a list of origins like "https://chat.example.org", or ["*"]');
-  if (typeof resolved.log !== "function") throw bad("log", "must be a function");
-  if (resolved.onInputRequest !== undefined && typeof resolved.onInputRequest !== "function")
-    throw bad("onInputRequest", "must be a function");
+  for (const key of ["log", "onRequest", "onInputRequest"] as const) {
+    if (resolved[key] !== undefined && typeof resolved[key] !== "function") throw bad(key, "must be a function");
+  }
   const { backgroundJobs, models } = resolved;
   if (typeof backgroundJobs === "string") {
     const ids = Object.values(models).flatMap(({ agents }) => agents.map(({ id }) => id));

@@ -11,7 +11,7 @@ import { asHttpError, envelope, HttpError } from "./http-error.js";
 import { IdempotentReplies } from "./idempotency.js";
 import { Metrics } from "./metrics.js";
 import { ModelTable } from "./models.js";
-import { type RequestRecord, resolveServerOptions, type ServerOptions } from "./options.js";
+import { type RequestRecord, type RequestStart, resolveServerOptions, type ServerOptions } from "./options.js";
 import { ParkedRuns } from "./parked-runs.js";
 import { type Json, readJsonBody } from "./requests/body.js";
 import type { RunRequest } from "./requests/run-request.js";
@@ -76,9 +76,10 @@ export function createServer(given: ServerOptions): Server {
       c.set("trace", trace);
       c.header("traceparent", trace.traceparent);
     }
+    const isProbe = c.req.method === "GET" && PROBES.includes(c.req.path);
+    if (!isProbe) tell(() => options.onRequest(startOf(c)));
     await next();
     const { status } = c.res;
-    const isProbe = c.req.method === "GET" && PROBES.includes(c.req.path);
     if (c.get("streamed") || isProbe) return;
     record(c, status === 499 ? "disconnected" : status < 400 ? "ok" : "error", status, c.error);
   });
@@ -196,29 +197,13 @@ export function createServer(given: ServerOptions): Server {
   }
 
   function record(c: Context<Env>, outcome: RequestRecord["outcome"], status: number, error?: unknown): void {
-    const { model, runId, trace, requestId } = c.var;
-    const { method, path } = c.req;
-    const labels = { path: routeOf(path), model: model ?? "none", status: String(status), outcome };
+    const { model, runId } = c.var;
+    const labels = { path: routeOf(c.req.path), model: model ?? "none", status: String(status), outcome };
     metrics.count("massgen_requests_total", "Requests by route, model, status and outcome.", labels);
     if (model !== undefined) observe("massgen_request_duration_seconds", "From the request to the end of its reply.", c);
-    try {
-      options.log({
-        requestId,
-        method,
-        path,
-        status,
-        outcome,
-        durationMs: performance.now() - c.get("startedAt"),
-        ...(model !== undefined && { model }),
-        ...(runId !== undefined && { runId }),
-        ...(trace !== undefined && { traceparent: trace.traceparent }),
-        ...(error !== undefined && { error }),
-      });
-    } catch (failure) {
-      queueMicrotask(() => {
-        throw failure;
-      });
-    }
+    const durationMs = performance.now() - c.get("startedAt");
+    const known = { ...(model !== undefined && { model }), ...(runId !== undefined && { runId }), ...(error !== undefined && { error }) };
+    tell(() => options.log({ ...startOf(c), status, outcome, durationMs, ...known }));
   }
 
   function observe(name: string, help: string, c: Context<Env>): void {
@@ -240,6 +225,22 @@ export function createServer(given: ServerOptions): Server {
       idempotent.close();
     },
   };
+}
+
+/** What the caller's function throws is the process's, not the request's. */
+function tell(say: () => void): void {
+  try {
+    say();
+  } catch (failure) {
+    queueMicrotask(() => {
+      throw failure;
+    });
+  }
+}
+
+function startOf({ req, var: { requestId, trace } }: Context<Env>): RequestStart {
+  const { method, path } = req;
+  return { requestId, method, path, ...(trace?.traceparent !== undefined && { traceparent: trace.traceparent }) };
 }
 
 const RUNS = ["/v1/chat/completions", "/v1/responses"];

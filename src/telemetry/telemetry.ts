@@ -18,6 +18,8 @@ export interface WatchedRun {
 /** Sees every event of one run, before any listener does. */
 export interface RunWatcher {
   onEvent(event: CoordinationEvent): void;
+  /** The context of the run's span, once the run has started. */
+  trace?(): TraceContext | undefined;
   /** Runs a model step in its span; it gives what the provider is to be sent, for which `trace` stands in. */
   inStep?<T>(stepId: string, trace: TraceContext | undefined, work: (trace: TraceContext | undefined) => T): T;
   /** Runs a tool in the span of its call, and gives it that span's context. */
@@ -56,6 +58,7 @@ export async function startTelemetry(plan: TelemetryPlan): Promise<Telemetry> {
           spans.onEvent(event);
           if (!ends) logging?.log(event, idsOf);
         },
+        trace: () => spans.trace(),
         inStep: (stepId, given, work) => spans.inStep(stepId, given, work),
         inTool: (turnId, toolCallId, work) => spans.inTool(turnId, toolCallId, work),
       };

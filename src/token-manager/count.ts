@@ -29,12 +29,12 @@ const TOKENIZED = ["openai", "azure_openai"];
  * `gpt-tokenizer` for models of OpenAI, if it is installed, else by the length of the texts. Throws only when aborted.
  */
 export async function countTokens(backend: Backend, request: BackendRequest, options: CountOptions = {}): Promise<TokenCount> {
-  const { endpoint = true, signal } = options;
+  const { endpoint = true, signal, trace } = options;
   signal?.throwIfAborted();
   let failure: { error: unknown } | undefined;
   if (endpoint && backend.countTokens !== undefined) {
     try {
-      const tokens = await backend.countTokens(request, signal === undefined ? {} : { signal });
+      const tokens = await backend.countTokens(request, { ...(signal && { signal }), ...(trace && { trace }) });
       return { tokens, method: "endpoint", margin: 0 };
     } catch (error) {
       signal?.throwIfAborted();

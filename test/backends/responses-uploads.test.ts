@@ -11,6 +11,7 @@ interface Asked {
   method: string;
   url: string;
   body: string;
+  trace: unknown;
 }
 
 let server: Server;
@@ -30,7 +31,12 @@ beforeEach(async () => {
     const pieces: Buffer[] = [];
     request.on("data", (piece) => pieces.push(piece));
     request.on("end", () => {
-      const entry = { method: request.method!, url: request.url!, body: Buffer.concat(pieces).toString("latin1") };
+      const entry = {
+        method: request.method!,
+        url: request.url!,
+        body: Buffer.concat(pieces).toString("latin1"),
+        trace: request.headers.traceparent,
+      };
       asked.push(entry);
       response.writeHead(200, { "content-type": "application/json", "openai-poll-after-ms": "1" });
       response.end(JSON.stringify(answer(entry)));
@@ -74,6 +80,15 @@ describe("uploaded files", () => {
     expect(deleted()).toEqual([]);
     await one.close!();
     expect(deleted().sort()).toEqual(["/v1/files/file_1", "/v1/vector_stores/vs_1"]);
+  });
+
+  test("are handed over and waited for in the trace of the first step that needs them", async () => {
+    const one = backend([{ filePath: join(folder, "a.md") }]);
+    const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    await collect(one, {}, { trace: { traceparent } });
+    expect(asked.length).toBeGreaterThan(4);
+    expect(asked.map(({ trace }) => trace)).toEqual(asked.map(() => traceparent));
+    await one.close!();
   });
 
   test("pictures go with the first message of the user and are not touched otherwise", async () => {

@@ -86,6 +86,10 @@ describe("massgen logs", () => {
     expect(lines).toHaveLength(1 + events.filter(({ type }) => !type.endsWith("-delta")).length);
     expect(lines.at(-1)).toMatch(/^ +\+[\d.]+s {2}- .*run-finish .*reason=consensus/);
     expect(out).toMatch(/consensus +agent\d\.\d by \w+, consensus, of 3 votes/);
+    expect(out).toMatch(/claude +draft +turn-start +reads no answer; may new_answer/);
+    expect(out).toMatch(/claude +draft +step-finish +ok, tool-calls, \d+ \+ [\d,]+ tokens/);
+    expect(out).toMatch(/claude +draft +usage +[\d,]+ tokens; all agents [\d,]+ tokens/);
+    expect(out).toMatch(/- +epoch-start +of agent1\.1, agent2\.1/);
     expect(out).toMatch(/\+[\d.]+s {2}claude +draft +answer +agent2\.1: /);
   });
 
@@ -109,6 +113,13 @@ describe("massgen logs", () => {
     for (const event of both)
       expect(event).toMatchObject({ type: "answer", phase: "draft", agentId: expect.stringMatching(/^(gpt|claude)$/) });
     expect(await read("--agent", "nobody")).toEqual([]);
+    const none = async (...args: string[]) => (await run(["logs", path, ...args])).err;
+    expect(await none("--agent", "claud")).toBe(
+      'massgen: no event of this record fits: "claud" is no agent in it; did you mean "claude"?\n',
+    );
+    expect(await none("--type", "votes")).toContain('"votes" is no type of event in it; did you mean "vote"?');
+    expect(await none("--phase", "x")).toContain('"x" is no phase in it; there are draft, evaluate, present, review.');
+    expect(await none("--type", "vote", "--phase", "present")).toBe("massgen: no event of this record fits.\n");
     const deltas = await run(["logs", path, "--type", "answer-delta"]);
     expect(deltas.out).toContain("answer-delta");
   });

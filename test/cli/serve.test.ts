@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -59,10 +61,14 @@ describe("massgen serve", () => {
     await (await chat(url, "nope")).text();
     interrupt("SIGTERM");
     expect(await exit).toBe(0);
-    const lines = err()
+    const all = err()
       .split("\n")
       .filter((each) => each.startsWith("{"))
       .map((each) => JSON.parse(each));
+    const lines = all.filter(({ event }) => event === "request-finish");
+    expect(all.filter(({ event }) => event === "request-start").map(({ requestId }) => requestId)).toEqual(
+      lines.map(({ requestId }) => requestId),
+    );
     expect(lines.map(({ path, model, status }) => [path, model, status])).toEqual([
       ["/v1/models", undefined, 200],
       ["/v1/chat/completions", "slow", 200],
@@ -75,6 +81,42 @@ describe("massgen serve", () => {
       requestId: expect.any(String),
       time: expect.any(String),
     });
+  });
+
+  test("tells the whole story of a request under its trace id, where logging is on", { timeout: 60_000 }, async () => {
+    await using emulator = await startEmulator({ respond: ({ model }) => `I am ${model}.` });
+    const args = ["--import", "tsx", "src/cli/main.ts", "serve", "--port", "0", "-c", teamFile(emulator.baseUrl, ["x"])];
+    const child = spawn(process.execPath, args, { env: { ...process.env, MASSGEN_LOG: "info" } });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    let err = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      err += text;
+    });
+    let out = "";
+    for await (const text of child.stdout.setEncoding("utf8")) {
+      out += text;
+      if (out.includes("/v1\n")) break;
+    }
+    const url = /at (http:\S+)\/v1\n/.exec(out)?.[1];
+    const id = "0af7651916cd43dd8448eb211c80319c";
+    await (
+      await fetch(`${url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { "content-type": "application/json", traceparent: `00-${id}-b7ad6b7169203331-01` },
+        body: JSON.stringify({ model: "massgen", messages: [{ role: "user", content: "Hello?" }] }),
+      })
+    ).text();
+    child.kill("SIGTERM");
+    await once(child, "close");
+    const story = err
+      .split("\n")
+      .filter((line) => line.includes(id))
+      .map((line) => JSON.parse(line));
+    expect(story.map(({ event }) => event)).toEqual([
+      ...["request-start", "run-start", "turn-start", "answer", "turn-finish", "consensus", "run-finish", "request-finish"],
+    ]);
+    expect(new Set(story.map(({ trace_id }) => trace_id))).toEqual(new Set([id]));
+    expect(new Set(story.slice(1).map(({ run }) => run)).size).toBe(1);
   });
 
   test("lets a run under way finish at SIGTERM", async () => {

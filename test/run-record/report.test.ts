@@ -8,7 +8,8 @@ import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { CoordinationEvent } from "../../src/orchestrator/events.js";
 import { coordinationTable, listRecords, readRecord, renderReport } from "../../src/run-record/index.js";
-import { newAnswer, vote } from "../../src/testing/index.js";
+import { callTool, newAnswer, vote } from "../../src/testing/index.js";
+import { tool } from "../../src/tools/tool.js";
 import { play, team } from "../orchestrator/helpers.js";
 import { historyOf, type LivelyOptions, livelyTeam, playLively } from "./lively-team.js";
 
@@ -24,6 +25,37 @@ async function pageOf(options: LivelyOptions, question: string): Promise<string>
   const { run, events } = await playLively(livelyTeam(options), question);
   const { cost, costByAgent, usage } = run.soFar;
   return renderReport({ history: historyOf(events), question, cost, costByAgent, ledger: usage.ledger });
+}
+
+/** Events of a run whose first agent reads more than its window holds. */
+async function compactedRun(): Promise<CoordinationEvent[]> {
+  const read = tool({ name: "read", description: "Reads.", input: { type: "object" }, execute: () => "dust and paper. ".repeat(400) });
+  const script = {
+    a: [...Array.from({ length: 12 }, () => callTool("read", {})), newAnswer("A"), vote("agent1"), "Final."],
+    b: [newAnswer("B"), vote("agent1")],
+  };
+  const compaction = { methods: ["clear" as const, "trim" as const] };
+  const agents = { a: { tools: [read], backend: { capabilities: { contextWindow: 8_000 } } } };
+  return (await play(team(script, { agents, compaction, maxSteps: 50 }))).events;
+}
+
+/** A run of twelve agents, with so many tool calls in their drafts that it has `count` events. */
+async function longRun(count: number): Promise<CoordinationEvent[]> {
+  const { events } = await playLively(livelyTeam({ agents: 12, seed: 4 }));
+  const drafts = events.filter((event) => event.type === "step-start" && event.phase === "draft");
+  const [first, last] = [events[0]!, events.find(({ type }) => type === "epoch-start")!];
+  const calls = Math.ceil((count - events.length) / 2);
+  const added = Array.from({ length: calls }, (_, i) => {
+    const { type, ...step } = drafts[i % drafts.length]!;
+    const call = { ...step, time: first.time + ((last.time - first.time) * i) / calls, toolCallId: `call_${i}`, toolName: "search" };
+    return [
+      { ...call, type: "tool-call", input: { q: `page ${i}` } },
+      { ...call, type: "tool-result", output: "found", isError: i % 50 === 0 },
+    ];
+  }).flat() as CoordinationEvent[];
+  const at = events.indexOf(last);
+  const all = [...events.slice(0, at), ...added.slice(0, count - events.length), ...events.slice(at)];
+  return all.map((event, seq) => ({ ...event, seq }));
 }
 
 interface Loaded {
@@ -63,8 +95,11 @@ describe("the report", () => {
     const page = await pageOf({ agents: 3, seed: 5 }, "Which index?");
     const head = page.slice(0, page.indexOf('id="timeline-title"'));
     expect(head).toContain(">Which index?</h1>");
-    expect(head).toMatch(/<\/span> \w+ won <span class="with">with <code>agent\d\.\d<\/code>/);
-    expect(head).toMatch(/<b>\d of \d votes<\/b>, by consensus/);
+    expect(head).toMatch(/<\/span> \w+ won <span class="with">with its answer <code>agent\d\.\d<\/code>/);
+    expect(head).toMatch(
+      /<b>\d of \d votes<\/b> \(without those for the voter’s own answer\), as many as \w+: of equals the answer that was given first wins\. Everyone still standing had voted\./,
+    );
+    expect(head).toMatch(/<p class="because" dir="auto">“[^”]+” <small>\w+<\/small>/);
     expect(head).toContain("Final answer");
     for (const section of ["Timeline", "Answers", "Tokens and cost"]) expect(page).toContain(`>${section}</h2>`);
   });
@@ -76,13 +111,22 @@ describe("the report", () => {
     expect(page).toMatch(/class="turn evaluate cut"[^>]*data-tip="\w+ evaluates ✕ interrupted: new-answer/);
   });
 
+  it("says of the winner that it has more votes than any other, where others have some", async () => {
+    const page = await pageOf({ agents: 12, seed: 4 }, "q");
+    expect(page).toMatch(
+      /<b>\d+ of \d+ votes<\/b>(?: \(without those for the voter’s own answer\))?, more than any other answer\. Everyone still standing had voted\./,
+    );
+  });
+
   it("counts the votes for an answer as the decision did: without the one of its author", async () => {
     const { run, events } = await playLively(livelyTeam({ agents: 4, seed: 8 }));
     const { label, votes, answers } = await run.result;
     const score = answers.find(({ winner }) => winner)?.score as number;
     expect(score).toBeLessThan(votes.filter((vote) => vote.label === label).length);
     const page = renderReport({ history: historyOf(events) });
-    expect(page).toContain(`<b>${score} of ${votes.length} votes</b>`);
+    const counted = answers.reduce((sum, each) => sum + each.score, 0);
+    expect(counted).toBeLessThan(votes.length);
+    expect(page).toContain(`<b>${score} of ${counted} votes</b> (without those for the voter’s own answer)`);
     expect(page).toMatch(new RegExp(`<code>${label}</code> <small>epoch \\d · ${score} votes</small>`));
     expect(page).toContain("own answer, not counted");
   });
@@ -155,6 +199,20 @@ describe("the report", () => {
     expect(page).toMatch(/class="mark budget[^>]*title="b: warning: 25 % of a budget[^>]*>!<em>20 %<\/em>/);
   });
 
+  it("shows in the timeline where a conversation was compacted, how and by how much", async () => {
+    const history = historyOf(await compactedRun());
+    const notes = history.notes.filter(({ compaction }) => compaction !== undefined);
+    expect(notes.length).toBeGreaterThan(1);
+    const { tokensBefore = 0, tokensAfter = 0, method } = notes[0]!.compaction!;
+    expect(tokensAfter).toBeLessThan(tokensBefore);
+    expect(notes[0]!.text).toMatch(new RegExp(`^history compacted \\(${method}\\): \\S+ → \\S+ tokens`));
+    const page = renderReport({ history });
+    expect(page.match(/class="mark compaction/g)).toHaveLength(notes.length);
+    expect(page).toContain(`title="a: ${notes[0]!.text}">⇊<em>${method}</em>`);
+    expect(page).toContain("⇊ compaction</span>");
+    expect(await pageOf({ agents: 3, seed: 5 }, "q")).not.toContain("⇊");
+  });
+
   it("leaves no text of a model, question or provider unescaped", async () => {
     const page = await pageOf({ agents: 3, seed: 5, suffix: MARKER }, MARKER);
     const { run, events } = await playLively(livelyTeam({ agents: 2, seed: 1 }));
@@ -185,6 +243,23 @@ describe("the report", () => {
       }
     },
   );
+
+  it("stays small where a run has 50,000 events, and loads", { timeout: 120_000 }, async () => {
+    const events = await longRun(50_000);
+    expect(events).toHaveLength(50_000);
+    const started = performance.now();
+    const page = renderReport({ history: historyOf(events), question: "Which index?" });
+    const made = performance.now() - started;
+    expect(page.length).toBeLessThan(250_000);
+    if (CHROMIUM === undefined) return;
+    const empty = await load("<!doctype html><title>empty</title>");
+    const { dom, ms, console: said } = await load(page);
+    expect(said).toEqual([]);
+    expect(dom.match(/class="row"/g)).toHaveLength(12);
+    console.log(
+      `report of 50,000 events: made in ${made.toFixed(0)} ms, ${(page.length / 1000).toFixed(0)} KB, loaded in ${(ms - empty.ms).toFixed(0)} ms more than an empty page`,
+    );
+  });
 
   it.skipIf(CHROMIUM === undefined)(
     "zooms by its buttons and keys, and tells of a turn that has the focus",

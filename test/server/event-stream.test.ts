@@ -14,7 +14,9 @@ const progress = (delta: string): Output => ({ type: "progress", delta });
 const text = (delta: string): Output => ({ type: "text", delta });
 const finish = { type: "finish", result: {}, usage: {} } as unknown as Output;
 /** Lets everything happen that waits for nothing but other code. */
-const settle = () => new Promise(setImmediate);
+const settle = async () => {
+  for (let turn = 0; turn < 2; turn++) await new Promise(setImmediate);
+};
 
 /** A reply whose outputs come when the test says so, and what was written of it, one entry per write. */
 function streamed(given: { writes?: StreamEncoder["write"] } = {}) {
@@ -64,22 +66,22 @@ function streamed(given: { writes?: StreamEncoder["write"] } = {}) {
   };
 }
 
-test("the first text goes out at once, with what waits; what comes soon after is written together, as one event", async () => {
+test("the first text goes out at once, with what comes with it; what comes soon after is written together, as one event", async () => {
   const { writes, ends, give, pass, read } = streamed();
   const done = read();
   await give(progress("a"), progress("b"));
   expect(writes).toEqual(["start"]);
-  await pass(4);
+  await pass(99);
   expect(writes).toEqual(["start"]);
   await pass(1);
   expect(writes).toEqual(["start", "progress(ab)"]);
-  await give(progress("c"), text("d"));
-  expect(writes.slice(2)).toEqual(["progress(c)text(d)"]);
-  await give(text("e"));
+  await give(progress("c"), text("d"), text("D"));
+  expect(writes.slice(2)).toEqual(["progress(c)text(dD)"]);
+  await give(progress("e"), text("e"));
   await give(text("f"));
   expect(writes.slice(3)).toEqual([]);
   await pass(5);
-  expect(writes.slice(3)).toEqual(["text(ef)"]);
+  expect(writes.slice(3)).toEqual(["progress(e)text(ef)"]);
   await pass(5);
   await give(text("g"));
   expect(writes.slice(4)).toEqual(["text(g)"]);
@@ -106,7 +108,7 @@ test("what waits goes out before the frame of an error", async () => {
 
 test("while nobody reads, no more is taken than one piece and what came with it", async () => {
   const { give, pass, taken, stream } = streamed();
-  await give(...Array.from({ length: 100 }, (_, i) => text(String(i))));
+  await give(...Array.from({ length: 100 }, (_, i) => text(String(i).repeat(1_000))));
   await pass(1_000);
   expect(taken()).toBe(0);
   const reader = stream.getReader();

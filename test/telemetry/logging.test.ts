@@ -247,15 +247,34 @@ describe("where the log goes", () => {
     expect([events[0], events.at(-1)]).toEqual(["run-start", "run-finish"]);
   });
 
+  /** Runs a program that logs one run to `path`; `after` is what it does once the run has begun. */
+  function program(path: string, after: string) {
+    const [source, testing] = ["src/index.ts", "src/testing/index.ts"].map((file) => JSON.stringify(pathToFileURL(file).href));
+    const code = `const { Orchestrator } = await import(${source}); const { scriptedBackend } = await import(${testing});
+      const logging = { level: "trace", destination: ${JSON.stringify(path)} };
+      const run = new Orchestrator({ agents: [{ id: "ada", backend: scriptedBackend(["Done."]) }], logging }).run("x");
+      ${after}`;
+    const args = ["--no-warnings", "--import", "tsx", "--input-type=module", "-e", code];
+    const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: "utf8" });
+    return [stdout, stderr, status];
+  }
+
   it("to a file, whole, in a program that ends itself at once", { timeout: 60_000 }, async () => {
     const path = join(folder, "run.log");
-    const [source, testing] = ["src/index.ts", "src/testing/index.ts"].map((file) => JSON.stringify(pathToFileURL(file).href));
-    const program = `const { Orchestrator } = await import(${source}); const { scriptedBackend } = await import(${testing});
-      const logging = { level: "trace", destination: ${JSON.stringify(path)} };
-      await new Orchestrator({ agents: [{ id: "ada", backend: scriptedBackend(["Done."]) }], logging }).run("x").result; process.exit(0);`;
-    const { stderr, status } = spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program], { encoding: "utf8" });
-    expect([stderr, status]).toEqual(["", 0]);
+    expect(program(path, "await run.result; process.exit(0);")).toEqual(["", "", 0]);
     expect(await readFile(path, "utf8")).toMatch(/^\{"level":"info",.*"event":"run-finish".*\}\n$/s);
+  });
+
+  it("a program that ends before the file is open, or whose file cannot be opened, ends as it should", { timeout: 60_000 }, async () => {
+    // Between the loading of pino and the end of the opening.
+    const whileOpening = `const fs = await import("node:fs");
+      const real = fs.default.open; fs.default.open = (...args) => { setImmediate(() => process.exit(0)); real(...args); };
+      (await import("node:module")).syncBuiltinESMExports(); await run.result.catch(() => {});`;
+    expect(program(join(folder, "late.log"), whileOpening)).toEqual(["", "", 0]);
+    await writeFile(join(folder, "file"), "");
+    const broken = join(folder, "file/x.log");
+    expect(program(broken, "console.log((await run.result).text);")).toEqual(["Done.\n", "", 0]);
+    expect(program(broken, "console.log((await run.result).text); process.exit(0);")).toEqual(["Done.\n", "", 0]);
   });
 
   it("to a logger of the user's own", async () => {

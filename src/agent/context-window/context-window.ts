@@ -147,7 +147,7 @@ export class ContextWindow {
     const size = this.#estimate * this.#factor;
     const told = overflowLimit(error.message);
     if (told !== undefined) learnWindow(backend, told);
-    const known = await windowOf(backend, this.#request.runtime, this.#host.signal);
+    const known = await windowOf(this.#request, this.#host.signal);
     if (this.#host.over || ++this.#overflows > (known === undefined ? MOST_OVERFLOWS : MOST_IN_KNOWN_WINDOW)) return false;
     if (known === undefined) this.#guess = Math.floor(size / 2);
     const room = await this.#room();
@@ -232,7 +232,7 @@ export class ContextWindow {
   // ---- sizes
 
   async #room(): Promise<Room | undefined> {
-    const window = (await windowOf(this.#request.backend, this.#request.runtime, this.#host.signal)) ?? this.#guess;
+    const window = (await windowOf(this.#request, this.#host.signal)) ?? this.#guess;
     return window === undefined ? undefined : roomOf(window, this.#request, this.#plan);
   }
 
@@ -259,10 +259,10 @@ export class ContextWindow {
   }
 
   async #counted(sent: ReturnType<typeof stepRequest>): ReturnType<typeof countTokens> {
-    const { backend, runtime } = this.#request;
+    const { backend, runtime, trace } = this.#request;
     const none = { tokens: 0, method: "estimate", margin: 0 } as const;
     if (this.#host.over || (!this.#asked && this.#calibrated)) return none;
-    const count = (signal: AbortSignal) => countTokens(backend, sent, { signal, endpoint: this.#asked });
+    const count = (signal: AbortSignal) => countTokens(backend, sent, { signal, endpoint: this.#asked, ...(trace && { trace }) });
     return (await inTime(runtime, COUNT_TIMEOUT_MS, count, this.#host.signal).catch(() => undefined)) ?? none;
   }
 

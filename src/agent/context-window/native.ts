@@ -79,10 +79,10 @@ function compacting(backend: Backend, take: (result: CompactionResult) => void):
     type: backend.type,
     model: backend.model,
     capabilities: backend.capabilities,
-    async *stream(request, { signal }): AsyncGenerator<BackendChunk> {
+    async *stream(request, { signal, trace }): AsyncGenerator<BackendChunk> {
       let result: CompactionResult;
       try {
-        result = await backend.compact!(request, signal === undefined ? {} : { signal });
+        result = await backend.compact!(request, { ...(signal && { signal }), ...(trace && { trace }) });
       } catch (error) {
         // A compaction that came to nothing may have cost something all the same.
         if (error instanceof BackendError && error.usage !== undefined) yield { type: "usage", usage: error.usage };

@@ -1,6 +1,5 @@
 import type { Backend, BackendRequest } from "../../backends/backend.js";
 import type { Message } from "../../formatter/messages.js";
-import type { Runtime } from "../../runtime.js";
 import { estimateTokens, requestTokens } from "../../token-manager/estimate.js";
 import type { TurnRequest } from "../types.js";
 import { inTime } from "./in-time.js";
@@ -32,21 +31,23 @@ const LIST_TIMEOUT_MS = 5_000;
  * The window of the backend's model: what an overflow has told, what is known of it, what its server lists. The server is asked once,
  * whoever wants to know; again where the turn that asked was over before it answered.
  */
-export async function windowOf(backend: Backend, runtime: Runtime, signal: AbortSignal): Promise<number | undefined> {
+export async function windowOf(request: TurnRequest, signal: AbortSignal): Promise<number | undefined> {
+  const { backend } = request;
   const known = knownWindow(backend);
   if (known !== undefined || backend.listModels === undefined) return known;
   let asked = listed.get(backend);
   if (asked === undefined) {
-    asked = listedWindow(backend, runtime, signal);
+    asked = listedWindow(request, signal);
     listed.set(backend, asked);
   }
   return asked;
 }
 
 /** Never rejects: a server without a list is as good as one that does not know. */
-async function listedWindow(backend: Backend, runtime: Runtime, asker: AbortSignal): Promise<number | undefined> {
+async function listedWindow({ backend, runtime, trace }: TurnRequest, asker: AbortSignal): Promise<number | undefined> {
+  const list = async (signal: AbortSignal) => backend.listModels?.({ signal, ...(trace && { trace }) });
   try {
-    const models = (await inTime(runtime, LIST_TIMEOUT_MS, async (signal) => backend.listModels?.({ signal }), asker)) ?? [];
+    const models = (await inTime(runtime, LIST_TIMEOUT_MS, list, asker)) ?? [];
     if (asker.aborted) listed.delete(backend);
     const model = models.find(({ id }) => id === backend.model) ?? (models.length === 1 ? models[0] : undefined);
     return model?.contextWindow;

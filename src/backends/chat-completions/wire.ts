@@ -60,7 +60,7 @@ class ChatWire implements Wire {
   async listModels(options: CallOptions): Promise<ModelInfo[]> {
     const url = this.config.client?.modelsUrl ?? "/models";
     return this.requests.call(options.signal, async (signal) =>
-      readModels(await this.connection.client.get(url, { maxRetries: 0, signal })),
+      readModels(await this.connection.client.get(url, { maxRetries: 0, headers: traceHeaders(options), signal })),
     );
   }
 
@@ -73,14 +73,14 @@ class ChatWire implements Wire {
   private async start(request: BackendRequest, options: StreamOptions, signal: AbortSignal): Promise<OpenedReply> {
     const { client } = this.connection;
     const { type, baseUrl, inlineThinking } = this.config;
-    const model = this.config.model || (await this.onlyModel(signal)).id;
+    const model = this.config.model || (await this.onlyModel(signal, options)).id;
     const warnings: string[] = [];
     const body = this.body(request, model, warnings) as unknown as OpenAI.ChatCompletionCreateParamsStreaming;
     const call = { signal, headers: traceHeaders(options), maxRetries: 0 };
     const response = await this.requests
       .sent(client.chat.completions.create(body, call).asResponse(), signal)
       .catch(async (error: unknown) => {
-        throw await this.withModels(error, signal);
+        throw await this.withModels(error, signal, options);
       });
     const reader = chatReader({
       provider: type,
@@ -128,12 +128,12 @@ class ChatWire implements Wire {
     return instead;
   }
 
-  /** The one model that the server lists. Asked for once, however many steps wait for it. */
-  private async onlyModel(signal: AbortSignal): Promise<ModelInfo> {
+  /** The one model that the server lists. Asked for once, in the trace of the first of all steps that wait for it. */
+  private async onlyModel(signal: AbortSignal, options: CallOptions): Promise<ModelInfo> {
     if (this.found) return this.found;
     if (!this.lookup) {
       const abort = new AbortController();
-      const started = { result: this.findModel(abort.signal), abort, waiting: 0 };
+      const started = { result: this.findModel({ ...options, signal: abort.signal }), abort, waiting: 0 };
       const forget = () => {
         if (this.lookup === started) this.lookup = undefined;
       };
@@ -153,8 +153,8 @@ class ChatWire implements Wire {
     }
   }
 
-  private async findModel(signal: AbortSignal): Promise<ModelInfo> {
-    const models = await this.listModels({ signal });
+  private async findModel(options: CallOptions): Promise<ModelInfo> {
+    const models = await this.listModels(options);
     const [only] = models;
     if (only && models.length === 1) {
       this.found = only;
@@ -171,10 +171,10 @@ class ChatWire implements Wire {
   }
 
   /** Adds to "model not found" what there is; best effort. */
-  private async withModels(error: unknown, signal: AbortSignal): Promise<unknown> {
+  private async withModels(error: unknown, signal: AbortSignal, options: CallOptions): Promise<unknown> {
     if (!(error instanceof BackendError) || error.code !== "model_not_found" || signal.aborted) return error;
     try {
-      const models = await this.listModels({ signal: AbortSignal.any([signal, AbortSignal.timeout(5000)]) });
+      const models = await this.listModels({ ...options, signal: AbortSignal.any([signal, AbortSignal.timeout(5000)]) });
       const served = servedModels(
         models.map((model) => model.id),
         this.origin.model,

@@ -82,7 +82,11 @@ export class ClaudeWire implements Wire {
     const { max_tokens, stream, stop_sequences, metadata, service_tier, temperature, top_p, top_k, container, diagnostics, ...counted } =
       body;
     const reply = await this.requests.call(options.signal, (signal) =>
-      this.client.post("/v1/messages/count_tokens", { body: counted, headers, ...callOptions(signal) }),
+      this.client.post("/v1/messages/count_tokens", {
+        body: counted,
+        headers: { ...headers, ...traceHeaders(options) },
+        ...callOptions(signal),
+      }),
     );
     const { input_tokens } = (reply ?? {}) as { input_tokens?: unknown };
     if (typeof input_tokens === "number") return input_tokens;
@@ -122,7 +126,11 @@ export class ClaudeWire implements Wire {
       let after: string | undefined;
       do {
         const query = { limit: 1000, ...(after !== undefined && { after_id: after }) };
-        const page = (await this.client.get("/v1/models", { query, ...callOptions(signal) })) as ModelPage | null;
+        const page = (await this.client.get("/v1/models", {
+          query,
+          headers: traceHeaders(options),
+          ...callOptions(signal),
+        })) as ModelPage | null;
         found.push(...readModels(page));
         const last = page?.last_id;
         after = page?.has_more && last && last !== after ? last : undefined;

@@ -65,7 +65,7 @@ export class GeminiWire implements Wire {
     const system = systemInstruction === undefined ? {} : { systemInstruction: { parts: [{ text: systemInstruction }] } };
     const body = { generateContentRequest: { model, contents, ...system, ...(tools !== undefined && { tools, toolConfig }) } };
     return this.requests.call(options.signal, async (abortSignal) => {
-      const httpOptions = { fetch: fetchWithBody(this.transport.fetch, body) };
+      const httpOptions = { fetch: fetchWithBody(this.transport.fetch, body), headers: traceHeaders(options) };
       const { totalTokens } = await this.client.models.countTokens({
         model: this.config.model,
         contents: PLACEHOLDER,
@@ -81,7 +81,9 @@ export class GeminiWire implements Wire {
   async listModels(options: CallOptions): Promise<ModelInfo[]> {
     return this.requests.call(options.signal, async (abortSignal) => {
       const models: ModelInfo[] = [];
-      for await (const model of await this.client.models.list({ config: { pageSize: 1000, abortSignal } })) {
+      for await (const model of await this.client.models.list({
+        config: { pageSize: 1000, abortSignal, httpOptions: { headers: traceHeaders(options) } },
+      })) {
         const { name, inputTokenLimit, supportedActions } = model;
         if (!name || (supportedActions && !supportedActions.includes("generateContent"))) continue;
         models.push({ id: name.replace(/^models\//, ""), ...(inputTokenLimit && { contextWindow: inputTokenLimit }) });

@@ -27,7 +27,7 @@ export async function upload(
   files: readonly UploadFile[],
   { client, sdk }: OpenAIConnection,
   fetch: typeof globalThis.fetch,
-  signal: AbortSignal,
+  { signal, headers }: { signal: AbortSignal; headers: Record<string, string> },
 ): Promise<Uploaded> {
   const parts: FilePart[] = [];
   const fileIds: string[] = [];
@@ -38,7 +38,7 @@ export async function upload(
     if (storeId) work.push(client.vectorStores.delete(storeId, options));
     await Promise.allSettled(work);
   };
-  const call = { signal, maxRetries: 0 };
+  const call = { signal, headers, maxRetries: 0 };
   try {
     for (const file of files) {
       if (!("filePath" in file)) {
@@ -60,7 +60,7 @@ export async function upload(
     const store = await client.vectorStores.create({ name: "massgen", expires_after: { anchor: "last_active_at", days: 1 } }, call);
     storeId = store.id;
     for (const id of fileIds) await client.vectorStores.files.create(store.id, { file_id: id }, call);
-    for (const id of fileIds) await indexed(client, store.id, id, signal);
+    for (const id of fileIds) await indexed(client, store.id, id, call);
     return { parts, tools: [{ type: "file_search", vector_store_ids: [store.id] }], remove };
   } catch (error) {
     await remove();
@@ -68,11 +68,14 @@ export async function upload(
   }
 }
 
-async function indexed(client: OpenAI, storeId: string, fileId: string, signal: AbortSignal): Promise<void> {
+async function indexed(
+  client: OpenAI,
+  storeId: string,
+  fileId: string,
+  call: OpenAI.RequestOptions & { signal: AbortSignal },
+): Promise<void> {
   for (;;) {
-    const { data, response } = await client.vectorStores.files
-      .retrieve(fileId, { vector_store_id: storeId }, { signal, maxRetries: 0 })
-      .withResponse();
+    const { data, response } = await client.vectorStores.files.retrieve(fileId, { vector_store_id: storeId }, call).withResponse();
     if (data.status === "completed") return;
     if (data.status !== "in_progress") {
       throw new BackendError(
@@ -81,7 +84,7 @@ async function indexed(client: OpenAI, storeId: string, fileId: string, signal: 
       );
     }
     const wait = Number(response.headers.get("openai-poll-after-ms")) || 1000;
-    await pause(wait, signal);
+    await pause(wait, call.signal);
   }
 }
 

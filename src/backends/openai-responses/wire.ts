@@ -52,8 +52,9 @@ export class ResponsesWire implements Wire {
 
   async countTokens(request: BackendRequest, options: CallOptions): Promise<number> {
     const body = await this.requests.call(options.signal, async (signal) => {
-      const core = this.core(request, await this.uploaded(signal), []);
-      return this.connection.client.responses.inputTokens.count(only(core, COUNTED) as never, { maxRetries: 0, signal });
+      const core = this.core(request, await this.uploaded(signal, options), []);
+      const call = { maxRetries: 0, headers: traceHeaders(options), signal };
+      return this.connection.client.responses.inputTokens.count(only(core, COUNTED) as never, call);
     });
     const { input_tokens } = body as { input_tokens?: unknown };
     if (typeof input_tokens === "number") return input_tokens;
@@ -67,7 +68,8 @@ export class ResponsesWire implements Wire {
       const body = (await this.requests.call(options.signal, (signal) => {
         // Files are attached to what is left when that is sent.
         const core = this.core(request, undefined, []);
-        return this.connection.client.responses.compact(only(core, COMPACTED) as never, { maxRetries: 0, signal });
+        const call = { maxRetries: 0, headers: traceHeaders(options), signal };
+        return this.connection.client.responses.compact(only(core, COMPACTED) as never, call);
       })) as unknown as { output?: ResponseItem[]; usage?: RawResponsesUsage | null } | null;
       if (body?.usage) usage = toResponsesUsage(body.usage);
       if (!Array.isArray(body?.output) || !body.output.some((item) => item?.type === "compaction")) {
@@ -81,7 +83,7 @@ export class ResponsesWire implements Wire {
 
   async listModels(options: CallOptions): Promise<ModelInfo[]> {
     return this.requests.call(options.signal, async (signal) =>
-      readModels(await this.connection.client.get("/models", { maxRetries: 0, signal })),
+      readModels(await this.connection.client.get("/models", { maxRetries: 0, headers: traceHeaders(options), signal })),
     );
   }
 
@@ -99,7 +101,7 @@ export class ResponsesWire implements Wire {
     const { responses } = this.connection.client;
     const { type, baseUrl, model } = this.config;
     const warnings: string[] = [];
-    const body = this.body(request, await this.uploaded(signal), warnings);
+    const body = this.body(request, await this.uploaded(signal, options), warnings);
     const call = { signal, headers: traceHeaders(options), maxRetries: 0 };
     const sent = responses.create(body as unknown as OpenAI.Responses.ResponseCreateParamsStreaming, call).asResponse();
     const response = await this.requests.sent(sent, signal);
@@ -113,7 +115,7 @@ export class ResponsesWire implements Wire {
         // The provider goes on with a background reply that nobody reads. The signal is aborted whenever it is not read to its end.
         if (body.background !== true) return;
         const cancel = () => {
-          responses.cancel(id, { maxRetries: 0, timeout: 10_000 }).catch(() => {});
+          responses.cancel(id, { maxRetries: 0, headers: traceHeaders(options), timeout: 10_000 }).catch(() => {});
         };
         if (signal.aborted) cancel();
         else signal.addEventListener("abort", cancel, { once: true });
@@ -158,14 +160,17 @@ export class ResponsesWire implements Wire {
     return { provider: type, endpoint: baseUrl, model, ...(stored && { stored }) };
   }
 
-  /** The uploaded files. Handed over once, however many steps wait for it; again after a failure. */
-  private async uploaded(signal: AbortSignal): Promise<Uploaded | undefined> {
+  /** The uploaded files. Handed over once, in the trace of the first of all steps that wait for it; again after a failure. */
+  private async uploaded(signal: AbortSignal, options: CallOptions): Promise<Uploaded | undefined> {
     const { uploadFiles } = this.config;
     if (uploadFiles.length === 0) return undefined;
     if (!this.uploads) {
       const abort = new AbortController();
       const fetch = this.config.fetch ?? globalThis.fetch;
-      const started = { abort, result: upload(uploadFiles, this.connection, fetch, abort.signal) };
+      const started = {
+        abort,
+        result: upload(uploadFiles, this.connection, fetch, { signal: abort.signal, headers: traceHeaders(options) }),
+      };
       started.result.catch(() => {
         if (this.uploads === started) this.uploads = undefined;
       });

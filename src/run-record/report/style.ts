@@ -21,7 +21,7 @@ code{font:.88em ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospa
 .dot{display:inline-block;width:9px;height:9px;border-radius:50%;background:hsl(var(--h) var(--as) var(--al));margin-right:7px}
 .verdict{border-left:5px solid hsl(var(--h) var(--as) var(--al));background:hsl(var(--h) var(--as) var(--al)/.09);border-radius:4px 12px 12px 4px;padding:14px 18px;margin-bottom:20px}
 .verdict.none{--h:0;border-color:var(--bad);background:var(--faint)}
-.verdict p{margin:0;overflow-wrap:anywhere}.verdict .who{font-size:22px;font-weight:650;line-height:1.35;margin-bottom:2px}.verdict .with{font-weight:400;color:var(--soft);font-size:17px}
+.verdict p{margin:0;overflow-wrap:anywhere}.verdict .who{font-size:22px;font-weight:650;line-height:1.35;margin-bottom:2px}.verdict .because{margin-top:8px;font-style:italic}.verdict .because small{font-style:normal;white-space:nowrap}.verdict .because small::before{content:"— "}.verdict .with{font-weight:400;color:var(--soft);font-size:17px}
 .figures{display:flex;flex-wrap:wrap;gap:10px 40px;margin:0}.figures div{min-width:60px}
 .figures dt{font-size:12px;color:var(--soft)}.figures dd{margin:0;font-size:19px;font-weight:600;font-variant-numeric:tabular-nums}
 .text{white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:isolate}
@@ -54,7 +54,7 @@ code{font:.88em ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospa
 .mark.tight em{display:none}.zoomed .mark.tight em{display:inline}.mark.void{opacity:.55}.mark.void em{text-decoration:line-through}.mark.out{color:var(--bad)}
 .mark.late{transform:translateX(calc(-100% + 6px));direction:rtl}.mark.late em{direction:ltr;unicode-bidi:isolate;margin:0 3px 0 0}
 .overlay{position:absolute;top:0;bottom:0;left:var(--names);right:0;display:flex;pointer-events:none}
-.epoch{position:absolute;top:20px;bottom:0;border-left:1px dashed color-mix(in srgb,var(--ink) 35%,transparent)}.epoch span{position:absolute;top:2px;left:3px;font:600 10.5px/15px system-ui,sans-serif;background:var(--faint);border-radius:4px;padding:0 4px;z-index:1}.epoch.budget{border-left:1px solid var(--bad)}.epoch.budget span{left:auto;right:3px;white-space:nowrap;color:var(--bad)}.mark.budget{top:auto;bottom:1px;font-size:10px;line-height:10px;font-weight:700;color:var(--bad)}
+.epoch{position:absolute;top:20px;bottom:0;border-left:1px dashed color-mix(in srgb,var(--ink) 35%,transparent)}.epoch span{position:absolute;top:2px;left:3px;font:600 10.5px/15px system-ui,sans-serif;background:var(--faint);border-radius:4px;padding:0 4px;z-index:1}.epoch.budget{border-left:1px solid var(--bad)}.epoch.budget span{left:auto;right:3px;white-space:nowrap;color:var(--bad)}.mark.below{top:auto;bottom:1px;font-size:10px;line-height:10px;font-weight:700}.mark.budget{color:var(--bad)}.mark.compaction{color:var(--ink)}
 .tip{position:fixed;z-index:9;max-width:440px;background:var(--ink);color:var(--card);padding:8px 12px;border-radius:8px;font-size:12.5px;line-height:1.45;white-space:pre-line;overflow-wrap:anywhere;pointer-events:none}
 .groups{display:grid;gap:16px}.group{min-width:0}
 .for{margin:0 0 4px;display:flex;gap:8px;align-items:baseline}.group.won .for{font-weight:650}.score{margin-left:auto;font-weight:650;font-variant-numeric:tabular-nums}

@@ -23,7 +23,7 @@ const ENDS: Record<string, string> = {
 
 interface Mark {
   time: number;
-  kind: "answer" | "vote" | "void" | "out" | "budget";
+  kind: "answer" | "vote" | "void" | "out" | "budget" | "compaction";
   label: string;
   tip: string;
 }
@@ -55,7 +55,7 @@ export function timeline(history: RunHistory, hues: readonly number[]): Html {
   });
   return html`<section aria-labelledby="timeline-title" class="wide">
 <div class="bar-title"><h2 id="timeline-title">Timeline</h2>
-<div class="legend" aria-hidden="true"><span class="k draft">draft</span><span class="k evaluate">evaluate</span><span class="k present">present</span>${history.turns.some(({ phase }) => phase === "review") && html`<span class="k review">review</span>`}<span class="k cut">interrupted</span><span class="k failed">failed</span><span class="m">◆ answer</span><span class="m">▲ vote</span><span class="m">△ void vote</span><span class="m">▏tool</span>${history.notes.some(({ budget }) => budget !== undefined) && html`<span class="m">! budget</span>`}</div>
+<div class="legend" aria-hidden="true"><span class="k draft">draft</span><span class="k evaluate">evaluate</span><span class="k present">present</span>${history.turns.some(({ phase }) => phase === "review") && html`<span class="k review">review</span>`}<span class="k cut">interrupted</span><span class="k failed">failed</span><span class="m">◆ answer</span><span class="m">▲ vote</span><span class="m">△ void vote</span><span class="m">▏tool</span>${history.notes.some(({ budget }) => budget !== undefined) && html`<span class="m">! budget</span>`}${history.notes.some(({ compaction }) => compaction !== undefined) && html`<span class="m">⇊ compaction</span>`}</div>
 <div class="zoom" hidden><button type="button" data-zoom="0.5" aria-label="Zoom out">−</button><button type="button" data-zoom="0" aria-label="Fit the whole run">fit</button><button type="button" data-zoom="2" aria-label="Zoom in">+</button></div></div>
 <div class="scroll" tabindex="0" role="group" aria-label="Timeline of the agents; zoom with + and −, scroll with the arrow keys">
 <div class="plot"><div class="row axis"><div class="who"></div><div class="lane">${axis(span)}</div></div>
@@ -117,18 +117,19 @@ function marksOf(history: RunHistory, agentId: string, span: number, at: (time: 
     ...of(history.notes)
       .filter(({ type }) => type === "agent-out")
       .map(({ time, text }): Mark => ({ time, kind: "out", label: "out", tip: `${agentId} ${text}` })),
-    ...of(history.notes).flatMap(({ time, text, budget }): Mark[] =>
-      budget === undefined ? [] : [{ time, kind: "budget", label: marked(budget), tip: `${agentId}: ${text}` }],
-    ),
+    ...of(history.notes).flatMap(({ time, text, budget, compaction }): Mark[] => {
+      const tip = `${agentId}: ${text}`;
+      if (budget !== undefined) return [{ time, kind: "budget", label: marked(budget), tip }];
+      return compaction === undefined ? [] : [{ time, kind: "compaction", label: compaction.method, tip }];
+    }),
   ].sort((a, b) => a.time - b.time);
-  const icons = { answer: "◆", vote: "▲", void: "△", out: "✕", budget: "!" };
+  const icons = { answer: "◆", vote: "▲", void: "△", out: "✕", budget: "!", compaction: "⇊" };
   let free = Number.NEGATIVE_INFINITY;
   return marks.map(({ time, kind, label, tip }, i) => {
     const tag = (name: string) =>
       html`<span class="mark ${kind}${name}" style="left:${at(time)}" title="${tip}">${icons[kind]}<em>${label}</em></span>`;
-    // Those of budgets have a line of their own.
-    if (kind === "budget") return tag(" tight");
-    const next = marks.slice(i + 1).find((mark) => mark.kind !== "budget")?.time ?? Number.POSITIVE_INFINITY;
+    if (isBelow(kind)) return tag(" below tight");
+    const next = marks.slice(i + 1).find((mark) => !isBelow(mark.kind))?.time ?? Number.POSITIVE_INFINITY;
     // Near the end the label goes to the left of its mark.
     const late = (time - history.start) / span > 1 - LABEL_ROOM * 1.2;
     const room = late ? time - LABEL_ROOM * span >= free : time >= free && (next - time) / span > LABEL_ROOM;
@@ -136,6 +137,9 @@ function marksOf(history: RunHistory, agentId: string, span: number, at: (time: 
     return tag(`${room ? "" : " tight"}${late ? " late" : ""}`);
   });
 }
+
+/** Those of budgets and compactions have a line of their own. */
+const isBelow = (kind: Mark["kind"]): boolean => kind === "budget" || kind === "compaction";
 
 /** The part of a budget that has been reached. */
 const marked = ({ at }: NonNullable<RecordedNote["budget"]>): string => `${Math.round(at * 100)} %`;

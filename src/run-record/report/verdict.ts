@@ -1,15 +1,16 @@
-import { duration, plural } from "../../terminal-text.js";
+import type { VoteRecord } from "../../orchestrator/events.js";
+import { duration, plural, preview } from "../../terminal-text.js";
 import { countedVotes, type RecordedVote, type RunHistory } from "../history.js";
 import { type Html, html, nothing, percent } from "./html.js";
 import { costText, type Spending, tokens } from "./numbers.js";
 
 const REASONS: Record<string, string> = {
-  consensus: "by consensus: everyone still standing had voted",
-  single: "as the only answer",
-  exhausted: "as the best so far: nobody was left to vote",
-  deadline: "as the best so far at the deadline",
-  budget: "as the best so far when the budget was spent",
-  "finished-early": "as the best so far: the caller asked to finish",
+  consensus: "Everyone still standing had voted.",
+  single: "It was the only answer.",
+  exhausted: "Nobody was left to vote: it is the best so far.",
+  deadline: "The time was up: it is the best so far.",
+  budget: "The budget was spent: it is the best so far.",
+  "finished-early": "The caller asked to finish: it is the best so far.",
 };
 
 /** Who won and why, and the run in figures. */
@@ -19,7 +20,7 @@ export function headerSection(history: RunHistory, question: string | undefined,
   const figures: [string, string][] = [
     ["took", duration(Math.max(0, history.end - history.start))],
     ["tokens", tokens(history.usage)],
-    ["cost", costText(cost)],
+    ["cost", cost?.usd == null ? "unknown" : costText(cost)],
     ["agents", String(history.agents.length)],
     ["answers", String(history.answers.length)],
     ["epochs", String(history.epochs.length)],
@@ -52,20 +53,37 @@ function verdict(history: RunHistory, hues: readonly number[]): Html {
   }
   const index = history.agents.findIndex(({ agentId }) => agentId === winner);
   const votes = countedVotes(history);
-  // The score, which leaves out votes for oneself, where it is a number of votes.
-  const { rule, tally } = history.consensus ?? {};
-  const score = rule === "plurality" ? tally?.[label] : undefined;
-  const won = score ?? votes.filter((vote) => vote.label === label).length;
   const reason = history.reason ?? history.consensus?.reason ?? "";
-  const { carried, tieRule } = history.consensus ?? {};
   const unfinished =
     outcome === "finished"
       ? ""
       : outcome === "running"
         ? " The record breaks off before the end."
         : ` The run then ${outcome === "aborted" ? "was aborted" : "failed"}: ${history.error}`;
-  return html`<div class="verdict" style="--h:${hues[index] ?? 0}"><p class="who"><span class="crown" aria-hidden="true">★</span> ${winner} won <span class="with">with <code>${label}</code></span></p>
-<p>${votes.length > 0 && html`<b>${won} of ${plural(votes.length, "vote")}</b>, `}${REASONS[reason] ?? reason}${tieRule !== undefined && `; a tie, decided by ${tieRule}`}${carried && "; votes carried over from an earlier set"}.${unfinished}</p></div>`;
+  const because = votes.find((vote) => vote.label === label && vote.agentId !== winner);
+  return html`<div class="verdict" style="--h:${hues[index] ?? 0}"><p class="who"><span class="crown" aria-hidden="true">★</span> ${winner} won <span class="with">with its answer <code>${label}</code></span></p>
+<p>${votes.length > 0 && score(history, label, votes)}${REASONS[reason] ?? reason}${unfinished}</p>${because !== undefined && html`<p class="because" dir="auto">“${preview(because.reason, 220)}” <small>${because.agentId}</small></p>`}</div>`;
+}
+
+/** How many votes it has, and next to which others. */
+function score(history: RunHistory, label: string, votes: readonly VoteRecord[]): Html {
+  // The tally leaves out votes for oneself, where it is a number of votes.
+  const { rule, tally = {}, tieRule, carried } = history.consensus ?? {};
+  const own = votes.filter((vote) => vote.label === label).length;
+  const counts = rule === "plurality" && tally[label] !== undefined;
+  const won = counts ? (tally[label] ?? own) : own;
+  const all = counts ? Object.values(tally).reduce((sum, each) => sum + each, 0) : votes.length;
+  const others = Object.keys(tally).filter((each) => each !== label);
+  const equal = others.filter((each) => tally[each] === tally[label]);
+  const authorOf = (each: string) => history.answers.find((answer) => answer.label === each)?.agentId ?? each;
+  const earliest = tieRule === "earliest-answer" ? "of equals the answer that was given first wins" : `the tie was decided by ${tieRule}`;
+  const beside =
+    tieRule !== undefined
+      ? `, as many as ${equal.map(authorOf).join(", ") || "another"}: ${earliest}`
+      : rule !== undefined && rule !== "plurality" && rule !== "single"
+        ? `, by the rule “${rule}”`
+        : others.some((each) => (tally[each] ?? 0) > 0) && ", more than any other answer";
+  return html`<b>${won} of ${plural(all, "vote")}</b>${all < votes.length && " (without those for the voter’s own answer)"}${beside}${carried && "; votes carried over from an earlier set"}. `;
 }
 
 /** The answers that were voted for, most votes first, each with its reasons; then the votes that do not count. */

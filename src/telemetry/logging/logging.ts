@@ -16,8 +16,7 @@ export interface Logging {
 /** Turns events into records. Shared by all runs of an orchestrator. */
 export async function startLogging(plan: LoggingPlan): Promise<Logging> {
   const filter = compileFilter(plan.rules);
-  const sink = plan.logger === undefined ? pinoSink(plan) : loggerSink(plan.logger);
-  await sink.ready;
+  const sink = plan.logger === undefined ? await pinoSink(plan) : loggerSink(plan.logger);
   const redactor = createRedactor({ secrets: [...plan.secrets, ...environmentSecrets()] });
   return {
     log(event, idsOf) {

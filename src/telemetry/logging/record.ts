@@ -1,4 +1,4 @@
-import type { CoordinationEvent } from "../../orchestrator/events.js";
+import type { CoordinationEvent, EventOfType } from "../../orchestrator/events.js";
 import { dollars } from "../../terminal-text.js";
 import type { Component, LogLevel } from "../levels.js";
 
@@ -144,6 +144,10 @@ export function messageOf(event: CoordinationEvent): string {
       return `${event.agentId} finished: ${event.outcome}`;
     case "turn-error":
       return `${event.agentId} failed${event.willRetry ? ", will try again" : ""}: ${event.error.message}`;
+    case "step-start":
+      return `${event.agentId} asks its model${event.purpose === undefined ? "" : `, for ${event.purpose}`}`;
+    case "compaction":
+      return `the conversation of ${event.agentId} was compacted (${event.method}, ${event.reason})${saving(event)}`;
     case "step-finish":
       return `model step ${event.status}${event.error === undefined ? "" : `: ${event.error.message}`}`;
     case "tool-call":
@@ -167,6 +171,10 @@ export function messageOf(event: CoordinationEvent): string {
     default:
       return otherMessage(event);
   }
+}
+
+function saving({ tokensBefore, tokensAfter }: EventOfType<"compaction">): string {
+  return tokensBefore === undefined || tokensAfter === undefined ? "" : ` from ${tokensBefore} to ${tokensAfter} tokens`;
 }
 
 function otherMessage(event: CoordinationEvent): string {

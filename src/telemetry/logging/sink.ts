@@ -1,13 +1,11 @@
-import { once } from "node:events";
 import { type DestinationStream, destination, pino } from "pino";
 import type { LogLevel } from "../levels.js";
-import type { Destination, Logger, LoggingPlan } from "../options.js";
+import type { Logger, LoggingPlan } from "../options.js";
+import { openLogFile } from "./log-file.js";
 import { prettyLine } from "./pretty.js";
 
 /** Where records go. */
 export interface Sink {
-  /** Resolves when it can be written to, or is known to be broken. Never rejects. */
-  ready?: Promise<void> | undefined;
   /** `time`: epoch ms. */
   write(level: LogLevel, time: number, fields: Record<string, unknown>, message: string): void;
   /** Writes out what is pending and closes what was opened. */
@@ -30,13 +28,13 @@ export function loggerSink(logger: Logger): Sink {
   };
 }
 
-/** pino, as JSON or as lines for people. */
-export function pinoSink({ destination: given, pretty }: LoggingPlan): Sink {
+/** pino, as JSON or as lines for people. Resolves when it can be written to, or is known to be broken; never rejects. */
+export async function pinoSink(plan: LoggingPlan): Promise<Sink> {
   const report = reporter("the log cannot be written");
-  const { stream, isTerminal, ready, close } = open(given, report);
+  const { stream, isTerminal, close } = await openDestination(plan, report);
   const colours = isTerminal && process.env.NO_COLOR === undefined;
   const lines: DestinationStream =
-    (pretty ?? isTerminal)
+    (plan.pretty ?? isTerminal)
       ? { write: (line) => void stream.write(prettyLine(line, colours)) }
       : { write: (line) => void stream.write(line) };
   let now = 0;
@@ -59,19 +57,17 @@ export function pinoSink({ destination: given, pretty }: LoggingPlan): Sink {
         report(error);
       }
     },
-    ready,
     close,
   };
 }
 
 interface Opened {
-  ready?: Promise<void>;
   stream: { write(line: string): unknown };
   isTerminal: boolean;
   close(): Promise<void>;
 }
 
-function open(given: Destination, onError: (error: unknown) => void): Opened {
+async function openDestination({ destination: given, pretty }: LoggingPlan, onError: (error: unknown) => void): Promise<Opened> {
   if (typeof given !== "string") {
     return { stream: given, isTerminal: (given as { isTTY?: boolean }).isTTY === true, close: () => Promise.resolve() };
   }
@@ -81,31 +77,20 @@ function open(given: Destination, onError: (error: unknown) => void): Opened {
     stream.on("error", onError);
     return { stream, isTerminal: (given === "stdout" ? process.stdout : process.stderr).isTTY === true, close: () => Promise.resolve() };
   }
-  // Written in the background; pino writes out the rest when the process ends.
-  const stream = destination({ dest: given, append: true, mkdir: true, sync: false });
-  // Open before the first run, so that a program that ends at once loses nothing: pino cannot write out what has no file yet.
-  let opened: boolean | undefined;
-  const ready = once(stream, "ready").then(
-    () => {
-      opened = true;
-    },
-    () => {
-      opened = false; // told by the listener below
-    },
-  );
-  stream.on("error", onError);
-  return {
-    // Without a file the records would pile up in memory.
-    stream: { write: (line) => opened !== false && stream.write(line) },
-    isTerminal: false,
-    ready,
-    async close() {
-      if (opened === false) return;
-      const closed = Promise.race([once(stream, "close"), once(stream, "error")]);
-      stream.end();
-      await closed.catch(onError);
-    },
-  };
+  try {
+    const gap = (lost: number) => (pretty ? prettyLine(gapRecord(lost), false) : gapRecord(lost));
+    const file = await openLogFile(given, { onError, gap });
+    return { stream: file, isTerminal: false, close: () => file.close() };
+  } catch (error) {
+    onError(error);
+    return { stream: { write() {} }, isTerminal: false, close: () => Promise.resolve() };
+  }
+}
+
+/** Stands where records are missing. */
+function gapRecord(lost: number): string {
+  const msg = `${lost} ${lost === 1 ? "record is" : "records are"} missing here: they could not be written`;
+  return `${JSON.stringify({ level: "warn", time: new Date().toISOString(), component: "run", event: "log-gap", lost, msg })}\n`;
 }
 
 /** Tells the first error of its kind as a warning of the process: there is no log to tell it to. */

@@ -82,6 +82,10 @@ export class RunTrace {
     }
   }
 
+  trace(): TraceContext | undefined {
+    return this.#run && this.#traceContext(this.#run.span);
+  }
+
   /** Runs `work` inside the span of its step; `trace` is what the provider is sent. */
   inStep<T>(stepId: string, given: TraceContext | undefined, work: (trace: TraceContext | undefined) => T): T {
     const open = this.#steps.get(stepId);
@@ -155,8 +159,8 @@ export class RunTrace {
   }
 
   #startStep(event: EventOfType<"step-start">): void {
-    const { stepId, turnId, agentId, time } = event;
-    const labels = this.#labels("chat", agentId);
+    const { stepId, turnId, agentId, time, purpose } = event;
+    const labels = { ...this.#labels("chat", agentId), ...(purpose !== undefined && { "massgen.purpose": purpose }) };
     const parent = this.#turns.get(turnId)?.context ?? this.#run?.context ?? this.#parent;
     const model = this.#agents.get(agentId)?.model ?? "";
     const attributes = { ...scopeAttributes(event), "massgen.step.id": stepId, "gen_ai.request.stream": true };
@@ -251,9 +255,13 @@ export class RunTrace {
 
   /** Decisions are events of the span they happen in. */
   #note(event: CoordinationEvent): void {
+    // Its step is no part of any turn.
+    if (event.type === "planning") {
+      this.#tracing.metrics.tokens(event.usage, { ...this.#labels("chat", event.agentId), "massgen.purpose": "planning" });
+    }
     const attributes = NOTED[event.type]?.(event as never);
     if (attributes === undefined) return;
-    const turn = "turnId" in event ? this.#turns.get(event.turnId) : undefined;
+    const turn = "turnId" in event && event.turnId !== undefined ? this.#turns.get(event.turnId) : undefined;
     (turn ?? this.#run)?.span.addEvent(`massgen.${event.type}`, attributes, new Date(event.time));
   }
 
@@ -276,6 +284,29 @@ const NOTED: Readonly<Record<string, (event: never) => Attributes>> = {
   }),
   "decision-rejected": ({ code }: EventOfType<"decision-rejected">) => ({ "massgen.code": code }),
   "agent-out": ({ agentId, reason }: EventOfType<"agent-out">) => ({ "gen_ai.agent.id": agentId, "massgen.reason": reason }),
+  compaction: ({ method, reason, tokensBefore, tokensAfter, durationMs, usd }: EventOfType<"compaction">) => ({
+    "massgen.method": method,
+    "massgen.reason": reason,
+    ...(tokensBefore !== undefined && { "massgen.tokens_before": tokensBefore }),
+    ...(tokensAfter !== undefined && { "massgen.tokens_after": tokensAfter }),
+    ...(durationMs !== undefined && { "massgen.duration_ms": durationMs }),
+    ...(usd != null && { "massgen.usd": usd }),
+  }),
+  warning: ({ code, agentId, budget }: EventOfType<"warning">) => ({
+    "massgen.code": code,
+    ...(agentId !== undefined && { "gen_ai.agent.id": agentId }),
+    ...(budget !== undefined && {
+      "massgen.budget.cap": budget.cap,
+      "massgen.budget.at": budget.at,
+      "massgen.budget.spent": budget.spent,
+      "massgen.budget.limit": budget.limit,
+    }),
+  }),
+  planning: ({ agentId, irreversible, blocked }: EventOfType<"planning">) => ({
+    "gen_ai.agent.id": agentId,
+    ...(irreversible !== null && { "massgen.irreversible": irreversible }),
+    "massgen.blocked": blocked,
+  }),
   consensus: ({ winner, label, reason }: EventOfType<"consensus">) => ({
     "massgen.winner": winner,
     "massgen.label": label,
