@@ -1,23 +1,20 @@
-import { overflowLimit } from "../../backends/overflow-limit.js";
 import { type BackendError, errorInfo } from "../../errors.js";
 import type { Message, UserMessage } from "../../formatter/messages.js";
-import { countTokens, ESTIMATE_MARGIN } from "../../token-manager/count.js";
-import { addUsage, noUsage, ownUsage, type Usage } from "../../token-manager/usage.js";
+import { addUsage, noUsage, type Usage } from "../../token-manager/usage.js";
 import { wait } from "../abort.js";
-import { type Conversation, stepRequest } from "../conversation.js";
+import type { Conversation } from "../conversation.js";
 import { isRetryable, retryDelay } from "../retry.js";
 import type { SideStep, SideStepEnd } from "../side-step.js";
 import type { NextStepEvent } from "../steps.js";
 import type { TurnRequest } from "../types.js";
 import { clear } from "./clear.js";
-import { inTime } from "./in-time.js";
-import { learnWindow } from "./learned.js";
+import { Gauge } from "./gauge.js";
 import { type Bench, type Outcome, taskMessage, type View } from "./methods.js";
 import { native } from "./native.js";
 import type { CompactionMethod, CompactionPlan, CompactionReason } from "./options.js";
 import { defaultCompactionPrompts } from "./prompts.js";
 import { Recall } from "./recall.js";
-import { fixedTokens, messagesTokens, type Room, roomOf, windowOf } from "./size.js";
+import { messagesTokens, type Room } from "./size.js";
 import { summary } from "./summary.js";
 import { trim } from "./trim.js";
 import { addTo, countOf, messagesOf, type Unit } from "./units.js";
@@ -36,15 +33,7 @@ export interface WindowHost {
 const METHODS: Record<CompactionMethod, (bench: Bench) => Outcome | Promise<Outcome>> = { native, clear, summary, trim };
 
 /** Overflows in a row, each followed by a try with less: our estimate, or our guess of the window, may be far off. */
-const MOST_OVERFLOWS = 4;
-const MOST_IN_KNOWN_WINDOW = 3;
-/** Of the high-water mark: from here on the provider is asked to count. */
-const NEAR = 0.9;
-/** Of the limit: from here on it need not count. */
-const FAR = 1.5;
-const COUNT_TIMEOUT_MS = 10_000;
-/** What the provider's own figure of one step may be off for the next. */
-const CALIBRATED_MARGIN = 0.05;
+const TRIES = { known: 3, unknown: 4 };
 
 /** Whose a provider's compaction is. */
 type Identity = Readonly<Record<"type" | "baseUrl" | "model", string>>;
@@ -68,16 +57,7 @@ export class ContextWindow {
   #taken = 0;
   /** The task as it was last told. */
   #task: UserMessage | undefined;
-  /** Whether the provider, if it counts, is asked to: not again once it could not. */
-  #asked = true;
-  /** By what an estimate is multiplied. */
-  #factor = 1 + ESTIMATE_MARGIN;
-  /** The provider's own figures say so. */
-  #calibrated = false;
-  /** What was estimated of the step that was sent. */
-  #estimate = 0;
-  /** The window, where nobody has told it: half of what was too much. */
-  #guess: number | undefined;
+  readonly #gauge: Gauge;
   #stepsSince = Number.POSITIVE_INFINITY;
   #overflows = 0;
   /** Whose compaction the view holds. */
@@ -93,6 +73,7 @@ export class ContextWindow {
     this.#plan = plan;
     this.#conversation = conversation;
     this.#host = host;
+    this.#gauge = new Gauge(request, plan, conversation, host);
     this.#taskAt = conversation.messages.slice(0, request.messages.length).findLastIndex(({ role }) => role === "user");
     const task = conversation.messages[this.#taskAt];
     if (task?.role === "user") this.#task = task;
@@ -101,8 +82,9 @@ export class ContextWindow {
   /** What is sent. */
   messages(): Message[] {
     this.#take();
-    this.#estimate = this.#estimated(this.#view);
-    return messagesOf(this.#view.units);
+    const messages = messagesOf(this.#view.units);
+    this.#gauge.sent(messages);
+    return messages;
   }
 
   /** Makes room before a step, where it is wanted. False: the turn is over. */
@@ -111,10 +93,10 @@ export class ContextWindow {
     this.#take();
     this.#stepsSince++;
     this.#leaveForeign();
-    const room = await this.#room();
+    const room = await this.#gauge.room();
     if (this.#host.over) return false;
     if (room !== undefined) {
-      const size = await this.#size(room);
+      const size = await this.#gauge.count(messagesOf(this.#view.units), room);
       if (this.#host.over) return false;
       const rests = this.#stepsSince <= this.#plan.coolDown && size <= room.limit;
       if (size > room.high && !rests) {
@@ -128,33 +110,18 @@ export class ContextWindow {
   /** A step has gone well: its usage says what an estimate is worth. */
   stepWorked(usage: Usage | undefined): void {
     this.#overflows = 0;
-    if (usage === undefined || usage.estimated === true || this.#estimate === 0) return;
-    const { inputTokens } = ownUsage(usage);
-    if (inputTokens <= 0) return;
-    this.#factor = Math.min(4, Math.max(0.25, (inputTokens / this.#estimate) * (1 + CALIBRATED_MARGIN)));
-    this.#calibrated = true;
+    if (usage !== undefined) this.#gauge.used(usage);
   }
 
   mayRecover(): boolean {
-    return this.#overflows < MOST_OVERFLOWS;
+    return this.#overflows < TRIES.unknown;
   }
 
   /** Makes room after the provider has said that a step was too long. False: there is none to be made, or the turn is over. */
   async afterOverflow(error: BackendError): Promise<boolean> {
     this.#take();
-    const { backend } = this.#request;
-    this.#estimate ||= this.#estimated(this.#view);
-    const size = this.#estimate * this.#factor;
-    const told = overflowLimit(error.message);
-    if (told !== undefined) learnWindow(backend, told);
-    const known = await windowOf(this.#request, this.#host.signal);
-    if (this.#host.over || ++this.#overflows > (known === undefined ? MOST_OVERFLOWS : MOST_IN_KNOWN_WINDOW)) return false;
-    if (known === undefined) this.#guess = Math.floor(size / 2);
-    const room = await this.#room();
+    const room = await this.#gauge.overflowed(messagesOf(this.#view.units), error.message, ++this.#overflows, TRIES);
     if (room === undefined || this.#host.over) return false;
-    // It was longer than we thought; more so, if it has just been made to fit.
-    const least = room.limit * (this.#overflows === 1 ? 1.1 : 1.5);
-    if (size < least) this.#factor *= least / size;
     const made = await this.#compact("overflow", this.#sizeOf(this.#view), room);
     return made && !this.#host.over;
   }
@@ -229,41 +196,8 @@ export class ContextWindow {
     return { ...defaultCompactionPrompts, ...this.#plan.prompts };
   }
 
-  // ---- sizes
-
-  async #room(): Promise<Room | undefined> {
-    const window = (await windowOf(this.#request, this.#host.signal)) ?? this.#guess;
-    return window === undefined ? undefined : roomOf(window, this.#request, this.#plan);
-  }
-
-  #estimated(view: View): number {
-    const sent = stepRequest(this.#conversation, this.#request, []);
-    return messagesTokens(messagesOf(view.units)) + fixedTokens(sent, this.#request.backend.type);
-  }
-
   #sizeOf(view: View): number {
-    return Math.ceil(this.#estimated(view) * this.#factor);
-  }
-
-  /** Tokens of the next step: estimated, and near the limit as the provider counts them. */
-  async #size(room: Room): Promise<number> {
-    const size = this.#sizeOf(this.#view);
-    if (size < room.high * NEAR || size > room.limit * FAR) return size;
-    const sent = stepRequest(this.#conversation, this.#request, this.messages());
-    const { tokens, method, margin } = await this.#counted(sent);
-    if (method !== "endpoint") this.#asked = false;
-    if (method === "estimate" || (method === "tokenizer" && this.#calibrated)) return size;
-    this.#calibrated ||= method === "endpoint";
-    this.#factor = (tokens * (1 + margin)) / this.#estimated(this.#view);
-    return this.#sizeOf(this.#view);
-  }
-
-  async #counted(sent: ReturnType<typeof stepRequest>): ReturnType<typeof countTokens> {
-    const { backend, runtime, trace } = this.#request;
-    const none = { tokens: 0, method: "estimate", margin: 0 } as const;
-    if (this.#host.over || (!this.#asked && this.#calibrated)) return none;
-    const count = (signal: AbortSignal) => countTokens(backend, sent, { signal, endpoint: this.#asked, ...(trace && { trace }) });
-    return (await inTime(runtime, COUNT_TIMEOUT_MS, count, this.#host.signal).catch(() => undefined)) ?? none;
+    return this.#gauge.tokensOf(messagesOf(view.units));
   }
 
   // ---- compaction
@@ -369,7 +303,7 @@ export class ContextWindow {
       plan: this.#plan,
       prompts: this.#prompts,
       room,
-      factor: this.#factor,
+      factor: this.#gauge.factor,
       view: this.#layOut(this.#view),
       old,
       kept,
@@ -397,7 +331,7 @@ export class ContextWindow {
     let used = 0;
     while (first > 0 && exchanges.length - first < this.#plan.keepExchanges) {
       const unit = exchanges[first - 1]!;
-      used += messagesTokens(unit.messages) * this.#factor;
+      used += messagesTokens(unit.messages) * this.#gauge.factor;
       const open = first === exchanges.length && !unit.before;
       if (unit.kind === "condensed" || (!open && used > room.limit / 3)) break;
       first--;
