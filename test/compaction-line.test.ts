@@ -52,6 +52,7 @@ it("the program and a run's record tell it of its agent", () => {
   expect(lineOf(events[1]!, view, makeStyle(false))).toMatchObject({ row: { agentId: "ada" }, text: line });
   const text = `${line}; native failed: openai cannot do it`;
   const history = historyOf(events);
-  expect(history.notes).toEqual([{ time: 5, seq: 1, type: "compaction", agentId: "ada", text }]);
+  const sizes = { method: "clear", tokensBefore: 90_123, tokensAfter: 40_200 };
+  expect(history.notes).toEqual([{ time: 5, seq: 1, type: "compaction", agentId: "ada", text, compaction: sizes }]);
   expect(coordinationTable(history, "?", "markdown")).toContain(text);
 });
