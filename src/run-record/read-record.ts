@@ -136,7 +136,15 @@ export async function listRecords(dir: string): Promise<RecordSummary[]> {
   try {
     names = await readdir(dir);
   } catch (cause) {
-    throw new MassGenError("no_record", `The directory "${dir}" cannot be read: ${(cause as Error).message}`, { cause });
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const why = code === "ENOENT" ? "there is no such directory" : message;
+    throw new MassGenError(
+      "no_record",
+      `"${dir}" holds no records of runs: ${why}. Runs are recorded with --record <dir>, or the option \`record\`.`,
+      {
+        cause,
+      },
+    );
   }
   const records: RecordSummary[] = [];
   for (const name of names) {

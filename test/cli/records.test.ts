@@ -145,6 +145,10 @@ describe("massgen logs", () => {
     const { out } = await run(["logs", dir, "--json"]);
     expect(JSON.parse(out)).toMatchObject({ runId: "dead", outcome: "crashed" });
     expect((await run(["logs", dir])).out).not.toContain("\u001b");
+    expect(await run(["logs", join(dir, "run_9")])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("there is no such directory. Runs"),
+    });
     expect(await run(["logs", folder()])).toMatchObject({ code: 0, err: expect.stringContaining("there is no record") });
   });
 
