@@ -124,6 +124,15 @@ describe("massgen logs", () => {
     expect(deltas.out).toContain("answer-delta");
   });
 
+  it("refuses a file without a single event, such as a log, and makes no report of it", async () => {
+    const dir = folder();
+    const log = join(dir, "massgen.log");
+    writeFileSync(log, '{"level":"info","event":"run-start","run":"run_1"}\n');
+    for (const command of ["logs", "report"])
+      expect(await run([command, log])).toMatchObject({ code: 2, out: "", err: expect.stringContaining("no line of it is an event") });
+    expect(existsSync(join(dir, "report.html"))).toBe(false);
+  });
+
   it("lists as JSON, and calls a run whose process is gone crashed", async () => {
     const dir = folder();
     mkdirSync(join(dir, "dead"));
