@@ -6,7 +6,7 @@ import { nearest } from "../nearest-key.js";
 import { type CoordinationEvent, type EventOfType, isDelta } from "../orchestrator/events.js";
 import { FILES } from "../run-record/files.js";
 import { followEvents } from "../run-record/follow.js";
-import { findEvents, listRecords, type RecordSummary, readEvents, readStatus } from "../run-record/read-record.js";
+import { findEvents, listRecords, noEvents, type RecordSummary, readEvents, readStatus } from "../run-record/read-record.js";
 import { dollars, harmless, oneLine, padded, plural, preview, truncate } from "../terminal-text.js";
 import type { Cost } from "../token-manager/prices.js";
 import type { Usage } from "../token-manager/usage.js";
@@ -92,6 +92,7 @@ async function print(file: string, flags: Flags, signal: AbortSignal, io: Io): P
     if (!io.stdout.write(`${line}\n`)) await drained(io);
   }
   if (signal.aborted) return EXIT.interrupted;
+  if (start === undefined && bad > 0) throw noEvents(file);
   if (!printed && filters(flags)) io.stderr.write(`massgen: ${noneOf(flags, seen)}\n`);
   if (bad > 0) io.stderr.write(`massgen: ${bad} lines of ${file} are no events and are left out.\n`);
   if (!ended && !flags.json) io.stderr.write("massgen: the record breaks off here: the run goes on, or its process has ended.\n");

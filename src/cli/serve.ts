@@ -5,6 +5,7 @@ import { loadConfig } from "../config/index.js";
 import { ConfigError, errorInfo } from "../errors.js";
 import { Orchestrator } from "../orchestrator/orchestrator.js";
 import { type RequestRecord, type RequestStart, type RunningServer, serve } from "../server/index.js";
+import type { LogLevel } from "../telemetry/levels.js";
 import { EXIT, type Io } from "./io.js";
 import { discoverTeam, teamOf } from "./team.js";
 
@@ -201,12 +202,19 @@ function wholeNumber(flag: string, text: string, least: number): number {
   return value;
 }
 
+/** What the client did wrong, and its going away, is `warn`. */
+function levelOf({ outcome = "ok", status = 500 }: Partial<RequestRecord>): LogLevel {
+  if (outcome === "ok") return "info";
+  return outcome === "disconnected" || (status >= 400 && status < 500) ? "warn" : "error";
+}
+
 /** Has the names that records of runs have, so that one search finds both. */
 function lineOf(event: string, { traceparent, ...record }: RequestStart & Partial<RequestRecord>): string {
   const { error, runId, durationMs, ...rest } = record;
   // What a client was refused with has a code, too.
   const code = error instanceof Error && "code" in error && typeof error.code === "string" ? { code: error.code } : {};
   const line = {
+    level: levelOf(record),
     time: new Date().toISOString(),
     component: "server",
     event,

@@ -26,7 +26,7 @@ export function resolveCompaction(option: boolean | CompactionOptions | undefine
   for (const [key, value] of Object.entries({ highWater, ...figures })) {
     const part = ["highWater", "lowWater", "minSaving"].includes(key);
     atLeast(`compaction.${key}`, value, key === "keepExchanges" || key === "timeoutMs" ? 1 : 0, part || key === "timeoutMs");
-    if (part && value > 1) throw bad(`compaction.${key}`, `is a part of the window, 0 to 1, not ${value}`);
+    if (part && value > 1) throw bad(`compaction.${key}`, `must be a part, 0 to 1, not ${value}`);
   }
   if (!(plan.lowWater < highWater)) throw bad("compaction.lowWater", `must be below highWater (${highWater}), not ${plan.lowWater}`);
   knownKeys(given("compaction.prompts", prompts), PROMPTS, "compaction.prompts");

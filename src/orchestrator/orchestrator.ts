@@ -1,5 +1,4 @@
 import type { Agent } from "../agent/agent.js";
-
 import { ConfigError } from "../errors.js";
 import type { Message } from "../formatter/messages.js";
 import type { RecordOptions } from "../run-record/options.js";
@@ -60,8 +59,10 @@ export class Orchestrator implements AsyncDisposable {
     const agent = this.agents[index];
     if (agent === undefined) throw new ConfigError("unknown_agent", `alone(): no agent has the id "${agentId}"`);
     const options: OrchestratorOptions = { ...this.#given, agents: [agent], draftQuorum: 1, reviewer: agentId, maxRestarts: 0 };
-    const alone = new Orchestrator({ ...options, planningMode: false });
-    alone.#options = { ...alone.#options, toolkits: this.#options.toolkits?.alone(index) };
+    const alone = new Orchestrator({ ...options, planningMode: false, logging: false, tracing: false });
+    // A filter of the log may name any agent of the team, and every key of the team is kept out of it.
+    const { telemetry } = this.#options;
+    alone.#options = { ...alone.#options, telemetry, toolkits: this.#options.toolkits?.alone(index) };
     this.#alone.set(agentId, alone);
     return alone;
   }

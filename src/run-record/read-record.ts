@@ -88,13 +88,23 @@ export function parseEvent(line: string): CoordinationEvent | undefined {
   }
 }
 
+/** A file whose lines are something else. */
+export const noEvents = (path: string): MassGenError =>
+  new MassGenError(
+    "no_record",
+    `"${path}" is no record of a run: no line of it is an event. The events of a run are in the ${FILES.events} of its record; ` +
+      "what `logging` writes is for other programs to search.",
+  );
+
 /** Reads a record: all of it follows from its events but the ledger, which is read from beside them, with the recorder's own question and costs. */
 export async function readRecord(path: string): Promise<ReadRecord> {
   const events = await findEvents(path);
   const dir = dirname(events);
   const history = emptyHistory();
   let badLines = 0;
+  let lines = 0;
   for await (const event of readEvents(events, () => badLines++)) {
+    lines++;
     try {
       addEvent(history, event);
     } catch {
@@ -102,6 +112,7 @@ export async function readRecord(path: string): Promise<ReadRecord> {
       badLines++;
     }
   }
+  if (lines === 0 && badLines > 0) throw noEvents(path);
   const beside = basename(events) === FILES.events;
   const status = beside ? await readJson<RunStatus>(join(dir, FILES.status)) : undefined;
   const usage = beside
@@ -136,7 +147,15 @@ export async function listRecords(dir: string): Promise<RecordSummary[]> {
   try {
     names = await readdir(dir);
   } catch (cause) {
-    throw new MassGenError("no_record", `The directory "${dir}" cannot be read: ${(cause as Error).message}`, { cause });
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const why = code === "ENOENT" ? "there is no such directory" : message;
+    throw new MassGenError(
+      "no_record",
+      `"${dir}" holds no records of runs: ${why}. Runs are recorded with --record <dir>, or the option \`record\`.`,
+      {
+        cause,
+      },
+    );
   }
   const records: RecordSummary[] = [];
   for (const name of names) {

@@ -124,6 +124,15 @@ describe("massgen logs", () => {
     expect(deltas.out).toContain("answer-delta");
   });
 
+  it("refuses a file without a single event, such as a log, and makes no report of it", async () => {
+    const dir = folder();
+    const log = join(dir, "massgen.log");
+    writeFileSync(log, '{"level":"info","event":"run-start","run":"run_1"}\n');
+    for (const command of ["logs", "report"])
+      expect(await run([command, log])).toMatchObject({ code: 2, out: "", err: expect.stringContaining("no line of it is an event") });
+    expect(existsSync(join(dir, "report.html"))).toBe(false);
+  });
+
   it("lists as JSON, and calls a run whose process is gone crashed", async () => {
     const dir = folder();
     mkdirSync(join(dir, "dead"));
@@ -145,6 +154,10 @@ describe("massgen logs", () => {
     const { out } = await run(["logs", dir, "--json"]);
     expect(JSON.parse(out)).toMatchObject({ runId: "dead", outcome: "crashed" });
     expect((await run(["logs", dir])).out).not.toContain("\u001b");
+    expect(await run(["logs", join(dir, "run_9")])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("there is no such directory. Runs"),
+    });
     expect(await run(["logs", folder()])).toMatchObject({ code: 0, err: expect.stringContaining("there is no record") });
   });
 

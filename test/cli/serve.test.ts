@@ -69,6 +69,9 @@ describe("massgen serve", () => {
     expect(all.filter(({ event }) => event === "request-start").map(({ requestId }) => requestId)).toEqual(
       lines.map(({ requestId }) => requestId),
     );
+    expect(all.map(({ event, status, level }) => [event, status, level])).toEqual(
+      all.map(({ event, status }) => [event, status, status === undefined || status < 400 ? "info" : "warn"]),
+    );
     expect(lines.map(({ path, model, status }) => [path, model, status])).toEqual([
       ["/v1/models", undefined, 200],
       ["/v1/chat/completions", "slow", 200],

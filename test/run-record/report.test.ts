@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { CoordinationEvent } from "../../src/orchestrator/events.js";
 import { coordinationTable, listRecords, readRecord, renderReport } from "../../src/run-record/index.js";
-import { callTool, newAnswer, vote } from "../../src/testing/index.js";
+import { callTool, newAnswer, vote, wait } from "../../src/testing/index.js";
 import { tool } from "../../src/tools/tool.js";
 import { play, team } from "../orchestrator/helpers.js";
 import { historyOf, type LivelyOptions, livelyTeam, playLively } from "./lively-team.js";
@@ -129,6 +129,18 @@ describe("the report", () => {
     expect(page).toContain(`<b>${score} of ${counted} votes</b> (without those for the voter’s own answer)`);
     expect(page).toMatch(new RegExp(`<code>${label}</code> <small>epoch \\d · ${score} votes</small>`));
     expect(page).toContain("own answer, not counted");
+  });
+
+  it("says where the winner has only its own vote, and where there is no vote at all", async () => {
+    const usage = { inputTokens: 9_000, outputTokens: 1_000 };
+    const script = { a: [newAnswer("A"), [wait(10), vote("agent1")]], b: [newAnswer("B"), [wait(20), vote("agent1")]] };
+    const agents = { a: { backend: { usage } }, b: { backend: { usage } } };
+    const headAt = async (maxTokens: number) =>
+      renderReport({ history: historyOf((await play(team(script, { agents, budget: { maxTokens } }))).events) });
+    expect(await headAt(30_000)).toContain("<b>1 of 1 vote</b>, its own. The budget had no room for more: it is the best so far.");
+    expect(await headAt(20_000)).toContain(
+      "<p>No vote counts, so the oldest answer wins. The budget had no room for more: it is the best so far.",
+    );
   });
 
   it("needs nothing from elsewhere", async () => {

@@ -368,6 +368,21 @@ describe("the options of logging", () => {
   });
 });
 
+it("of one agent by itself is its team's: filters that name another, and every key of the team", async () => {
+  const key = "made-up-key-0815";
+  const log = memory();
+  await using team = new Orchestrator({
+    agents: [
+      { id: "gpt", backend: { type: "chatcompletion", model: "m", baseUrl: "http://127.0.0.1:9/v1", apiKey: key } },
+      { id: "ada", backend: scriptedBackend([`It knows ${key}.`]) },
+    ],
+    logging: { filter: "off,agent=gpt:info,agent=ada&event=answer:debug", destination: log },
+  });
+  await team.alone("ada").run("The task").result;
+  await team.close();
+  expect(log.records().map(({ event, content }) => [event, content])).toEqual([["answer", "It knows [redacted]."]]);
+});
+
 it("hides the key of a backend whatever it looks like, in a run over HTTP", async () => {
   await using emulator = await startEmulator({ respond: simulatedTeam() });
   const log = memory();

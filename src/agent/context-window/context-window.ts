@@ -343,7 +343,9 @@ export class ContextWindow {
     const tried = failures.map(({ method, why }) => `${method}: ${why}`).join("; ");
     const message =
       `The conversation takes about ${size} tokens, more than ${high} of the ${limit} that its model has room for, and nothing could be ` +
-      `made shorter (${tried || "no method is allowed"}). Shorten the task, the system message or the tools, or take a model with a larger window.`;
+      `made shorter (${tried || "no method is allowed"}). ` +
+      (this.#plan.methods.includes("trim") ? "" : 'Let compaction.methods end with "trim", which needs nothing else. ') +
+      "Shorten the task, the system message or the tools, or take a model with a larger window.";
     this.#host.tell({ type: "warning", code: "context_window_full", message });
   }
 }

@@ -9,7 +9,7 @@ const REASONS: Record<string, string> = {
   single: "It was the only answer.",
   exhausted: "Nobody was left to vote: it is the best so far.",
   deadline: "The time was up: it is the best so far.",
-  budget: "The budget was spent: it is the best so far.",
+  budget: "The budget had no room for more: it is the best so far.",
   "finished-early": "The caller asked to finish: it is the best so far.",
 };
 
@@ -62,16 +62,16 @@ function verdict(history: RunHistory, hues: readonly number[]): Html {
         : ` The run then ${outcome === "aborted" ? "was aborted" : "failed"}: ${history.error}`;
   const because = votes.find((vote) => vote.label === label && vote.agentId !== winner);
   return html`<div class="verdict" style="--h:${hues[index] ?? 0}"><p class="who"><span class="crown" aria-hidden="true">★</span> ${winner} won <span class="with">with its answer <code>${label}</code></span></p>
-<p>${votes.length > 0 && score(history, label, votes)}${REASONS[reason] ?? reason}${unfinished}</p>${because !== undefined && html`<p class="because" dir="auto">“${preview(because.reason, 220)}” <small>${because.agentId}</small></p>`}</div>`;
+<p>${votes.length > 0 ? score(history, label, votes) : history.consensus?.rule === "oldest-answer" && "No vote counts, so the oldest answer wins. "}${REASONS[reason] ?? reason}${unfinished}</p>${because !== undefined && html`<p class="because" dir="auto">“${preview(because.reason, 220)}” <small>${because.agentId}</small></p>`}</div>`;
 }
 
 /** How many votes it has, and next to which others. */
 function score(history: RunHistory, label: string, votes: readonly VoteRecord[]): Html {
   // The tally leaves out votes for oneself, where it is a number of votes.
   const { rule, tally = {}, tieRule, carried } = history.consensus ?? {};
-  const own = votes.filter((vote) => vote.label === label).length;
+  const given = votes.filter((vote) => vote.label === label);
   const counts = rule === "plurality" && tally[label] !== undefined;
-  const won = counts ? (tally[label] ?? own) : own;
+  const won = counts ? (tally[label] ?? given.length) : given.length;
   const all = counts ? Object.values(tally).reduce((sum, each) => sum + each, 0) : votes.length;
   const others = Object.keys(tally).filter((each) => each !== label);
   const equal = others.filter((each) => tally[each] === tally[label]);
@@ -83,7 +83,7 @@ function score(history: RunHistory, label: string, votes: readonly VoteRecord[])
       : rule !== undefined && rule !== "plurality" && rule !== "single"
         ? `, by the rule “${rule}”`
         : others.some((each) => (tally[each] ?? 0) > 0) && ", more than any other answer";
-  return html`<b>${won} of ${plural(all, "vote")}</b>${all < votes.length && " (without those for the voter’s own answer)"}${beside}${carried && "; votes carried over from an earlier set"}. `;
+  return html`<b>${won} of ${plural(all, "vote")}</b>${all < votes.length && " (without those for the voter’s own answer)"}${won > 0 && given.every(({ agentId }) => agentId === history.winner) && ", its own"}${beside}${carried && "; votes carried over from an earlier set"}. `;
 }
 
 /** The answers that were voted for, most votes first, each with its reasons; then the votes that do not count. */

@@ -266,8 +266,14 @@ describe("an overflow", () => {
     const { outcome, hooks } = await runTurn(dumps(0), { messages: [{ role: "user", content: words(3000) }] });
     expect(outcome).toMatchObject({ code: "context_overflow" });
     expect(hooks.events.filter((event) => event.type === "warning")).toEqual([
-      expect.objectContaining({ code: "context_window_full", message: expect.stringContaining("Shorten the task") }),
+      expect.objectContaining({ code: "context_window_full", message: expect.stringMatching(/\)\. Shorten the task/) }),
     ]);
+  });
+
+  it("names the last resort where it is not among the methods", async () => {
+    const { hooks } = await runTurn(dumps(20), { compaction: { ...plan, methods: ["native"] } });
+    const warning = hooks.events.find((event) => event.type === "warning");
+    expect(warning).toMatchObject({ message: expect.stringContaining('Let compaction.methods end with "trim"') });
   });
 
   it("changes nothing where compaction is off", async () => {
