@@ -29,7 +29,6 @@ export type Fact = Unstamped<CoreInput>;
  */
 export class Driver implements TurnHost {
   readonly ledger: Ledger;
-  readonly questions: Questions;
   /** What code of the caller's threw and ended the run. */
   brokenBy: unknown;
   /** Logging and tracing, where they are on. Set before the start. */
@@ -45,6 +44,8 @@ export class Driver implements TurnHost {
   /** What has been asked for while the run is being prepared. */
   #waiting: Fact[] | undefined;
   #turns: LiveTurn[] = [];
+  /** Made for the first of them. */
+  #questions: Questions | undefined;
   readonly #inbox: Fact[] = [];
   #busy = false;
   #state: CoreState;
@@ -56,11 +57,6 @@ export class Driver implements TurnHost {
     this.#brief = new Briefing(options, spec);
     this.ledger = new Ledger(options);
     this.#clock = new RunClock(options.runtime);
-    this.questions = new Questions(options.runtime, () => ({
-      timeoutMs: options.inputTimeoutMs,
-      publish: (event) => this.#publish(event),
-      hold: () => this.#clock.hold(),
-    }));
     const agents = options.agents.map((agent, index) => ({
       agentId: agent.id,
       hasTools: this.#brief.tools(index, "draft").length > 0 || options.toolkits?.has(index) === true,
@@ -71,6 +67,16 @@ export class Driver implements TurnHost {
 
   get state(): CoreState {
     return this.#state;
+  }
+
+  get questions(): Questions {
+    const { runtime, inputTimeoutMs: timeoutMs } = this.#options;
+    this.#questions ??= new Questions(runtime, () => ({
+      timeoutMs,
+      publish: (event) => this.#publish(event),
+      hold: () => this.#clock.hold(),
+    }));
+    return this.#questions;
   }
 
   /** Tokens spent so far, in steps under way too. */
@@ -91,7 +97,7 @@ export class Driver implements TurnHost {
       brief: this.#brief,
       ledger: this.ledger,
       clock: this.#clock,
-      publish: this.#tell,
+      publish: (event) => this.#tell(event),
       late: (error) => this.feed({ type: "broken", error }),
       turns: () => this.#turns,
       questions: this.questions,
@@ -228,9 +234,9 @@ export class Driver implements TurnHost {
   }
 
   /** What may come when the run is over: a listener of the event before may have ended it. */
-  readonly #tell = (event: CoordinationEventBody): void => {
+  #tell(event: CoordinationEventBody): void {
     if (!this.#log.closed) this.#publish(event);
-  };
+  }
 
   /** The last event says that everything is closed. Never rejects. */
   async #conclude(event: Extract<CoordinationEventBody, { usage: Usage }>, outfit: Outfit): Promise<void> {
@@ -334,7 +340,7 @@ export class Driver implements TurnHost {
     this.#log.append(body);
     if (event.type !== "step-finish") return;
     this.#tell(this.ledger.news(turnOf(live), epoch));
-    this.#outfit?.watch?.warnings(agentId).forEach(this.#tell);
+    for (const warning of this.#outfit?.watch?.warnings(agentId) ?? []) this.#tell(warning);
     if (phase === "present") live.stepEnded(event.status === "ok", event.finishReason === "pause");
     const { runSpent, agentSpent } = this.#spent(agentId);
     if (!runSpent && !agentSpent) return;
@@ -382,7 +388,7 @@ export class Driver implements TurnHost {
     for (const turn of this.#turns) turn.abort("error");
     this.#turns = [];
     this.#clock.stop();
-    this.questions.close();
+    this.#questions?.close();
   }
 }
 
