@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { newReply, partsOf, replyText, takeChunk } from "../src/agent/reply.js";
+import { newReply, partsOf, replyText, takeChunk } from "../src/agent/steps/reply.js";
 import { TextBuffer } from "../src/text-buffer.js";
 
 const pieces = Array.from({ length: 1000 }, (_, i) => `${i} `);

@@ -3,10 +3,10 @@ import type { Tool, ToolContext } from "../tools/tool.js";
 import { linkedController } from "./abort.js";
 import type { TurnClock } from "./clocks.js";
 import { type Conversation, offeredNames } from "./conversation.js";
-import { claimId, type Reply, type ReplyCall, type ReplySink, takeChunk } from "./reply.js";
-import { runCalls, type ToolRun } from "./tool-calls.js";
-import { permit } from "./tool-permission.js";
-import { messageOf } from "./tool-result.js";
+import { claimId, type Reply, type ReplyCall, type ReplySink, takeChunk } from "./steps/reply.js";
+import { runCalls, type ToolRun } from "./tool-loop/tool-calls.js";
+import { permit } from "./tool-loop/tool-permission.js";
+import { messageOf } from "./tool-loop/tool-result.js";
 import type { TurnHooks, TurnRequest } from "./types.js";
 
 /** The surroundings of a backend that is a whole agent, for one of its steps. */

@@ -1,6 +1,6 @@
 import type { BackendRequest } from "../backends/backend.js";
 import type { AssistantMessage, Message, ToolChoice, ToolDefinition, ToolResultPart, UserMessage } from "../formatter/messages.js";
-import { type Reply, replyMessage } from "./reply.js";
+import { type Reply, replyMessage } from "./steps/reply.js";
 import type { TurnRequest, TurnUpdate } from "./types.js";
 
 /** What the model has been told and may call; grows from step to step. */

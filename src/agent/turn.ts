@@ -4,7 +4,6 @@ import type { UserMessage } from "../formatter/messages.js";
 import { loaded } from "../runtime.js";
 import { addUsage, type Usage } from "../token-manager/usage.js";
 import { wait } from "./abort.js";
-import { refusals, tellCalls, tellNotRun } from "./called-tools.js";
 import { type Limit, TurnClock, timeoutError } from "./clocks.js";
 import type { ContextWindow, WindowHost } from "./context-window/context-window.js";
 import { mayBeLong } from "./context-window/may-be-long.js";
@@ -21,10 +20,11 @@ import {
   relaxToolChoice,
   stepRequest,
 } from "./conversation.js";
-import { type Reply, type ReplySink, replyText } from "./reply.js";
 import { isRetryable, retryDelay } from "./retry.js";
-import type { SideStep } from "./side-step.js";
-import { type NextStepEvent, type StepStatus, Steps, type StepsTurn } from "./steps.js";
+import { type Reply, type ReplySink, replyText } from "./steps/reply.js";
+import type { SideStep } from "./steps/side-step.js";
+import { type NextStepEvent, type StepStatus, Steps, type StepsTurn } from "./steps/steps.js";
+import { refusals, tellCalls, tellNotRun } from "./tool-loop/called-tools.js";
 import type { StepEvent, TurnHooks, TurnRequest, TurnResult, TurnRun } from "./types.js";
 
 /**
@@ -318,7 +318,7 @@ class Turn implements TurnRun, StepsTurn, WindowHost {
     const { stepId, calls } = reply;
     tellCalls(calls, stepId, this);
     if (this.#over) return false;
-    const { runCalls } = await loaded(this.#request.runtime, import("./tool-calls.js"));
+    const { runCalls } = await loaded(this.#request.runtime, import("./tool-loop/tool-calls.js"));
     if (this.#over) return false;
     this.#stops ??= new Set();
     const parts = await runCalls(calls, {

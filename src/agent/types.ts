@@ -4,7 +4,7 @@ import type { Runtime } from "../runtime.js";
 import type { Usage } from "../token-manager/usage.js";
 import type { Tool, ToolContext } from "../tools/tool.js";
 import type { CompactionPlan } from "./context-window/options.js";
-import type { StepEvent } from "./step-events.js";
+import type { StepEvent } from "./steps/step-events.js";
 
 export type { StepEvent };
 

@@ -1,6 +1,6 @@
 // What the conformance suite starts, with the URL of its server as the last argument: calls every tool once, or as the scenario says.
 import { ClientCredentialsProvider, PrivateKeyJwtProvider } from "@modelcontextprotocol/client";
-import { lastValue } from "../../src/agent/last-value.js";
+import { lastValue } from "../../src/agent/tool-loop/last-value.js";
 import { createMcpServers } from "../../src/mcp/index.js";
 import { systemRuntime } from "../../src/runtime.js";
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach } from "vitest";
-import { lastValue } from "../../src/agent/last-value.js";
+import { lastValue } from "../../src/agent/tool-loop/last-value.js";
 import type { McpServersConfig, McpStdioServer } from "../../src/mcp/config.js";
 import { createMcpServers } from "../../src/mcp/index.js";
 import { type Runtime, systemRuntime } from "../../src/runtime.js";

@@ -1,6 +1,6 @@
 import type { Message, ToolMessage, ToolResultPart, UserMessage } from "../../formatter/messages.js";
 import { withNote } from "../conversation.js";
-import type { SideStep, SideStepEnd } from "../side-step.js";
+import type { SideStep, SideStepEnd } from "../steps/side-step.js";
 import type { TurnRequest } from "../types.js";
 import type { CompactionPlan, CompactionPrompts } from "./options.js";
 import type { Room } from "./size.js";

@@ -2,7 +2,7 @@ import type { BackendRequest } from "../../backends/backend.js";
 import { errorInfo, MassGenError } from "../../errors.js";
 import type { Message, UserPart } from "../../formatter/messages.js";
 import { estimateTokens } from "../../token-manager/estimate.js";
-import { replyText } from "../reply.js";
+import { replyText } from "../steps/reply.js";
 import { type Bench, failed, hopeless, type Outcome } from "./methods.js";
 import { summaryParams } from "./summary-params.js";
 import { countOf } from "./units.js";

@@ -1,4 +1,4 @@
-import type * as step from "../../agent/step-events.js";
+import type * as step from "../../agent/steps/step-events.js";
 import type { BudgetUse } from "../../token-manager/budget.js";
 import type { StepScope } from "./scope.js";
 

@@ -1,6 +1,6 @@
-import { MassGenError } from "../errors.js";
-import type { Tool, ToolContext } from "../tools/tool.js";
-import type { ReplyCall } from "./reply.js";
+import { MassGenError } from "../../errors.js";
+import type { Tool, ToolContext } from "../../tools/tool.js";
+import type { ReplyCall } from "../steps/reply.js";
 import type { ToolRun } from "./tool-calls.js";
 import { type CallResult, failure, messageOf } from "./tool-result.js";
 

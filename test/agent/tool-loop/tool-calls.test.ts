@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { toolResult } from "../../src/agent/tool-result.js";
-import { startTurn } from "../../src/agent/turn.js";
-import type { ToolOutcome } from "../../src/agent/types.js";
-import type { ToolMessage } from "../../src/formatter/messages.js";
-import { type Tool, type ToolContext, tool } from "../../src/tools/tool.js";
+import { toolResult } from "../../../src/agent/tool-loop/tool-result.js";
+import { startTurn } from "../../../src/agent/turn.js";
+import type { ToolOutcome } from "../../../src/agent/types.js";
+import type { ToolMessage } from "../../../src/formatter/messages.js";
+import { type Tool, type ToolContext, tool } from "../../../src/tools/tool.js";
 import {
   backendOf,
   call,
@@ -16,7 +16,7 @@ import {
   virtualRuntime,
   vote,
   watchedSignal,
-} from "./support.js";
+} from "../support.js";
 
 const input = { type: "object" };
 const make = (name: string, execute?: (input: unknown, context: ToolContext) => unknown): Tool =>

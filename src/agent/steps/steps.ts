@@ -1,14 +1,14 @@
-import type { Backend, BackendRequest } from "../backends/backend.js";
-import { BackendError, errorInfo } from "../errors.js";
-import { addUsage, noUsage, type Usage } from "../token-manager/usage.js";
-import type { StepHost } from "./agent-host.js";
-import type { TurnClock } from "./clocks.js";
+import type { Backend, BackendRequest } from "../../backends/backend.js";
+import { BackendError, errorInfo } from "../../errors.js";
+import { addUsage, noUsage, type Usage } from "../../token-manager/usage.js";
+import type { StepHost } from "../agent-host.js";
+import type { TurnClock } from "../clocks.js";
+import type { TurnHooks, TurnRequest } from "../types.js";
 import { newReply, partialText, type Reply, type ReplySink, replyText } from "./reply.js";
 import type { SideStep, SideStepEnd } from "./side-step.js";
 import { Step, type StepEnd } from "./step.js";
 import type { StepEvent } from "./step-events.js";
 import { stepEstimate, stepUsage } from "./step-usage.js";
-import type { TurnHooks, TurnRequest } from "./types.js";
 
 export type StepStatus = Extract<StepEvent, { type: "step-finish" }>["status"];
 

@@ -1,6 +1,6 @@
-import type { ToolResultPart } from "../formatter/messages.js";
-import type { ReplyCall } from "./reply.js";
-import type { StepEvent } from "./types.js";
+import type { ToolResultPart } from "../../formatter/messages.js";
+import type { ReplyCall } from "../steps/reply.js";
+import type { StepEvent } from "../types.js";
 
 /** Who is told what becomes of calls. */
 interface Teller {

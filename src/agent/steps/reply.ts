@@ -1,9 +1,9 @@
-import type { BackendChunk, FinishReason } from "../backends/backend.js";
-import type { AssistantMessage, AssistantPart, ReasoningPart, TextPart } from "../formatter/messages.js";
-import { TextBuffer } from "../text-buffer.js";
-import type { Usage } from "../token-manager/usage.js";
+import type { BackendChunk, FinishReason } from "../../backends/backend.js";
+import type { AssistantMessage, AssistantPart, ReasoningPart, TextPart } from "../../formatter/messages.js";
+import { TextBuffer } from "../../text-buffer.js";
+import type { Usage } from "../../token-manager/usage.js";
+import type { StepEvent } from "../types.js";
 import { type StringFieldDecoder, stringFieldDecoder } from "./string-field-decoder.js";
-import type { StepEvent } from "./types.js";
 
 /** A tool call of the reply, under an id that is unique in the turn. */
 export interface ReplyCall {

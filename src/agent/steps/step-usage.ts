@@ -1,8 +1,8 @@
-import type { BackendRequest } from "../backends/backend.js";
-import { errorInfo } from "../errors.js";
-import { RESERVED_OUTPUT_TOKENS } from "../token-manager/budget.js";
-import { estimateTokens, requestTokens } from "../token-manager/estimate.js";
-import { noUsage, type Usage } from "../token-manager/usage.js";
+import type { BackendRequest } from "../../backends/backend.js";
+import { errorInfo } from "../../errors.js";
+import { RESERVED_OUTPUT_TOKENS } from "../../token-manager/budget.js";
+import { estimateTokens, requestTokens } from "../../token-manager/estimate.js";
+import { noUsage, type Usage } from "../../token-manager/usage.js";
 import { partsOf, type Reply } from "./reply.js";
 
 /** Tokens of a request, roughly. */

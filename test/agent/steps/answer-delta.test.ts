@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { startTurn } from "../../src/agent/turn.js";
-import type { BackendChunk } from "../../src/backends/backend.js";
-import { BackendError } from "../../src/errors.js";
-import { tool } from "../../src/tools/tool.js";
-import { backendOf, call, calls, feed, goOn, type Recorder, recorder, requestOf, settle, stop, text, virtualRuntime } from "./support.js";
+import { startTurn } from "../../../src/agent/turn.js";
+import type { BackendChunk } from "../../../src/backends/backend.js";
+import { BackendError } from "../../../src/errors.js";
+import { tool } from "../../../src/tools/tool.js";
+import { backendOf, call, calls, feed, goOn, type Recorder, recorder, requestOf, settle, stop, text, virtualRuntime } from "../support.js";
 
 const start = (toolCallId: string, toolName = "new_answer"): BackendChunk => ({ type: "tool-input-start", toolCallId, toolName });
 const piece = (toolCallId: string, delta: string): BackendChunk => ({ type: "tool-input-delta", toolCallId, delta });

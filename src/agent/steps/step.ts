@@ -1,6 +1,6 @@
-import type { AgentHost, Backend, BackendChunk, BackendRequest, TraceContext } from "../backends/backend.js";
-import { BackendError } from "../errors.js";
-import type { TurnClock } from "./clocks.js";
+import type { AgentHost, Backend, BackendChunk, BackendRequest, TraceContext } from "../../backends/backend.js";
+import { BackendError } from "../../errors.js";
+import type { TurnClock } from "../clocks.js";
 import { type Reply, type ReplySink, takeChunk } from "./reply.js";
 
 export type StepEnd = { type: "ok" } | { type: "failed"; error: unknown } | { type: "stopped" };

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { startTurn } from "../../src/agent/turn.js";
-import type { Approval, ExternalCall, TurnHooks } from "../../src/agent/types.js";
-import { MassGenError } from "../../src/errors.js";
-import type { ToolMessage } from "../../src/formatter/messages.js";
-import { tool } from "../../src/tools/tool.js";
-import { backendOf, call, calls, recorder, requestOf, type ScriptedBackend, settle, stop, virtualRuntime } from "./support.js";
+import { startTurn } from "../../../src/agent/turn.js";
+import type { Approval, ExternalCall, TurnHooks } from "../../../src/agent/types.js";
+import { MassGenError } from "../../../src/errors.js";
+import type { ToolMessage } from "../../../src/formatter/messages.js";
+import { tool } from "../../../src/tools/tool.js";
+import { backendOf, call, calls, recorder, requestOf, type ScriptedBackend, settle, stop, virtualRuntime } from "../support.js";
 
 const input = { type: "object" };
 const results = (backend: ScriptedBackend) => (backend.requests[1]?.messages.at(-1) as ToolMessage | undefined)?.content;

@@ -1,13 +1,13 @@
-import type { TraceContext } from "../backends/backend.js";
-import { MassGenError } from "../errors.js";
-import type { ToolResultPart } from "../formatter/messages.js";
-import type { Tool, ToolContext, ToolLogger } from "../tools/tool.js";
-import type { TurnClock } from "./clocks.js";
+import type { TraceContext } from "../../backends/backend.js";
+import { MassGenError } from "../../errors.js";
+import type { ToolResultPart } from "../../formatter/messages.js";
+import type { Tool, ToolContext, ToolLogger } from "../../tools/tool.js";
+import type { TurnClock } from "../clocks.js";
+import type { ReplyCall } from "../steps/reply.js";
+import type { StepEvent, ToolOutcome, TurnHooks, TurnRequest } from "../types.js";
 import { isAsyncIterable, lastValue } from "./last-value.js";
-import type { ReplyCall } from "./reply.js";
 import { type Granted, permit } from "./tool-permission.js";
 import { type CallResult, failure, jsonSafe, messageOf, toolResult } from "./tool-result.js";
-import type { StepEvent, ToolOutcome, TurnHooks, TurnRequest } from "./types.js";
 
 export interface ToolRun {
   request: TurnRequest;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { stringFieldDecoder } from "../../src/agent/string-field-decoder.js";
+import { stringFieldDecoder } from "../../../src/agent/steps/string-field-decoder.js";
 
 const isTorn = (piece: string) => /[\uD800-\uDBFF]$/.test(piece);
 

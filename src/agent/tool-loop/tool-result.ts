@@ -1,5 +1,5 @@
-import { type ErrorInfo, errorInfo } from "../errors.js";
-import type { UserPart } from "../formatter/messages.js";
+import { type ErrorInfo, errorInfo } from "../../errors.js";
+import type { UserPart } from "../../formatter/messages.js";
 
 /** A call's outcome: as the model reads it, and as it appears in events. */
 export interface CallResult {

@@ -1,4 +1,4 @@
-import type { Backend, BackendRequest } from "../backends/backend.js";
+import type { Backend, BackendRequest } from "../../backends/backend.js";
 import type { Reply } from "./reply.js";
 
 /** A request to the model that is about the conversation, not a part of it. */

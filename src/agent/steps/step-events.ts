@@ -1,7 +1,7 @@
-import type { FinishReason } from "../backends/backend.js";
-import type { ErrorInfo } from "../errors.js";
-import type { Usage } from "../token-manager/usage.js";
-import type { CompactionReason } from "./context-window/options.js";
+import type { FinishReason } from "../../backends/backend.js";
+import type { ErrorInfo } from "../../errors.js";
+import type { Usage } from "../../token-manager/usage.js";
+import type { CompactionReason } from "../context-window/options.js";
 
 /** What a step tells while it runs; who runs the turn says besides where in the run it belongs. */
 export type StepEvent = { stepId: string } & (
