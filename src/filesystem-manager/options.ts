@@ -1,7 +1,7 @@
-import { ConfigError } from "../errors.js";
-import { nearest } from "../nearest-key.js";
+import { knownKeys } from "../option-checks.js";
 import { type CommandOptions, commandSettings } from "./commands/options.js";
 import { DEFAULT_EXCLUDE, DEFAULT_HIDDEN } from "./names.js";
+import { bad, checkObject } from "./option-errors.js";
 import { WORKSPACE_KEYS } from "./option-keys.js";
 
 /** A directory or file of yours that agents may use. */
@@ -54,6 +54,7 @@ const MIB = 2 ** 20;
  * @throws ConfigError `bad_option`, `unknown_option`
  */
 export function workspaceSettings(options: WorkspaceOptions = {}, path = "workspaces"): WorkspaceSettings {
+  checkObject(options, path);
   knownKeys(options, Object.keys(WORKSPACE_KEYS), path);
   const {
     root = ".massgen/workspaces",
@@ -96,24 +97,11 @@ export function workspaceSettings(options: WorkspaceOptions = {}, path = "worksp
 const withOwn = (names: readonly string[]): readonly string[] => (names.includes(".massgen") ? names : [...names, ".massgen"]);
 
 function checkContextPath(context: unknown, path: string): void {
+  checkObject(context, path);
   knownKeys(context, ["path", "permission", "protectedPaths"], path);
   const { path: given, permission, protectedPaths = [] } = context as ContextPath;
   if (typeof given !== "string" || given === "") throw bad(`${path}.path`, "must be the path of a directory or file", given);
   if (permission !== "read" && permission !== "write") throw bad(`${path}.permission`, 'must be "read" or "write"', permission);
   const fine = Array.isArray(protectedPaths) && protectedPaths.every((each) => typeof each === "string" && each !== "");
   if (!fine) throw bad(`${path}.protectedPaths`, "must be a list of paths", protectedPaths);
-}
-
-function knownKeys(given: unknown, known: readonly string[], path: string): void {
-  if (typeof given !== "object" || given === null || Array.isArray(given)) throw bad(path, "must be an object", given);
-  for (const key of Object.keys(given)) {
-    if (known.includes(key)) continue;
-    const near = nearest(key, known);
-    const hint = near === undefined ? "" : `, did you mean "${near}"?`;
-    throw new ConfigError("unknown_option", `${path}.${key}: unknown option${hint}`, { path: `${path}.${key}` });
-  }
-}
-
-function bad(path: string, problem: string, value: unknown): ConfigError {
-  return new ConfigError("bad_option", `${path}: ${problem}, not ${JSON.stringify(value) ?? String(value)}.`, { path });
 }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MassGenError } from "../errors.js";
 import type { Tool, ToolContext } from "../tools/tool.js";
+import { wholeCharacters } from "../whole-characters.js";
 
 const DEFAULT_LIMIT = 16_384;
 const MAX_LIMIT = 65_536;
@@ -92,7 +93,7 @@ async function slice(path: string, offset: number, limit: number, signal: AbortS
     if (from < piece.length) text += piece.slice(from);
     if (text.length > limit) break;
   }
-  const end = text.length > limit && /[\uD800-\uDBFF]/.test(text[limit - 1]!) ? limit - 1 : limit; // no half of a character
+  const end = text.length > limit ? wholeCharacters(text, limit) : limit;
   return { text: text.slice(0, Math.max(1, end)), more: text.length > end };
 }
 

@@ -1,7 +1,7 @@
 import type { Approval } from "../agent/types.js";
 import { MassGenError } from "../errors.js";
 import { nearest } from "../nearest-key.js";
-import { shown } from "./option-checks.js";
+import { shown } from "../option-checks.js";
 
 const KEYS = ["approved", "reason", "input"];
 

@@ -1,5 +1,5 @@
 import type { CompactionMethod, CompactionOptions, CompactionPlan } from "../agent/context-window/options.js";
-import { atLeast, bad, given, knownKeys, oneOf } from "./option-checks.js";
+import { atLeast, bad, given, knownKeys, oneOf } from "../option-checks.js";
 
 const METHODS: readonly [CompactionMethod, ...CompactionMethod[]] = ["native", "clear", "summary", "trim"];
 const PROMPTS = ["summary", "resume", "cleared", "trimmed"];

@@ -1,9 +1,9 @@
 import type { Agent } from "../agent/agent.js";
 import { listedModel, sellerOf } from "../backends/identity.js";
 import { ConfigError } from "../errors.js";
+import { atLeast, bad, given, knownKeys, oneOf, shown } from "../option-checks.js";
 import { type Budget, limitsDollars, limitsSteps } from "../token-manager/budget.js";
 import { type PriceOverrides, priceOf } from "../token-manager/prices.js";
-import { atLeast, bad, given, knownKeys, oneOf, shown } from "./option-checks.js";
 
 const BUDGET_KEYS = ["maxTokens", "maxUsd", "maxTokensPerAgent", "maxUsdPerAgent", "isSpent", "onUnknownPrice", "warnAt", "onExceed"];
 const RATE_KEYS = ["input", "output", "cachedInput", "cacheWrite", "cacheWrite1h", "audioInput", "audioOutput", "imageOutput"];

@@ -5,6 +5,7 @@ import type { Backend, ModelSettings, TraceContext } from "../backends/backend.j
 import { type BackendConfig, createBackend } from "../backends/create-backend.js";
 import { ConfigError } from "../errors.js";
 import type { ToolChoice } from "../formatter/messages.js";
+import { atLeast, bad, given, knownKeys, oneOf, required, shown } from "../option-checks.js";
 import { type RecordOptions, resolveRecord } from "../run-record/options.js";
 import { type Runtime, systemRuntime } from "../runtime.js";
 import { type LoggingOption, resolveLogging, resolveTracing, type TracingOptions } from "../telemetry/options.js";
@@ -15,7 +16,6 @@ import { RESERVED_TOOL_NAMES, type Tool } from "../tools/tool.js";
 import { resolveCompaction } from "./compaction-options.js";
 import type { AnswerNovelty, CoreConfig, PeerAnswers, Presentation, SelfVote } from "./core/types.js";
 import { resolveBudget, resolvePrices } from "./cost-options.js";
-import { atLeast, bad, given, knownKeys, oneOf, required, shown } from "./option-checks.js";
 import { type PlanningMode, type PlanningModeOptions, resolvePlanningMode } from "./planning-mode.js";
 import { defaultPrompts, type Prompts, type VotingSensitivity } from "./prompts/prompts.js";
 import type { RunnableToolkits } from "./toolkits/team-toolkits.js";

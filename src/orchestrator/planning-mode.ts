@@ -1,6 +1,6 @@
 import type { Agent } from "../agent/agent.js";
+import { bad, given, knownKeys } from "../option-checks.js";
 import type { Tool } from "../tools/tool.js";
-import { bad, given, knownKeys } from "./option-checks.js";
 
 /**
  * Until the answer is presented, calls of tools whose effects end outside the workspace are only noted: the model hears that

@@ -1,4 +1,4 @@
-import { atLeast, bad, knownKeys, required } from "../orchestrator/option-checks.js";
+import { atLeast, bad, knownKeys, required } from "../option-checks.js";
 
 /** Where and how runs are written down. */
 export interface RecordOptions {

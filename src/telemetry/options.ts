@@ -1,4 +1,4 @@
-import { bad, knownKeys, oneOf, required, shown } from "../orchestrator/option-checks.js";
+import { bad, knownKeys, oneOf, required, shown } from "../option-checks.js";
 import { checkRules, type FilterRule, type FilterSource, parseFilter } from "./filter.js";
 import { LOG_LEVELS, type LogThreshold } from "./levels.js";
 import { isSecretName } from "./secret-names.js";

@@ -1,4 +1,5 @@
 import type { ToolResultPart } from "../../formatter/messages.js";
+import { wholeCharacters } from "../../whole-characters.js";
 import { resultTokens } from "./clear.js";
 
 /** What shortened results were before, so that one that is shortened again says how much of it is missing. */
@@ -28,14 +29,9 @@ function plainText({ output }: ToolResultPart): string {
 
 function ends(text: string, part: number): string {
   if (2 * part >= text.length) return text;
-  // Not between the halves of a surrogate pair.
-  const head = isLow(text, part) ? part - 1 : part;
-  const tail = isLow(text, text.length - part) ? text.length - part + 1 : text.length - part;
+  const head = wholeCharacters(text, part);
+  const from = text.length - part;
+  const tail = wholeCharacters(text, from) === from ? from : from + 1;
   const note = `\n\n[… ${tail - head} characters in the middle of this result were left out, for it does not fit. Ask the tool for less at a time. …]\n\n`;
-  return text.slice(0, Math.max(0, head)) + note + text.slice(tail);
-}
-
-function isLow(text: string, at: number): boolean {
-  const code = text.charCodeAt(at);
-  return at > 0 && code >= 0xdc00 && code <= 0xdfff;
+  return text.slice(0, head) + note + text.slice(tail);
 }

@@ -2,6 +2,7 @@ import type { BackendRequest } from "../../backends/backend.js";
 import { errorInfo, MassGenError } from "../../errors.js";
 import type { Message, UserPart } from "../../formatter/messages.js";
 import { estimateTokens } from "../../token-manager/estimate.js";
+import { wholeCharacters } from "../../whole-characters.js";
 import { replyText } from "../steps/reply.js";
 import { type Bench, failed, hopeless, type Outcome } from "./methods.js";
 import { summaryParams } from "./summary-params.js";
@@ -123,8 +124,6 @@ function split(texts: readonly string[], tokens: number): string[] {
 function cut(text: string, tokens: number): string[] {
   const size = estimateTokens(text);
   if (size <= tokens) return [text];
-  const half = Math.ceil(text.length / 2);
-  // Not between the halves of a surrogate pair.
-  const at = /[\uD800-\uDBFF]/.test(text.charAt(half - 1)) ? half + 1 : half;
-  return at >= text.length ? [text] : [...cut(text.slice(0, at), tokens), ...cut(text.slice(at), tokens)];
+  const at = wholeCharacters(text, Math.ceil(text.length / 2));
+  return at <= 0 ? [text] : [...cut(text.slice(0, at), tokens), ...cut(text.slice(at), tokens)];
 }

@@ -1,5 +1,6 @@
 import { ConfigError } from "../../errors.js";
-import { nearest } from "../../nearest-key.js";
+import { knownKeys } from "../../option-checks.js";
+import { bad, checkObject } from "../option-errors.js";
 import { COMMAND_KEYS } from "../option-keys.js";
 import type { DockerOptions } from "./docker.js";
 import { checkNames } from "./environment.js";
@@ -59,7 +60,7 @@ const DOCKER_KNOWN = ["image", "network", "memory", "cpus", "user"];
  * @throws ConfigError `bad_option`, `unknown_option`
  */
 export function commandSettings(options: CommandOptions, path = "commands"): CommandSettings {
-  object(options, path);
+  checkObject(options, path);
   knownKeys(options, Object.keys(COMMAND_KEYS), path);
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const settings: CommandSettings = { ...DEFAULTS, ...given };
@@ -91,7 +92,7 @@ function checkDocker(executor: unknown, path: string): void {
   }
   knownKeys(executor, ["docker"], path);
   const docker = executor.docker as DockerOptions;
-  object(docker, `${path}.docker`);
+  checkObject(docker, `${path}.docker`);
   knownKeys(docker, DOCKER_KNOWN, `${path}.docker`);
   for (const key of ["image", "network", "memory", "user"] as const) {
     const value = docker[key];
@@ -101,23 +102,6 @@ function checkDocker(executor: unknown, path: string): void {
   if (docker.cpus !== undefined && !(docker.cpus > 0)) throw bad(`${path}.docker.cpus`, "must be a number above 0", docker.cpus);
 }
 
-function object(value: unknown, path: string): void {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw bad(path, "must be an object", value);
-}
-
 function strings(value: unknown, path: string): void {
   if (!Array.isArray(value) || value.some((each) => typeof each !== "string")) throw bad(path, "must be a list of strings", value);
-}
-
-function knownKeys(given: object, known: readonly string[], path: string): void {
-  for (const key of Object.keys(given)) {
-    if (known.includes(key)) continue;
-    const near = nearest(key, known);
-    const hint = near === undefined ? "" : `, did you mean "${near}"?`;
-    throw new ConfigError("unknown_option", `${path}.${key}: unknown option${hint}`, { path: `${path}.${key}` });
-  }
-}
-
-function bad(path: string, problem: string, value: unknown): ConfigError {
-  return new ConfigError("bad_option", `${path}: ${problem}, not ${JSON.stringify(value) ?? String(value)}.`, { path });
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { MassGenError } from "../../errors.js";
 import type { UserPart } from "../../formatter/messages.js";
 import { type Tool, tool } from "../../tools/tool.js";
+import { wholeCharacters } from "../../whole-characters.js";
 import { bytesText, type FileToolsContext, readChecked, requireText } from "./context.js";
 
 const MAX_LINES = 2000;
@@ -76,10 +77,4 @@ export function excerpt(text: string, shown: string, offset: number, limit: numb
   if (line > lines.length && offset === 1 && column === 1) return text;
   const next = line > lines.length ? "That is the end." : `Read on with offset ${line}.`;
   return `${body}\n\n[${shown}: lines ${offset} to ${line - 1} of ${lines.length}. ${next}]`;
-}
-
-/** Not between the halves of a surrogate pair. */
-function wholeCharacters(text: string, end: number): number {
-  const code = text.charCodeAt(end - 1);
-  return code >= 0xd800 && code < 0xdc00 ? end - 1 : end;
 }

@@ -2,10 +2,10 @@ import type { Agent } from "../../agent/agent.js";
 import { COMMAND_KEYS, WORKSPACE_KEYS } from "../../filesystem-manager/option-keys.js";
 import type { ContextPath, WorkspaceOptions } from "../../filesystem-manager/options.js";
 import type { McpHttpServer, McpServersConfig, McpStdioServer } from "../../mcp/config.js";
+import { atLeast, bad, given, knownKeys, required, shown } from "../../option-checks.js";
 import type { MemoryOptions } from "../../tools/memory/index.js";
 import type { TaskPlanningOptions } from "../../tools/task-planning/index.js";
 import type { Toolkit } from "../../tools/toolkit.js";
-import { atLeast, bad, given, knownKeys, required, shown } from "../option-checks.js";
 import { makeMcpServers, makeMemory, makeTaskPlanning, makeWorkspaces } from "./factories.js";
 import { type KitOrder, TeamToolkits } from "./team-toolkits.js";
 

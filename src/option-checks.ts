@@ -1,5 +1,5 @@
-import { ConfigError } from "../errors.js";
-import { nearest } from "../nearest-key.js";
+import { ConfigError } from "./errors.js";
+import { nearest } from "./nearest-key.js";
 
 /** The keys that have a value; `undefined` means the default. */
 export function given<T extends object>(path: string, value: T | undefined): Partial<T> {
@@ -17,7 +17,7 @@ export const shown = (value: unknown): string => (typeof value === "function" ? 
 
 export const bad = (path: string, problem: string): ConfigError => new ConfigError("bad_option", `${path}: ${problem}`, { path });
 
-export function knownKeys(given: object, known: string[], path: string): void {
+export function knownKeys(given: object, known: readonly string[], path: string): void {
   for (const key of Object.keys(given)) {
     if (known.includes(key)) continue;
     const near = nearest(key, known);
