@@ -1,5 +1,5 @@
 // The packed package on every supported Node: installed there by npm, which picks the provider SDK line by that Node, then
-// imported, required and run once against the emulator, without a word on stderr. `npm run test:nodes`
+// imported, required, run once against the emulator and served, without a word on stderr. `npm run test:nodes`
 import { cpSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { installLocked, run } from "./npm.mjs";
@@ -38,11 +38,11 @@ function works(node) {
     if (!openai.startsWith(expected)) throw new Error(`expected openai ${expected}x, npm picked ${openai}`);
 
     cpSync("test/package/consumer", project, { recursive: true });
-    for (const file of ["esm.mjs", "cjs.cjs"]) {
+    for (const file of ["esm.mjs", "cjs.cjs", "server.mjs"]) {
       const { stderr } = run(node, [file], { cwd: project });
       if (stderr) throw new Error(`${file} wrote to stderr:\n${stderr}`);
     }
-    console.log(`  ok ${version} with openai ${openai}: install, import, require, run`);
+    console.log(`  ok ${version} with openai ${openai}: install, import, require, run, serve`);
     return true;
   } catch (error) {
     console.log(`  FAILED ${version}: ${error instanceof Error ? error.message : error}`);

@@ -1,8 +1,13 @@
-// A client of a chat completions server that costs next to nothing: it looks at the bytes alone.
-import { Agent, request } from "node:http";
+// A client of a chat completions server that costs next to nothing: a socket, the bytes of HTTP/1.1, and a look at those that come back.
+import { connect } from "node:net";
 
-const agent = new Agent({ keepAlive: true, maxSockets: 5_000 });
 const FIRST = '"content":"w';
+const LAST_CHUNK = "\r\n0\r\n\r\n";
+
+/** @typedef {import("node:net").Socket} Socket */
+
+/** Connections that wait for their next request, by server. @type {Map<string, Socket[]>} */
+const idle = new Map();
 
 /**
  * Streams a completion.
@@ -16,22 +21,24 @@ export function stream(url, model) {
     let firstMs = 0;
     let head = "";
     let tail = "";
-    open(url, model, (response) => {
-      response
-        .setEncoding("latin1")
-        .on("data", (data) => {
-          if (firstMs === 0) {
-            head += data;
-            if (head.includes(FIRST)) firstMs = performance.now() - started;
-          }
-          tail = (tail + data).slice(-20);
-        })
-        .on("end", () => {
-          if (!tail.includes("[DONE]") || firstMs === 0) return reject(new Error(`${url} ended with ${head.slice(-500)}${tail}`));
-          resolve({ firstMs, totalMs: performance.now() - started });
-        })
-        .on("error", reject);
-    }).on("error", reject);
+    const socket = request(url, model);
+    const fail = () => {
+      socket.destroy();
+      reject(new Error(`${url} ended with ${head.slice(-500)}${tail}`));
+    };
+    socket.once("close", fail).on("data", (data) => {
+      if (firstMs === 0) {
+        head += data;
+        if (head.includes(FIRST)) firstMs = performance.now() - started;
+        if (!head.startsWith("HTTP/1.1 200")) return fail();
+      }
+      tail = (tail + data).slice(-40);
+      if (!tail.endsWith(LAST_CHUNK)) return;
+      if (!tail.includes("[DONE]") || firstMs === 0) return fail();
+      resolve({ firstMs, totalMs: performance.now() - started });
+      socket.removeAllListeners("data").off("close", fail);
+      keep(url, socket);
+    });
   });
 }
 
@@ -44,26 +51,45 @@ export function stream(url, model) {
 export function begin(url, model) {
   return new Promise((resolve, reject) => {
     let head = "";
-    open(url, model, (response) => {
-      response.setEncoding("latin1").on("data", (data) => {
+    const socket = request(url, model);
+    socket
+      .once("close", () => reject(new Error(`${url} ended with ${head.slice(-500)}`)))
+      .on("data", (data) => {
         if (head.includes(FIRST)) return;
         head += data;
-        if (head.includes(FIRST)) resolve(() => response.destroy());
+        if (head.includes(FIRST)) resolve(() => socket.destroy());
       });
-      response.on("error", reject).on("end", () => reject(new Error(`${url} ended with ${head.slice(-500)}`)));
-    }).on("error", reject);
   });
 }
 
 /**
  * @param {string} url
  * @param {string} model
- * @param {(response: import("node:http").IncomingMessage) => void} onResponse
+ * @returns {Socket}
  */
-function open(url, model, onResponse) {
+function request(url, model) {
+  const { host, hostname, port } = new URL(url);
+  const socket = idle.get(url)?.pop() ?? connect({ host: hostname, port: Number(port), noDelay: true }).setEncoding("latin1");
   const body = JSON.stringify({ model, stream: true, messages: [{ role: "user", content: "Say something." }] });
-  const headers = { "content-type": "application/json", "content-length": body.length, authorization: "Bearer sk-bench" };
-  return request(`${url}/v1/chat/completions`, { method: "POST", agent, headers }, onResponse).end(body);
+  const headers = `host: ${host}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nauthorization: Bearer sk-bench`;
+  socket.write(`POST /v1/chat/completions HTTP/1.1\r\n${headers}\r\n\r\n${body}`);
+  return socket;
+}
+
+/**
+ * @param {string} url
+ * @param {Socket} socket
+ */
+function keep(url, socket) {
+  const sockets = idle.get(url) ?? [];
+  idle.set(url, sockets);
+  sockets.push(socket);
+  if (socket.listenerCount("close") > 0) return;
+  const drop = () => {
+    const at = sockets.indexOf(socket);
+    if (at !== -1) sockets.splice(at, 1);
+  };
+  socket.on("close", drop).on("error", drop);
 }
 
 /**

@@ -1,9 +1,9 @@
-// A run of three agents through each of some servers, and the same in this process, in turns.
+// A run of three agents in this process, and the same through each of some servers: `perRound` runs each, in turns.
 import { team } from "../servers/team.mjs";
 import { stream } from "./http.mjs";
 
-/** @type {{ urls: string[], baseUrl: string, massgen: string, warmups: number, times: number, kind: string }} */
-const { urls, baseUrl, massgen, warmups, times, kind } = JSON.parse(process.argv[2] ?? "{}");
+/** @type {{ urls: string[], baseUrl: string, massgen: string, warmups: number, rounds: number, perRound: number, kind: string }} */
+const { urls, baseUrl, massgen, warmups, rounds, perRound, kind } = JSON.parse(process.argv[2] ?? "{}");
 /** @type {typeof import("massgen")} */
 const { Orchestrator } = await import(massgen);
 const orchestrator = new Orchestrator({ agents: team(kind, baseUrl) });
@@ -17,14 +17,17 @@ async function inLibrary() {
 }
 const ways = [inLibrary, ...urls.map((url) => async () => (await stream(url, kind)).totalMs)];
 
-/** @type {number[][]} */
+for (const way of ways) for (let i = 0; i < warmups; i++) await way();
+/** The times of each round, by way. @type {number[][][]} */
 const results = ways.map(() => []);
-for (let round = -warmups; round < times; round++) {
+for (let round = 0; round < rounds; round++) {
   for (let i = 0; i < ways.length; i++) {
     // Each round begins with another one.
-    const at = (Math.abs(round) + i) % ways.length;
-    const ms = await /** @type {() => Promise<number>} */ (ways[at])();
-    if (round >= 0) /** @type {number[]} */ (results[at]).push(ms);
+    const at = (round + i) % ways.length;
+    /** @type {number[]} */
+    const times = [];
+    for (let run = 0; run < perRound; run++) times.push(await /** @type {() => Promise<number>} */ (ways[at])());
+    /** @type {number[][]} */ (results[at]).push(times);
   }
 }
 console.log(JSON.stringify({ results }));

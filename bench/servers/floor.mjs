@@ -1,11 +1,11 @@
-// The least that can stand between a client and a run: hono, and a loop that writes the events that `massgen/server` tells of. No limits,
-// no backpressure, nothing is stopped when the client goes. With `whole` it writes the role and, at the end, the text: what is left is the hop.
+// The least that can stream a run to a client: hono, and a loop that writes the events that `massgen/server` tells of. No limits, no
+// backpressure, nothing is stopped when the client goes.
 import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { control } from "./control.mjs";
 import { team } from "./team.mjs";
 
-const { baseUrl, massgen, whole } = JSON.parse(process.argv[2] ?? "{}");
+const { baseUrl, massgen } = JSON.parse(process.argv[2] ?? "{}");
 /** @type {typeof import("massgen")} */
 const { Orchestrator } = await import(massgen);
 const teams = new Map(["team", "later"].map((kind) => [kind, new Orchestrator({ agents: team(kind, baseUrl) })]));
@@ -22,13 +22,11 @@ app.post("/v1/chat/completions", async (c) => {
     async start(controller) {
       controller.enqueue(frame({ role: "assistant", content: "" }));
       const run = orchestrator.run(messages);
-      if (whole) controller.enqueue(frame({ content: (await run.result).text }));
-      else
-        for await (const event of run) {
-          if (event.type === "text-delta" && event.phase === "present") controller.enqueue(frame({ content: event.delta }));
-          else if (event.type === "answer-delta") controller.enqueue(frame({ reasoning_content: event.delta }));
-          else if (event.type === "vote") controller.enqueue(frame({ reasoning_content: event.reason }));
-        }
+      for await (const event of run) {
+        if (event.type === "text-delta" && event.phase === "present") controller.enqueue(frame({ content: event.delta }));
+        else if (event.type === "answer-delta") controller.enqueue(frame({ reasoning_content: event.delta }));
+        else if (event.type === "vote") controller.enqueue(frame({ reasoning_content: event.reason }));
+      }
       controller.enqueue(frame({}, "stop"));
       controller.enqueue(encoder.encode("data: [DONE]\n\n"));
       controller.close();

@@ -1,4 +1,5 @@
 import type { StreamEncoder } from "./event-stream.js";
+import type { Output } from "./output.js";
 import { ChatStream, chatCompletion } from "./replies/chat.js";
 import type { ReplyInfo } from "./replies/common.js";
 import { ResponsesStream, responseObject } from "./replies/responses.js";
@@ -6,7 +7,6 @@ import type { Json } from "./requests/body.js";
 import { readChatRequest } from "./requests/chat-request.js";
 import { readResponsesRequest } from "./requests/responses-request.js";
 import type { RunRequest } from "./requests/run-request.js";
-import type { Output } from "./served-run.js";
 
 /** How an API reads a request and spells the reply. */
 export interface Api {

@@ -8,9 +8,10 @@ import { conformityCheck } from "./conformity.js";
 import { badRequest } from "./http-error.js";
 import type { ModelTable, ServedModel } from "./models.js";
 import type { ServerOptions } from "./options.js";
+import type { Output } from "./output.js";
 import type { ParkedRuns } from "./parked-runs.js";
 import type { RunRequest } from "./requests/run-request.js";
-import { type Output, ServedRun, type ServedRunOptions } from "./served-run.js";
+import { ServedRun, type ServedRunOptions } from "./served-run.js";
 import { nameTools } from "./tool-names.js";
 
 /** A request on its way. */

@@ -1,6 +1,6 @@
 import type { Reply } from "./conductor.js";
 import { asHttpError, envelope, type HttpError } from "./http-error.js";
-import type { Output } from "./served-run.js";
+import type { Output } from "./output.js";
 
 /** How an API spells a reply, event by event. */
 export interface StreamEncoder {
@@ -27,15 +27,29 @@ const WRITE_EVERY_MS = { text: 5, progress: 100 };
 /** Characters that wait at most. */
 const MOST_UNWRITTEN = 16_384;
 
-const encoder = new TextEncoder();
-const HEARTBEAT = encoder.encode(": keep-alive\n\n");
+const HEARTBEAT = ": keep-alive\n\n";
+
+/** Where events are written. */
+export interface Sink {
+  /** False when it takes no more for now; it says so when it does again. */
+  write(events: string): boolean;
+  end(): void;
+}
+
+/** What a sink tells of itself. */
+export interface SinkListener {
+  /** It takes more. */
+  drained(): void;
+  /** Its reader is gone: stops the run, unless all has been said. */
+  left(): void;
+}
 
 /**
- * A reply as server-sent events. The first text and the end go out with whatever comes in the same turn of the event loop. Other text
- * waits until 5 ms after the write before, progress until 100 ms after it, as few events with longer deltas. The reader sets the pace:
- * while it does not read, nothing is taken from the run, whose log merges the deltas meanwhile. A reader that goes away stops the run.
+ * Writes a reply as server-sent events. The first text and the end go out with whatever comes in the same turn of the event loop. Other
+ * text waits until 5 ms after the write before, progress until 100 ms after it, as few events with longer deltas. The reader sets the
+ * pace: while it does not read, nothing is taken from the reply, whose deltas are merged meanwhile.
  */
-export function eventStream(reply: Reply, encode: StreamEncoder, options: EventStreamOptions): ReadableStream<Uint8Array> {
+export function writeEvents(sink: Sink, reply: Reply, encode: StreamEncoder, options: EventStreamOptions): SinkListener {
   const { outputs, abort } = reply;
   const unwritten = new Unwritten(encode);
   let heartbeat: NodeJS.Timeout | undefined;
@@ -47,6 +61,8 @@ export function eventStream(reply: Reply, encode: StreamEncoder, options: EventS
   let idle = true;
   let over = false;
   let hasText = false;
+  let full = false;
+  let onDrain = () => {};
   let first = options.onFirst;
   const forget = () => {
     clearTimeout(due);
@@ -61,68 +77,89 @@ export function eventStream(reply: Reply, encode: StreamEncoder, options: EventS
     forget();
     options.onEnd({ outcome, ...(error !== undefined && { error }) });
   };
-  const write = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+  const write = () => {
     forget();
-    const text = unwritten.take();
-    if (text === "") return;
+    const events = unwritten.take();
+    if (events === "") return;
     idle = false;
     wroteAt = performance.now();
     first?.();
     first = undefined;
-    controller.enqueue(encoder.encode(text));
+    full = !sink.write(events);
   };
-  const schedule = (controller: ReadableStreamDefaultController<Uint8Array>, at: number) => {
+  const schedule = (at: number) => {
     if (soon !== undefined || at >= dueAt) return;
     const wait = at - performance.now();
-    if (wait <= 0) return write(controller);
+    if (wait <= 0) return write();
     clearTimeout(due);
     dueAt = at;
-    due = setTimeout(write, wait, controller);
+    due = setTimeout(write, wait);
   };
-  return new ReadableStream<Uint8Array>(
+  const add = (output: Output) => {
+    unwritten.add(output);
+    if (output.type === "finish" || output.type === "tool-calls" || unwritten.length > MOST_UNWRITTEN) return write();
+    if (output.type !== "text" || hasText) return schedule(wroteAt + WRITE_EVERY_MS[output.type === "text" ? "text" : "progress"]);
+    hasText = true;
+    soon ??= setImmediate(write);
+  };
+  const pump = async () => {
+    try {
+      for (;;) {
+        if (full) await new Promise<void>((resolve) => (onDrain = resolve));
+        const { done, value: output } = await outputs.next();
+        if (over) return;
+        if (done) break;
+        add(output);
+      }
+      end("ok");
+    } catch (error) {
+      if (over) return;
+      abort("its reply could not go on");
+      const told = asHttpError(options.stopped() ?? error);
+      sink.write(`${unwritten.take()}${encode.fail?.(told) ?? ""}data: ${JSON.stringify(envelope(told))}\n\n`);
+      end(told.status === 499 ? "disconnected" : "error", error);
+    }
+    sink.end();
+  };
+  full = !sink.write(encode.start());
+  if (options.heartbeatMs !== Number.POSITIVE_INFINITY) {
+    heartbeat = setInterval(() => {
+      if (idle && !full) full = !sink.write(HEARTBEAT);
+      idle = true;
+    }, options.heartbeatMs);
+    heartbeat.unref();
+  }
+  void pump();
+  return {
+    drained() {
+      full = false;
+      onDrain();
+    },
+    left() {
+      if (over) return; // all was said; a run that waits for the client's tools goes on waiting
+      end("disconnected");
+      abort("the client went away");
+    },
+  };
+}
+
+/** What is written to a sink as a stream of bytes. */
+export function byteStream(writeTo: (sink: Sink) => SinkListener): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let listener: SinkListener;
+  return new ReadableStream(
     {
       start(controller) {
-        controller.enqueue(encoder.encode(encode.start()));
-        if (options.heartbeatMs === Number.POSITIVE_INFINITY) return;
-        heartbeat = setInterval(() => {
-          if (idle && (controller.desiredSize ?? 0) > 0) controller.enqueue(HEARTBEAT);
-          idle = true;
-        }, options.heartbeatMs);
-        heartbeat.unref();
+        listener = writeTo({
+          write(events) {
+            controller.enqueue(encoder.encode(events));
+            return (controller.desiredSize ?? 0) > 0;
+          },
+          end: () => controller.close(),
+        });
       },
-      async pull(controller) {
-        try {
-          for (;;) {
-            const { done, value: output } = await outputs.next();
-            if (over) return;
-            if (done) {
-              end("ok");
-              return controller.close();
-            }
-            unwritten.add(output);
-            const last = output.type === "finish" || output.type === "tool-calls";
-            if (last || unwritten.length > MOST_UNWRITTEN) write(controller);
-            else if (output.type === "text" && !hasText) {
-              hasText = true;
-              soon ??= setImmediate(write, controller);
-            } else schedule(controller, wroteAt + WRITE_EVERY_MS[output.type === "text" ? "text" : "progress"]);
-            if (!last && (controller.desiredSize ?? 0) <= 0) return;
-          }
-        } catch (error) {
-          if (over) return;
-          abort("its reply could not go on");
-          const told = asHttpError(options.stopped() ?? error);
-          const frames = `${unwritten.take()}${encode.fail?.(told) ?? ""}data: ${JSON.stringify(envelope(told))}\n\n`;
-          controller.enqueue(encoder.encode(frames));
-          end(told.status === 499 ? "disconnected" : "error", error);
-          controller.close();
-        }
-      },
-      cancel() {
-        if (over) return; // all was said; a run that waits for the client's tools goes on waiting
-        end("disconnected");
-        abort("the client went away");
-      },
+      pull: () => listener.drained(),
+      cancel: () => listener.left(),
     },
     // A reader that stands still must not make the run wait for more than one piece.
     { highWaterMark: 1 },

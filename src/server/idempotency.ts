@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Reply } from "./conductor.js";
 import { HttpError } from "./http-error.js";
-import type { Output } from "./served-run.js";
+import type { Output } from "./output.js";
 import { after } from "./timer.js";
 
 export interface IdempotencyOptions {

@@ -1,9 +1,10 @@
-import { createServer as createHttpServer } from "node:http";
+import { createServer as createHttpServer, type ServerResponse } from "node:http";
 import { type AddressInfo, isIPv4 } from "node:net";
 import { getRequestListener } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { ConfigError } from "../errors.js";
 import { checkTime, type ServerOptions } from "./options.js";
-import { createServer } from "./server.js";
+import { createDirectServer, type DirectReply } from "./server.js";
 import { after } from "./timer.js";
 
 export interface ServeOptions extends ServerOptions {
@@ -49,18 +50,15 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     const message = `Listening on ${host} without an API key would let everybody who reaches this machine spend your tokens. Give \`apiKeys\`, or \`allowOpen: true\`.`;
     throw new ConfigError("open_server", message, { path: "host" });
   }
-  const server = createServer(rest);
+  const server = createDirectServer(rest);
   let stopping: Promise<void> | undefined;
   const listener = getRequestListener(
     async (request, { outgoing }) => {
-      const response = await server.fetch(request);
-      if (!response.headers.get("content-type")?.startsWith("text/event-stream")) return response;
-      // Said outright, the adapter sends the headers at once; otherwise it waits a moment for the end of the body, to tell its length.
-      response.headers.set("transfer-encoding", "chunked");
-      // Headers and first event leave together.
-      outgoing.cork();
-      setImmediate(() => outgoing.uncork());
-      return response;
+      const direct: DirectReply = {};
+      const response = await server.fetch(request, direct);
+      if (direct.writeTo === undefined) return response;
+      writeDirectly(direct.writeTo, response, outgoing as ServerResponse);
+      return RESPONSE_ALREADY_SENT;
     },
     { overrideGlobalObjects: false },
   );
@@ -120,6 +118,19 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     http.closeAllConnections();
     await closed;
   }
+}
+
+/**
+ * Writes an event stream to a socket, without a web stream between. It begins in the next turn of the event loop, when the run's first
+ * requests have left; headers and first event leave together.
+ */
+function writeDirectly(writeTo: NonNullable<DirectReply["writeTo"]>, { status, headers }: Response, outgoing: ServerResponse): void {
+  outgoing.writeHead(status, Object.fromEntries(headers));
+  setImmediate(() => {
+    const { drained, left } = writeTo({ write: (events) => outgoing.write(events), end: () => outgoing.end() });
+    outgoing.on("drain", drained).on("close", left).on("error", left);
+    if (outgoing.destroyed) left();
+  });
 }
 
 /** How long the last words to clients whose runs were stopped may take. */

@@ -1,32 +1,13 @@
 import { MassGenError } from "../errors.js";
 import type { CoordinationEvent, EventOfType } from "../orchestrator/events.js";
-import { isTerminal } from "../orchestrator/events.js";
 import type { Run, RunResult } from "../orchestrator/run.js";
 import { noUsage, type Usage } from "../token-manager/usage.js";
 import type { ConformityCheck } from "./conformity.js";
 import { Narrator } from "./narrator.js";
+import { type ClientCall, type Output, OutputQueue } from "./output.js";
 import type { ClientTool, RunRequest } from "./requests/run-request.js";
 import { StopSequences } from "./stop-sequences.js";
 import type { NamedTools } from "./tool-names.js";
-
-/** A call of a client's tool, as it goes to the client. */
-export interface ClientCall {
-  id: string;
-  tool: ClientTool;
-  /** JSON; the text itself where the tool takes free text. */
-  arguments: string;
-}
-
-/** What a reply is made of, whichever API spells it. */
-export type Output =
-  | { type: "progress"; delta: string }
-  | { type: "text"; delta: string }
-  /** The text so far is void, other text follows. */
-  | { type: "void" }
-  /** Last: the client has to carry these out. The usage is what was spent since the reply before. */
-  | { type: "tool-calls"; calls: ClientCall[]; usage: Usage }
-  /** Last. */
-  | { type: "finish"; result: RunResult; usage: Usage };
 
 interface Pending {
   requestId: string;
@@ -51,7 +32,7 @@ export interface ServedRunOptions {
 export class ServedRun {
   readonly run: Run;
   readonly #options: ServedRunOptions;
-  readonly #events: AsyncIterator<CoordinationEvent, undefined>;
+  readonly #outputs = new OutputQueue();
   readonly #narrator: Narrator;
   /** Calls of the client's tools in the step under way, by their ids in the run. */
   readonly #expected = new Set<string>();
@@ -63,16 +44,20 @@ export class ServedRun {
   #asked = 0;
   /** What earlier replies have told of. */
   #told: Usage = noUsage;
-  readonly #stop: readonly string[];
+  #stops: StopSequences;
+  /** What this reply has said: a call of a client's tool may have parted it from earlier words of the result. */
+  #text = "";
   /** The next text begins a reply. */
   #fresh = true;
 
+  /** Of a run that has just been begun: it is listened to from its first event on. */
   constructor(run: Run, options: ServedRunOptions) {
     this.run = run;
     this.#options = options;
     this.#narrator = new Narrator({ asksSomebody: options.decide !== undefined });
-    this.#stop = options.request.settings.stop ?? [];
-    this.#events = run[Symbol.asyncIterator]();
+    this.#stops = this.#newStops();
+    run.on("*", this.#tell);
+    run.result.then((result) => this.#finish(result)).catch((error: unknown) => this.#outputs.fail(error));
   }
 
   /** Ids of the calls that are out and wait for their results. */
@@ -93,58 +78,74 @@ export class ServedRun {
   resume(resultOf: (callId: string) => unknown): void {
     const answered = this.#pending.splice(0, this.#out);
     this.#out = 0;
-    for (const { requestId, call } of answered) this.run.respond(requestId, resultOf(call.id));
+    this.#stops = this.#newStops();
+    this.#text = "";
     this.#fresh = true;
+    for (const { requestId, call } of answered) this.run.respond(requestId, resultOf(call.id));
+    if (this.#pending.length > 0) this.#hand();
   }
 
   /** One reply. Throws what `run.result` rejects with. `onWait` is told before the client gets calls to carry out. */
   async *reply(onWait: () => void): AsyncGenerator<Output, void> {
-    if (this.#pending.length > 0) return yield this.#hand(onWait);
-    let stops = new StopSequences(this.#stop);
-    /** What this reply has said: a call of a client's tool may have parted it from earlier words of the result. */
-    let text = "";
     for (;;) {
-      const { done, value: event } = await this.#events.next();
-      if (done) break;
-      if (event.type === "text-delta" && event.phase === "present") {
-        if (this.#options.reviewed) continue;
-        const delta = stops.push(this.#fresh ? event.delta.replace(/^\n+/, "") : event.delta);
-        if (delta === "") continue;
-        this.#fresh = false;
-        text += delta;
-        yield { type: "text", delta };
-        continue;
-      }
-      if (event.type === "input-request" && this.#take(event)) {
-        if (this.#expected.size > 0) continue;
-        const rest = stops.end();
-        if (rest !== "") yield { type: "text", delta: rest };
-        return yield this.#hand(onWait);
-      }
-      if (event.type === "tool-call") this.#expect(event);
-      else if (event.type === "step-finish") this.#expected.clear();
-      const said = this.#narrator.tell(event);
-      if (said !== "") yield { type: "progress", delta: said };
-      if (isVoid(event)) {
-        stops = new StopSequences(this.#stop);
-        text = "";
-        yield { type: "void" };
-      }
-      if (isTerminal(event)) break;
+      const output = await this.#outputs.next();
+      if (output.type === "tool-calls") onWait();
+      yield output;
+      if (output.type === "tool-calls" || output.type === "finish") return;
     }
-    const result = await this.run.result;
-    const rest = (this.#options.reviewed ? stops.push(result.text) : "") + stops.end();
-    text += rest;
-    if (this.#options.reviewed) this.#options.check?.(text);
-    if (rest !== "") yield { type: "text", delta: rest };
-    if (!this.#options.reviewed) this.#options.check?.(text);
-    yield { type: "finish", result, usage: this.#untold(result.usage) };
   }
 
   /** Stops it, if it still goes on. */
   abort(reason: string): void {
     this.run.abort(reason);
-    void this.#events.return?.();
+  }
+
+  /** Hears every event as it happens: deltas cost no turn of a loop, and are merged until somebody reads. */
+  readonly #tell = (event: CoordinationEvent): void => {
+    try {
+      this.#hear(event);
+    } catch (error) {
+      this.#outputs.fail(error);
+    }
+  };
+
+  #hear(event: CoordinationEvent): void {
+    if (event.type === "text-delta" && event.phase === "present") {
+      if (!this.#options.reviewed) this.#say(this.#stops.push(this.#fresh ? event.delta.replace(/^\n+/, "") : event.delta));
+      return;
+    }
+    if (event.type === "input-request" && this.#take(event)) {
+      if (this.#expected.size === 0 && this.#out === 0) this.#hand();
+      return;
+    }
+    if (event.type === "tool-call") this.#expect(event);
+    else if (event.type === "step-finish") this.#expected.clear();
+    const said = this.#narrator.tell(event);
+    if (said !== "") this.#outputs.push({ type: "progress", delta: said });
+    if (!isVoid(event)) return;
+    this.#stops = this.#newStops();
+    this.#text = "";
+    this.#outputs.push({ type: "void" });
+  }
+
+  #say(delta: string): void {
+    if (delta === "") return;
+    this.#fresh = false;
+    this.#text += delta;
+    this.#outputs.push({ type: "text", delta });
+  }
+
+  #finish(result: RunResult): void {
+    const { reviewed, check } = this.#options;
+    const rest = (reviewed ? this.#stops.push(result.text) : "") + this.#stops.end();
+    if (reviewed) check?.(this.#text + rest);
+    this.#say(rest);
+    if (!reviewed) check?.(this.#text);
+    this.#outputs.push({ type: "finish", result, usage: this.#untold(result.usage) });
+  }
+
+  #newStops(): StopSequences {
+    return new StopSequences(this.#options.request.settings.stop ?? []);
   }
 
   #untold(spent: Usage): Usage {
@@ -197,11 +198,11 @@ export class ServedRun {
     return controller.signal;
   }
 
-  #hand(onWait: () => void): Output {
+  #hand(): void {
+    this.#say(this.#stops.end());
     this.#out = this.#options.request.parallelToolCalls ? this.#pending.length : 1;
-    const usage = this.#untold(this.run.usage);
-    onWait();
-    return { type: "tool-calls", calls: this.#pending.slice(0, this.#out).map(({ call }) => call), usage };
+    const calls = this.#pending.slice(0, this.#out).map(({ call }) => call);
+    this.#outputs.push({ type: "tool-calls", calls, usage: this.#untold(this.run.usage) });
   }
 }
 

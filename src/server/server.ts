@@ -6,7 +6,7 @@ import { Admission } from "./admission.js";
 import { type Api, CHAT, RESPONSES } from "./apis.js";
 import { authenticator, refuseForeignPages } from "./auth.js";
 import { Conductor, type Reply } from "./conductor.js";
-import { eventStream } from "./event-stream.js";
+import { byteStream, type Sink, type SinkListener, writeEvents } from "./event-stream.js";
 import { asHttpError, envelope, HttpError } from "./http-error.js";
 import { IdempotentReplies } from "./idempotency.js";
 import { Metrics } from "./metrics.js";
@@ -37,10 +37,25 @@ interface Variables {
   /** The reply is streamed: the request is over when the stream is. */
   streamed?: boolean;
 }
-type Env = { Variables: Variables };
+
+/** Given with a request by a caller who writes an event stream itself: filled where the reply is one, whose response has no body then. */
+export interface DirectReply {
+  writeTo?: (sink: Sink) => SinkListener;
+}
+export interface DirectServer extends Server {
+  fetch(request: Request, direct?: DirectReply): Promise<Response>;
+}
+type Env = { Variables: Variables; Bindings: { direct?: DirectReply } };
 
 /** Makes a server of teams. Throws a `ConfigError` that names the option at fault. */
 export function createServer(given: ServerOptions): Server {
+  const server = createDirectServer(given);
+  // Frameworks give their handlers more than a request.
+  return { ...server, fetch: (request) => server.fetch(request) };
+}
+
+/** As `createServer`, for one who can write an event stream without a stream of bytes between. */
+export function createDirectServer(given: ServerOptions): DirectServer {
   const options = resolveServerOptions(given);
   const models = new ModelTable(options.models);
   const authenticate = authenticator(options.apiKeys);
@@ -146,21 +161,22 @@ export function createServer(given: ServerOptions): Server {
         over();
         return c.json(whole);
       }
-      const stream = eventStream(reply, api.encoder(info), {
-        heartbeatMs: options.heartbeatMs,
-        stopped: () => stop.signal.reason,
-        onFirst: () => observe("massgen_time_to_first_output_seconds", "From the request to its first progress or text.", c),
-        onEnd: ({ outcome, error }) => {
-          over();
-          record(c, outcome, 200, error);
-        },
-      });
+      const begun = reply;
+      const writeTo = (sink: Sink) =>
+        writeEvents(sink, begun, api.encoder(info), {
+          heartbeatMs: options.heartbeatMs,
+          stopped: () => stop.signal.reason,
+          onFirst: () => observe("massgen_time_to_first_output_seconds", "From the request to its first progress or text.", c),
+          onEnd: ({ outcome, error }) => {
+            over();
+            record(c, outcome, 200, error);
+          },
+        });
       c.set("streamed", true);
-      return c.body(stream, 200, {
-        "content-type": "text/event-stream; charset=utf-8",
-        "cache-control": "no-cache, no-transform",
-        "x-accel-buffering": "no",
-      });
+      const { direct } = c.env;
+      if (direct === undefined) return c.body(byteStream(writeTo), 200, EVENT_STREAM);
+      direct.writeTo = writeTo;
+      return c.body(null, 200, EVENT_STREAM);
     } catch (error) {
       reply?.abort("its request failed");
       over();
@@ -211,7 +227,7 @@ export function createServer(given: ServerOptions): Server {
   }
 
   return {
-    fetch: async (request) => app.fetch(request),
+    fetch: async (request: Request, direct?: DirectReply) => app.fetch(request, direct === undefined ? {} : { direct }),
     drain() {
       draining = true;
       return underway.none();
@@ -242,6 +258,12 @@ function startOf({ req, var: { requestId, trace } }: Context<Env>): RequestStart
   const { method, path } = req;
   return { requestId, method, path, ...(trace?.traceparent !== undefined && { traceparent: trace.traceparent }) };
 }
+
+const EVENT_STREAM = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-cache, no-transform",
+  "x-accel-buffering": "no",
+};
 
 const RUNS = ["/v1/chat/completions", "/v1/responses"];
 const PROBES = ["/health", "/ready", "/metrics"];

@@ -1,8 +1,8 @@
 import type { Message } from "../formatter/messages.js";
 import type { Reply } from "./conductor.js";
 import { HttpError } from "./http-error.js";
+import type { Output } from "./output.js";
 import type { RunRequest } from "./requests/run-request.js";
-import type { Output } from "./served-run.js";
 import { after } from "./timer.js";
 
 export interface SessionsOptions {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Reply } from "../../src/server/conductor.js";
-import { eventStream, type StreamEncoder } from "../../src/server/event-stream.js";
-import type { Output } from "../../src/server/served-run.js";
+import { byteStream, type StreamEncoder, writeEvents } from "../../src/server/event-stream.js";
+import type { Output } from "../../src/server/output.js";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance"] });
@@ -40,11 +40,13 @@ function streamed(given: { writes?: StreamEncoder["write"] } = {}) {
   const reply: Reply = { outputs: outputs(), abort: () => {}, runId: "run_1", rests: Promise.resolve() };
   const write = given.writes ?? ((output: Output) => ("delta" in output ? `${output.type}(${output.delta})` : output.type));
   const ends: string[] = [];
-  const stream = eventStream(
-    reply,
-    { start: () => "start", write },
-    { heartbeatMs: Number.POSITIVE_INFINITY, stopped: () => undefined, onEnd: ({ outcome }) => ends.push(outcome) },
-  );
+  const encode = { start: () => "start", write };
+  const options = {
+    heartbeatMs: Number.POSITIVE_INFINITY,
+    stopped: () => undefined,
+    onEnd: ({ outcome }: { outcome: string }) => ends.push(outcome),
+  };
+  const stream = byteStream((sink) => writeEvents(sink, reply, encode, options));
   const writes: string[] = [];
   return {
     writes,

@@ -15,8 +15,9 @@ export class Listeners {
   readonly #heard = new Set<ListenerType>();
   /** What is really registered for a listener. */
   readonly #guards = new WeakMap<AnyListener, (event: CoordinationEvent) => void>();
-  /** Events that were appended by a listener, while another is being told. */
-  #unsaid: CoordinationEvent[] | undefined;
+  /** Events that listeners appended while they were being told of another. */
+  readonly #unsaid: CoordinationEvent[] = [];
+  #telling = false;
 
   add(type: ListenerType, listener: AnyListener, once = false): void {
     this.#heard.add(type);
@@ -31,17 +32,16 @@ export class Listeners {
   /** A listener may append: what it appends is told when everybody has heard the event before it. */
   tell(event: CoordinationEvent): void {
     if (!this.#heard.has(event.type) && !this.#heard.has("*")) return;
-    if (this.#unsaid !== undefined) {
+    if (this.#telling) {
       this.#unsaid.push(event);
       return;
     }
-    const unsaid: CoordinationEvent[] = [];
-    this.#unsaid = unsaid;
-    for (let next: CoordinationEvent | undefined = event; next !== undefined; next = unsaid.shift()) {
+    this.#telling = true;
+    for (let next: CoordinationEvent | undefined = event; next !== undefined; next = this.#unsaid.shift()) {
       this.#emitter.emit(next.type, next);
       this.#emitter.emit("*", next);
     }
-    this.#unsaid = undefined;
+    this.#telling = false;
   }
 
   #guard(listener: AnyListener): (event: CoordinationEvent) => void {

@@ -1,4 +1,4 @@
-import type { ClientCall, Output } from "../served-run.js";
+import type { ClientCall, Output } from "../output.js";
 import { chatUsage, finishReasonOf, metadataOf, type ReplyInfo, textVoided, wholeReply } from "./common.js";
 
 const frame = (chunk: unknown) => `data: ${JSON.stringify(chunk)}\n\n`;

@@ -2,8 +2,8 @@ import type { FinishReason } from "../../backends/backend.js";
 import type { RunResult } from "../../orchestrator/run.js";
 import type { Usage } from "../../token-manager/usage.js";
 import { HttpError } from "../http-error.js";
+import type { Output } from "../output.js";
 import type { RunRequest } from "../requests/run-request.js";
-import type { Output } from "../served-run.js";
 
 /** How drafts, evaluation and votes are told. */
 export type Progress = "reasoning_content" | "details" | "off";

@@ -1,6 +1,6 @@
 import type { Usage } from "../../token-manager/usage.js";
 import type { HttpError } from "../http-error.js";
-import type { ClientCall, Output } from "../served-run.js";
+import type { ClientCall, Output } from "../output.js";
 import { finishReasonOf, metadataOf, type ReplyInfo, textVoided, wholeReply } from "./common.js";
 
 type Item = { type: string; id: string; [field: string]: unknown };

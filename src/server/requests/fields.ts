@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { nearest } from "../../nearest-key.js";
 import { badRequest, type HttpError } from "../http-error.js";
+import { isObject, type Json } from "./body.js";
 
 /** A field that may be left out or null. What may be null and what not is as the published schema has it. */
 export const maybe = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
@@ -36,6 +37,8 @@ export const hints = {
 
 /** Parses, and names the field at fault; `at` is where the object stands in the body. */
 export function parseFields<T extends z.ZodObject>(schema: T, body: unknown, at = ""): z.infer<T> {
+  const given = isObject(body) ? givenFields(schema, body) : undefined;
+  if (given !== undefined) return given as z.infer<T>;
   const result = schema.safeParse(body);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
@@ -44,6 +47,25 @@ export function parseFields<T extends z.ZodObject>(schema: T, body: unknown, at 
   const param = path.reduce<string>((said, key) => `${said}${typeof key === "number" ? `[${key}]` : `${said && "."}${String(key)}`}`, at);
   const missing = issue.code === "invalid_type" && valueAt(body, issue.path) === undefined;
   throw badRequest(param, `\`${param}\`: ${issue.message}.`, missing ? "missing_required_parameter" : "invalid_value");
+}
+
+const requiredKeys = new WeakMap<z.ZodObject, string[]>();
+
+/** The fields that are there, if all is well: a request has three of forty, and those it has not take most of the time of a whole parse. */
+function givenFields(schema: z.ZodObject, body: Json): Json | undefined {
+  let required = requiredKeys.get(schema);
+  if (required === undefined) {
+    required = Object.keys(schema.shape).filter((key) => !schema.shape[key]!.safeParse(undefined).success);
+    requiredKeys.set(schema, required);
+  }
+  if (!required.every((key) => key in body)) return undefined;
+  const fields: Json = {};
+  for (const key of Object.keys(body)) {
+    const result = Object.hasOwn(schema.shape, key) ? schema.shape[key]!.safeParse(body[key]) : undefined;
+    if (!result?.success) return undefined;
+    fields[key] = result.data;
+  }
+  return fields;
 }
 
 function valueAt(body: unknown, path: readonly PropertyKey[]): unknown {

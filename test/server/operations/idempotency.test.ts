@@ -22,6 +22,15 @@ test("a repetition after the end gets the same reply, and starts nothing", async
   expect(server.emulator.requests.length).toBe(3 * requests);
 });
 
+test("a long reply that is there at once arrives whole", async () => {
+  const text = "0123456789abcdef".repeat(20_000);
+  const server = await startEmulated({ say: { present: () => ({ text, chunkSize: 65_536 }) } });
+  await (await server.chat({ stream: true }, { headers })).text();
+  const again = await (await server.chat({ stream: true }, { headers })).text();
+  expect(contentOf(again) === text).toBe(true);
+  expect(again).toMatch(/data: \[DONE\]\n\n$/);
+});
+
 test("a repetition while it runs reads along from the beginning, though the first client has gone", async () => {
   const { wait, present } = held();
   const server = await startEmulated({ say: { present } });
