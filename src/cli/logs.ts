@@ -78,7 +78,11 @@ async function print(file: string, flags: Flags, signal: AbortSignal, io: Io): P
   const seen: Seen = { agents: new Set(), types: new Set() };
   let start: number | undefined;
   let ended = false;
-  const events = flags.follow ? followEvents(file, { signal }) : readEvents(file, () => bad++);
+  const onBad = () => {
+    if (flags.follow && start === undefined) throw noEvents(file); // it would be waited for in vain
+    bad++;
+  };
+  const events = flags.follow ? followEvents(file, { signal, onBad }) : readEvents(file, onBad);
   for await (const event of events) {
     if (signal.aborted) return EXIT.interrupted;
     start ??= event.time;

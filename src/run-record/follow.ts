@@ -8,6 +8,8 @@ export interface FollowOptions {
   signal?: AbortSignal;
   /** How often the file is looked at, in ms. Default 200. */
   pollMs?: number;
+  /** Called for a line that is no event; what it throws ends it. */
+  onBad?: () => void;
 }
 
 const NEWLINE = 0x0a;
@@ -19,7 +21,10 @@ const LOOKS = 10;
  * when the process that wrote it is gone. A file that is renamed, replaced or cut is read on under its old name; an event that is
  * there again is given once.
  */
-export async function* followEvents(path: string, { signal, pollMs = 200 }: FollowOptions = {}): AsyncGenerator<CoordinationEvent, void> {
+export async function* followEvents(
+  path: string,
+  { signal, pollMs = 200, onBad }: FollowOptions = {},
+): AsyncGenerator<CoordinationEvent, void> {
   let tail: Tail | undefined;
   let seq = -1;
   let gone = false;
@@ -28,6 +33,7 @@ export async function* followEvents(path: string, { signal, pollMs = 200 }: Foll
       tail ??= await openTail(path);
       for await (const line of tail?.lines() ?? []) {
         const event = parseEvent(line);
+        if (event === undefined && line.trim() !== "") onBad?.();
         if (event === undefined || event.seq <= seq) continue;
         seq = event.seq;
         yield event;

@@ -195,6 +195,17 @@ describe("massgen logs", () => {
     expect(program.listening()).toBe(false);
   });
 
+  it("follows no file that holds something else, and says what is between the events", async () => {
+    const other = join(folder(), "notes.txt");
+    writeFileSync(other, "Milk\nBread\n");
+    expect(await run(["logs", other, "--follow"])).toMatchObject({ code: 2, err: expect.stringContaining("no line of it is an event") });
+    const { dir, events } = await recorded();
+    const file = join(dir, "run_1", "events.jsonl");
+    writeFileSync(file, [line(events[0] as CoordinationEvent), "Milk\n", ...events.slice(1).map(line)].join(""));
+    const followed = await run(["logs", file, "--follow"]);
+    expect(followed).toMatchObject({ code: 0, err: expect.stringContaining("1 lines of") });
+  });
+
   it("stops following at Ctrl-C, and when the process that recorded is gone", async () => {
     const { dir, events } = await recorded();
     const path = join(dir, "run_1");
