@@ -57,6 +57,7 @@ export function begin(url, model) {
       .on("data", (data) => {
         if (head.includes(FIRST)) return;
         head += data;
+        if (!head.startsWith("HTTP/1.1 200")) socket.destroy();
         if (head.includes(FIRST)) resolve(() => socket.destroy());
       });
   });
@@ -69,11 +70,22 @@ export function begin(url, model) {
  */
 function request(url, model) {
   const { host, hostname, port } = new URL(url);
-  const socket = idle.get(url)?.pop() ?? connect({ host: hostname, port: Number(port), noDelay: true }).setEncoding("latin1");
+  const socket = idle.get(url)?.pop() ?? connectTo(hostname, Number(port));
   const body = JSON.stringify({ model, stream: true, messages: [{ role: "user", content: "Say something." }] });
   const headers = `host: ${host}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nauthorization: Bearer sk-bench`;
   socket.write(`POST /v1/chat/completions HTTP/1.1\r\n${headers}\r\n\r\n${body}`);
   return socket;
+}
+
+/**
+ * @param {string} host
+ * @param {number} port
+ */
+function connectTo(host, port) {
+  // What goes wrong shows as a connection that closes.
+  return connect({ host, port, noDelay: true })
+    .setEncoding("latin1")
+    .on("error", () => {});
 }
 
 /**
@@ -85,11 +97,10 @@ function keep(url, socket) {
   idle.set(url, sockets);
   sockets.push(socket);
   if (socket.listenerCount("close") > 0) return;
-  const drop = () => {
+  socket.on("close", () => {
     const at = sockets.indexOf(socket);
     if (at !== -1) sockets.splice(at, 1);
-  };
-  socket.on("close", drop).on("error", drop);
+  });
 }
 
 /**

@@ -138,21 +138,16 @@ export class Conductor {
 
   #reply(served: ServedRun, token: string, owner: string): Reply {
     const { parked } = this.#options;
-    let stopped = false;
     let rest = () => {};
     const rests = new Promise<void>((resolve) => {
       rest = resolve;
     });
     served.run.result.then(rest, rest);
-    const abort = (reason: string) => {
-      stopped = true;
-      served.abort(reason);
-    };
     const outputs = served.reply(() => {
-      if (!stopped) parked.park(token, served, owner);
+      parked.park(token, served, owner);
       rest();
     });
-    return { outputs, abort, runId: served.run.runId, rests };
+    return { outputs, abort: (reason) => served.abort(reason), runId: served.run.runId, rests };
   }
 }
 

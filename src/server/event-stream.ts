@@ -87,39 +87,53 @@ export function writeEvents(sink: Sink, reply: Reply, encode: StreamEncoder, opt
     first = undefined;
     full = !sink.write(events);
   };
+  const fail = (error: unknown) => {
+    if (over) return;
+    abort("its reply could not go on");
+    const told = asHttpError(options.stopped() ?? error);
+    sink.write(`${unwritten.take()}${encode.fail?.(told) ?? ""}data: ${JSON.stringify(envelope(told))}\n\n`);
+    end(told.status === 499 ? "disconnected" : "error", error);
+    sink.end();
+  };
+  const writeOrFail = () => {
+    try {
+      write();
+    } catch (error) {
+      fail(error);
+    }
+  };
   const schedule = (at: number) => {
     if (soon !== undefined || at >= dueAt) return;
     const wait = at - performance.now();
     if (wait <= 0) return write();
     clearTimeout(due);
     dueAt = at;
-    due = setTimeout(write, wait);
+    due = setTimeout(writeOrFail, wait);
   };
-  const add = (output: Output) => {
+  const add = (output: Output, last: boolean) => {
     unwritten.add(output);
-    if (output.type === "finish" || output.type === "tool-calls" || unwritten.length > MOST_UNWRITTEN) return write();
+    if (last || unwritten.length > MOST_UNWRITTEN) return write();
     if (output.type !== "text" || hasText) return schedule(wroteAt + WRITE_EVERY_MS[output.type === "text" ? "text" : "progress"]);
     hasText = true;
-    soon ??= setImmediate(write);
+    soon ??= setImmediate(writeOrFail);
   };
   const pump = async () => {
+    let last = false;
     try {
       for (;;) {
-        if (full) await new Promise<void>((resolve) => (onDrain = resolve));
+        // After the last output nothing more is to be written: the reply is over, whoever has read it.
+        if (full && !last) await new Promise<void>((resolve) => (onDrain = resolve));
         const { done, value: output } = await outputs.next();
         if (over) return;
         if (done) break;
-        add(output);
+        last = output.type === "finish" || output.type === "tool-calls";
+        add(output, last);
       }
       end("ok");
+      sink.end();
     } catch (error) {
-      if (over) return;
-      abort("its reply could not go on");
-      const told = asHttpError(options.stopped() ?? error);
-      sink.write(`${unwritten.take()}${encode.fail?.(told) ?? ""}data: ${JSON.stringify(envelope(told))}\n\n`);
-      end(told.status === 499 ? "disconnected" : "error", error);
+      fail(error);
     }
-    sink.end();
   };
   full = !sink.write(encode.start());
   if (options.heartbeatMs !== Number.POSITIVE_INFINITY) {
@@ -201,8 +215,9 @@ class Unwritten {
   }
 
   #settle(): void {
-    if (this.#delta === "") return;
-    this.#encoded += this.#encode.write({ type: this.#type, delta: this.#delta });
+    const delta = this.#delta;
+    if (delta === "") return;
     this.#delta = "";
+    this.#encoded += this.#encode.write({ type: this.#type, delta });
   }
 }

@@ -120,6 +120,9 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   }
 }
 
+// Where an application has let hono replace the global `Response`, the adapter looks at its headers only once the body has been read.
+void RESPONSE_ALREADY_SENT.body;
+
 /**
  * Writes an event stream to a socket, without a web stream between. It begins in the next turn of the event loop, when the run's first
  * requests have left; headers and first event leave together.

@@ -30,12 +30,14 @@ export class OutputQueue {
   /** Of the one who waits. */
   #wake: (() => void) | undefined;
 
+  /** What is said. */
+  say(type: "text" | "progress", delta: string): void {
+    if (this.#last?.type === type) this.#last.delta += delta;
+    else this.push({ type, delta });
+  }
+
   push(output: Output): void {
-    const last = this.#last;
-    if ((output.type === "text" || output.type === "progress") && output.type === last?.type) {
-      last.delta += output.delta;
-      return;
-    }
+    if (this.#failed !== undefined) return;
     this.#unread.push(output);
     this.#last = output;
     this.#wake?.();

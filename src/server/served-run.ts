@@ -49,6 +49,7 @@ export class ServedRun {
   #text = "";
   /** The next text begins a reply. */
   #fresh = true;
+  #stopped = false;
 
   /** Of a run that has just been begun: it is listened to from its first event on. */
   constructor(run: Run, options: ServedRunOptions) {
@@ -89,7 +90,10 @@ export class ServedRun {
   async *reply(onWait: () => void): AsyncGenerator<Output, void> {
     for (;;) {
       const output = await this.#outputs.next();
-      if (output.type === "tool-calls") onWait();
+      if (output.type === "tool-calls") {
+        if (this.#stopped) await this.run.result; // throws: it waits for nobody any more
+        onWait();
+      }
       yield output;
       if (output.type === "tool-calls" || output.type === "finish") return;
     }
@@ -97,6 +101,7 @@ export class ServedRun {
 
   /** Stops it, if it still goes on. */
   abort(reason: string): void {
+    this.#stopped = true;
     this.run.abort(reason);
   }
 
@@ -121,7 +126,7 @@ export class ServedRun {
     if (event.type === "tool-call") this.#expect(event);
     else if (event.type === "step-finish") this.#expected.clear();
     const said = this.#narrator.tell(event);
-    if (said !== "") this.#outputs.push({ type: "progress", delta: said });
+    if (said !== "") this.#outputs.say("progress", said);
     if (!isVoid(event)) return;
     this.#stops = this.#newStops();
     this.#text = "";
@@ -132,7 +137,7 @@ export class ServedRun {
     if (delta === "") return;
     this.#fresh = false;
     this.#text += delta;
-    this.#outputs.push({ type: "text", delta });
+    this.#outputs.say("text", delta);
   }
 
   #finish(result: RunResult): void {

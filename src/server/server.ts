@@ -162,8 +162,9 @@ export function createDirectServer(given: ServerOptions): DirectServer {
         return c.json(whole);
       }
       const begun = reply;
+      const encoder = api.encoder(info);
       const writeTo = (sink: Sink) =>
-        writeEvents(sink, begun, api.encoder(info), {
+        writeEvents(sink, begun, encoder, {
           heartbeatMs: options.heartbeatMs,
           stopped: () => stop.signal.reason,
           onFirst: () => observe("massgen_time_to_first_output_seconds", "From the request to its first progress or text.", c),

@@ -37,7 +37,8 @@ function streamed(given: { writes?: StreamEncoder["write"] } = {}) {
       if (output === finish) return;
     }
   }
-  const reply: Reply = { outputs: outputs(), abort: () => {}, runId: "run_1", rests: Promise.resolve() };
+  const aborts: string[] = [];
+  const reply: Reply = { outputs: outputs(), abort: (reason) => aborts.push(reason), runId: "run_1", rests: Promise.resolve() };
   const write = given.writes ?? ((output: Output) => ("delta" in output ? `${output.type}(${output.delta})` : output.type));
   const ends: string[] = [];
   const encode = { start: () => "start", write };
@@ -51,6 +52,7 @@ function streamed(given: { writes?: StreamEncoder["write"] } = {}) {
   return {
     writes,
     ends,
+    aborts,
     stream,
     taken: () => taken,
     async give(...more: Output[]) {
@@ -122,6 +124,30 @@ test("while nobody reads, no more is taken than one piece and what came with it"
   await pass(1_000);
   expect(taken()).toBe(before);
   await reader.cancel();
+});
+
+test("a client that goes when all has been written stops nothing, though it has not read all", async () => {
+  const { give, stream, ends, aborts } = streamed();
+  const reader = stream.getReader();
+  await reader.read();
+  await give(finish);
+  await reader.read();
+  await reader.cancel();
+  await settle();
+  expect([ends, aborts]).toEqual([["ok"], []]);
+});
+
+test("an encoder that fails ends the stream in the frame of an error", async () => {
+  const writes = () => {
+    throw new Error("This cannot be written.");
+  };
+  const { writes: written, ends, give, read } = streamed({ writes });
+  const done = read();
+  await give(text("one"));
+  await give(text("two"), finish);
+  await done;
+  expect(written).toEqual(["start", expect.stringMatching(/^data: \{"error":/)]);
+  expect(ends).toEqual(["error"]);
 });
 
 test("a client that goes away leaves no timer behind", async () => {

@@ -38,8 +38,8 @@ export class Listeners {
     }
     this.#telling = true;
     for (let next: CoordinationEvent | undefined = event; next !== undefined; next = this.#unsaid.shift()) {
-      this.#emitter.emit(next.type, next);
-      this.#emitter.emit("*", next);
+      if (this.#heard.has(next.type)) this.#emitter.emit(next.type, next);
+      if (this.#heard.has("*")) this.#emitter.emit("*", next);
     }
     this.#telling = false;
   }

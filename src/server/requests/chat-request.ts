@@ -60,6 +60,8 @@ const chatFields = z.strictObject({
   function_call: never("functions are called tools now: use `tool_choice`"),
 });
 
+const streamFields = chatFields.pick({ stream_options: true });
+
 /** What some clients send beside the API's own fields, without an effect on a reply. */
 const CLIENT_EXTRAS = new Set(["chat_id", "session_id", "id", "background_tasks", "features", "variables", "model_item"]);
 
@@ -103,7 +105,7 @@ function readResponsesShaped(body: Json): RunRequest {
     reasoning_effort: effort,
     ...rest
   } = body;
-  const { stream_options } = parseFields(chatFields.pick({ stream_options: true }), { stream_options: options });
+  const { stream_options } = parseFields(streamFields, { stream_options: options });
   const request = readResponsesRequest({
     ...rest,
     ...(max_completion_tokens !== undefined && rest.max_output_tokens === undefined && { max_output_tokens: max_completion_tokens }),
