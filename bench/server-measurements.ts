@@ -124,48 +124,60 @@ async function aborts({ bare, ours, setting, ids, bareIds }: Aborts): Promise<st
   );
 }
 
-/** A run of a team through the server, through the least that could be in its place, and without a second hop. */
+/** Runs of a team through the server, through the least that could be in its place, and without a second hop. */
 async function teams(setting: Setting, massgen: { massgen: string; server: string }): Promise<string> {
-  const rows = [];
-  for (const [name, kind] of [
-    ["at once", "team"],
-    ["after 20 ms", "later"],
-  ] as const) {
-    const rounds = await teamRounds(setting, massgen, kind);
-    const [library, , least] = rounds as [number[], number[], number[]];
-    for (const [i, way] of TEAM_WAYS.entries()) {
-      const ms = rounds[i]!;
+  const rows: string[][] = [];
+  for (const load of TEAM_LOADS) {
+    const [library, hop, least, ours] = (await teamRounds(setting, massgen, load)) as [number[], number[], number[], number[]];
+    const row = (way: string, ms: number[], aim = "") => {
       const ratio = medianRatio(ms, library);
-      const aim = i === TEAM_WAYS.length - 1 ? target(ratio, 1.1, "×") : "";
-      rows.push([name, way, `${number(median(ms))} ms`, number(ratio), number(medianRatio(ms, least)), aim]);
-    }
+      rows.push([load.name, way, `${number(median(ms))} ms`, number(ratio), number(medianRatio(ms, hop)), aim && target(ratio, 1.1, "×")]);
+    };
+    row("the library", library);
+    row("`node:http` alone, all text at the end", hop);
+    row("the least streaming handler, on hono", least);
+    row("massgen/server", ours, "1.1");
   }
   return table(
-    ["a run of three agents; the provider answers", "through", "median", "× the library", "× the least streaming handler", "target"],
+    ["runs of three agents; the provider answers", "through", "per run", "× the library", "× `node:http` alone", "target"],
     rows,
   );
 }
 
-const TEAM_WAYS = ["the library", "`node:http` alone, all text at the end", "the least streaming handler, on hono", "massgen/server"];
+interface TeamLoad {
+  name: string;
+  kind: "team" | "deltas" | "later";
+  concurrency: number;
+  rounds: number;
+  perRound: number;
+  warmups: number;
+}
 
-/** The median of each round, by way. How fast a process comes out differs from one to the next, so there are several of each. */
+const TEAM_LOADS: TeamLoad[] = [
+  { name: "at once", kind: "team", concurrency: 1, rounds: 12, perRound: 20, warmups: 500 },
+  { name: "at once, a packet per delta", kind: "deltas", concurrency: 1, rounds: 12, perRound: 10, warmups: 300 },
+  { name: "at once, 16 runs at a time", kind: "team", concurrency: 16, rounds: 6, perRound: 128, warmups: 500 },
+  { name: "after 20 ms", kind: "later", concurrency: 1, rounds: 6, perRound: 5, warmups: 50 },
+];
+
+/** The times of the rounds, by way. How fast a process comes out differs from one to the next, so there are several of each. */
 async function teamRounds(
   { quick, server: { baseUrl } }: Setting,
   massgen: { massgen: string; server: string },
-  kind: "team" | "later",
+  { kind, concurrency, ...load }: TeamLoad,
 ): Promise<number[][]> {
-  const [sets, rounds, perRound, warmups] = quick ? [1, 3, 5, 20] : kind === "team" ? [4, 12, 20, 500] : [2, 6, 5, 50];
-  const all: number[][] = TEAM_WAYS.map(() => []);
-  for (let set = 0; set < sets; set++) {
+  const amount = quick ? { rounds: 3, perRound: 5 * concurrency, warmups: 20 } : load;
+  const all: number[][] = [];
+  for (let set = 0; set < (quick ? 1 : 4); set++) {
     const servers = await Promise.all([
       startProxy("hop", { baseUrl, ...massgen }),
       startProxy("floor", { baseUrl, ...massgen }),
       startProxy("massgen", { baseUrl, ...massgen, models: [] }),
     ]);
     try {
-      const args = { urls: servers.map(({ url }) => url), baseUrl, massgen: massgen.massgen, warmups, rounds, perRound, kind };
-      const { results } = await runCase<{ results: number[][][] }>("server-team", args, []);
-      for (const [way, times] of results.entries()) all[way]!.push(...times.map(median));
+      const args = { urls: servers.map(({ url }) => url), baseUrl, massgen: massgen.massgen, kind, concurrency, ...amount };
+      const { results } = await runCase<{ results: number[][] }>("server-team", args, []);
+      for (const [way, times] of results.entries()) all[way] = [...(all[way] ?? []), ...times];
     } finally {
       for (const server of servers) server.stop();
     }

@@ -45,13 +45,15 @@ const emulator = await startEmulator({
   /**
    * `text-2000`: that many deltas. `idle`: one delta, then silence. `endless-<id>`: a delta every 5 ms. `improver-<id>` and
    * `peer-<id>` answer at first; asked to evaluate, the one improves on what it reads after 400 ms, the other streams text
-   * without end. `team-<n>` drafts, votes for the first, and presents 200 deltas; `later-<n>` does so after 20 ms each time.
+   * without end. `team-<n>` drafts, votes for the first, and presents 200 deltas, in few packets; `deltas-<n>` sends a packet per delta, as
+   * providers do; `later-<n>` few after 20 ms each time.
    */
   respond({ model, tools }, { signal }) {
     const [kind, detail] = model.split("-");
     if (kind === "text") return textOf(Number(detail));
     if (kind === "idle") return silent;
     if (kind === "team") return inTeam(tools);
+    if (kind === "deltas") return { ...inTeam(tools), framing: {} };
     if (kind === "later") return { ...inTeam(tools), firstByteDelayMs: 20 };
     if (kind !== "endless" && !tools.some(({ name }) => name === "vote")) return answer(model);
     if (kind === "improver") return { firstByteDelayMs: 400, ...answer(`${model}, improved`) };

@@ -6,8 +6,10 @@ const LAST_CHUNK = "\r\n0\r\n\r\n";
 
 /** @typedef {import("node:net").Socket} Socket */
 
-/** Connections that wait for their next request, by server. @type {Map<string, Socket[]>} */
+/** Connections that wait for their next request, and since when, by server. @type {Map<string, { socket: Socket, since: number }[]>} */
 const idle = new Map();
+/** So long one is good for another request, in ms: Node's servers close them after 5 s. */
+const FRESH_MS = 2_000;
 
 /**
  * Streams a completion.
@@ -70,7 +72,7 @@ export function begin(url, model) {
  */
 function request(url, model) {
   const { host, hostname, port } = new URL(url);
-  const socket = idle.get(url)?.pop() ?? connectTo(hostname, Number(port));
+  const socket = kept(url) ?? connectTo(hostname, Number(port));
   const body = JSON.stringify({ model, stream: true, messages: [{ role: "user", content: "Say something." }] });
   const headers = `host: ${host}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nauthorization: Bearer sk-bench`;
   socket.write(`POST /v1/chat/completions HTTP/1.1\r\n${headers}\r\n\r\n${body}`);
@@ -95,12 +97,17 @@ function connectTo(host, port) {
 function keep(url, socket) {
   const sockets = idle.get(url) ?? [];
   idle.set(url, sockets);
-  sockets.push(socket);
-  if (socket.listenerCount("close") > 0) return;
-  socket.on("close", () => {
-    const at = sockets.indexOf(socket);
-    if (at !== -1) sockets.splice(at, 1);
-  });
+  sockets.push({ socket, since: performance.now() });
+}
+
+/** @param {string} url */
+function kept(url) {
+  const sockets = idle.get(url) ?? [];
+  for (let last = sockets.pop(); last !== undefined; last = sockets.pop()) {
+    if (performance.now() - last.since < FRESH_MS && !last.socket.destroyed) return last.socket;
+    last.socket.destroy();
+  }
+  return undefined;
 }
 
 /**

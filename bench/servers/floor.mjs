@@ -3,12 +3,12 @@
 import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { control } from "./control.mjs";
-import { team } from "./team.mjs";
+import { KINDS, team } from "./team.mjs";
 
 const { baseUrl, massgen } = JSON.parse(process.argv[2] ?? "{}");
 /** @type {typeof import("massgen")} */
 const { Orchestrator } = await import(massgen);
-const teams = new Map(["team", "later"].map((kind) => [kind, new Orchestrator({ agents: team(kind, baseUrl) })]));
+const teams = new Map(KINDS.map((kind) => [kind, new Orchestrator({ agents: team(kind, baseUrl) })]));
 const encoder = new TextEncoder();
 const app = new Hono();
 app.post("/v1/chat/completions", async (c) => {

@@ -2,12 +2,12 @@
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 import { control } from "./control.mjs";
-import { team } from "./team.mjs";
+import { KINDS, team } from "./team.mjs";
 
 const { baseUrl, massgen } = JSON.parse(process.argv[2] ?? "{}");
 /** @type {typeof import("massgen")} */
 const { Orchestrator } = await import(massgen);
-const teams = new Map(["team", "later"].map((kind) => [kind, new Orchestrator({ agents: team(kind, baseUrl) })]));
+const teams = new Map(KINDS.map((kind) => [kind, new Orchestrator({ agents: team(kind, baseUrl) })]));
 const server = createServer(async (request, response) => {
   const { model, messages } = JSON.parse(await text(request));
   const run = /** @type {import("massgen").Orchestrator} */ (teams.get(model)).run(messages);

@@ -1,6 +1,6 @@
 // `massgen/server`: a model of one agent for each of the provider's, and teams of three.
 import { control } from "./control.mjs";
-import { team } from "./team.mjs";
+import { KINDS, team } from "./team.mjs";
 
 const { baseUrl, massgen, server, models } = JSON.parse(process.argv[2] ?? "{}");
 /** @type {typeof import("massgen")} */
@@ -14,6 +14,6 @@ const single = (model) =>
     agents: [{ id: model, backend: { type: /** @type {const} */ ("chatcompletion"), model, baseUrl, apiKey: "sk-bench" } }],
   });
 const singles = Object.fromEntries(/** @type {string[]} */ (models).map((model) => [model, single(model)]));
-const teams = Object.fromEntries(["team", "later"].map((kind) => [kind, new Orchestrator({ agents: team(kind, baseUrl) })]));
+const teams = Object.fromEntries(KINDS.map((kind) => [kind, new Orchestrator({ agents: team(kind, baseUrl) })]));
 const { url } = await serve({ models: { ...singles, ...teams }, port: 0, maxRuns: 2_000, heartbeatMs: 10_000 });
 control(url);

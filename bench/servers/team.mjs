@@ -1,3 +1,6 @@
+/** What the provider's teams are called. */
+export const KINDS = ["team", "deltas", "later"];
+
 /**
  * The agents of a team on the emulated provider: `<kind>-1` to `<kind>-3`.
  * @param {string} kind
